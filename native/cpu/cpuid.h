@@ -1,0 +1,15 @@
+#pragma once
+// Which kernels this processor can run. Compiled without instruction-set flags.
+
+#include <string>
+#include <vector>
+
+#include "cpu/kernels.h"
+
+namespace kogrpo {
+
+// The tables that run here, fastest first. The environment variable KOGRPO_CPU_ISA
+// (scalar, avx2, avx512) puts the named one first; naming one that cannot run throws.
+std::vector<const KernelTable*> available_kernels();
+
+}  // namespace kogrpo

@@ -1,0 +1,53 @@
+// All kernels of one instruction set. No standard library templates in here: a function
+// instantiated under these flags could be the copy that the linker keeps for the whole program.
+#include "cpu/kernels.h"
+#include "cpu/simd.h"
+// kernels, in the order of ops.h
+#include "cpu/kernels/attention.inl"
+#include "cpu/kernels/embedding.inl"
+#include "cpu/kernels/lm_head.inl"
+#include "cpu/kernels/matmul.inl"
+#include "cpu/kernels/norm.inl"
+#include "cpu/kernels/optimizer.inl"
+#include "cpu/kernels/rope.inl"
+#include "cpu/kernels/sample.inl"
+#include "cpu/kernels/swiglu.inl"
+
+#define KOGRPO_STRING(x) #x
+#define KOGRPO_NAME(x) KOGRPO_STRING(x)
+
+namespace kogrpo::KOGRPO_ISA {
+
+inline const KernelTable& table() {
+  static constexpr KernelTable kTable = {
+      .isa = KOGRPO_NAME(KOGRPO_ISA),
+      .matmul_mr = kMatmulMr,
+      .matmul_nr = kMatmulNr,
+      .matmul_tile = matmul_tile,
+      .embedding_forward = embedding_forward,
+      .embedding_backward = embedding_backward,
+      .rmsnorm_forward = rmsnorm_forward,
+      .rmsnorm_backward_input = rmsnorm_backward_input,
+      .rmsnorm_backward_weight = rmsnorm_backward_weight,
+      .qk_norm_rope_forward = qk_norm_rope_forward,
+      .qk_norm_rope_backward_input = qk_norm_rope_backward_input,
+      .qk_norm_rope_backward_weight = qk_norm_rope_backward_weight,
+      .attention_forward = attention_forward,
+      .attention_backward = attention_backward,
+      .kv_append = kv_append,
+      .attention_cached = attention_cached,
+      .swiglu_forward = swiglu_forward,
+      .swiglu_backward = swiglu_backward,
+      .logits_forward = logits_forward,
+      .logits_backward = logits_backward,
+      .sample = sample,
+      .adamw = adamw,
+      .sum_of_squares = sum_of_squares,
+      .scale = scale,
+      .lerp = lerp,
+      .fma_peak = fma_peak,
+  };
+  return kTable;
+}
+
+}  // namespace kogrpo::KOGRPO_ISA

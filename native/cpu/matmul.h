@@ -1,0 +1,4 @@
+#pragma once
+namespace kogrpo {
+struct MatmulTile {};
+}  // namespace kogrpo

@@ -1,0 +1,33 @@
+#pragma once
+// A persistent pool of threads for fork-join loops. Workers spin briefly between loops (a training
+// step is thousands of them), then sleep. Exceptions of the body are carried to the caller.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "cpu/kernels.h"
+
+namespace kogrpo {
+
+class Pool {
+ public:
+  // threads ≥ 1, the caller's included.
+  explicit Pool(int threads);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int threads() const;
+
+  // Calls body(range, worker) for disjoint ranges that cover [0, n), worker < threads(). Ranges
+  // start at multiples of `grain`. Which worker gets which range is not fixed: results must not
+  // depend on it. Not re-entrant; one caller at a time.
+  void run(int64_t n, int64_t grain, const std::function<void(Range, int worker)>& body);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kogrpo

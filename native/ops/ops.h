@@ -1,0 +1,231 @@
+#pragma once
+// The one table of operations. Every backend (the readable reference, the CPU, CUDA) implements all
+// of it; the engine above knows nothing else of the hardware, and nothing here knows a model.
+//
+// Conventions
+//   T tokens of a packed batch, B sequences, H hidden size, Hq query heads, Hkv key/value heads,
+//   D head dimension, I intermediate size, V vocabulary, R rows of a chunk.
+//   Sequences lie one behind the other; sequence b is rows [cu_seqlens[b], cu_seqlens[b+1]).
+//   Gradient outputs called d* of *parameters* accumulate; those of activations overwrite, except
+//   where the struct has an `accumulate` flag.
+//
+// Contract of every backend that calls itself deterministic (reference and CPU do):
+//   * a row's result depends on that row's inputs alone: not on the number of rows, their order,
+//   the
+//     thread count or the split into calls (batch invariance);
+//   * sums over tokens run in token order from the accumulator's present value, so two calls on the
+//     halves of a batch leave the same bits as one call on the whole.
+// Source of the formulas: the Qwen3 model as defined in Hugging Face transformers (modeling_qwen3);
+// attention: FlashAttention (arXiv 2205.14135, 2307.08691); AdamW: arXiv 1711.05101.
+
+#include <memory>
+#include <string_view>
+
+#include "ops/tensor.h"
+
+namespace kogrpo {
+
+// A weight in the layout that the backend's matrix product streams fastest. Made by Ops::pack;
+// valid while the weight it was made from is unchanged.
+class PackedWeight {
+ public:
+  virtual ~PackedWeight() = default;
+  virtual size_t bytes() const = 0;
+};
+
+// y[M,N] = x[M,K] w[N,K]ᵀ, or y += with accumulate. 2·M·N·K operations.
+struct Linear {
+  Tensor x, w, y;
+  const PackedWeight* packed = nullptr;  // optional: Ops::pack(w)
+  bool accumulate = false;
+};
+// dx[M,K] = dy[M,N] w[N,K], or dx +=.
+struct LinearBackwardInput {
+  Tensor dy, w, dx;
+  bool accumulate = false;
+};
+// dw[N,K] += dy[M,N]ᵀ x[M,K]: one chain over the M tokens in order, continued from dw's value.
+struct LinearBackwardWeight {
+  Tensor dy, x, dw;
+};
+
+// out[t] = table[ids[t]]
+struct EmbeddingForward {
+  Tensor ids /*[1,T] i32*/, table /*[V,H]*/, out /*[T,H]*/;
+};
+// dtable[ids[t]] += dout[t], in token order
+struct EmbeddingBackward {
+  Tensor ids, dout, dtable;
+};
+
+// y = x · rstd · weight with rstd = 1/√(mean(x²) + eps); rstd[T] is kept for the backward.
+struct RmsNormForward {
+  Tensor x /*[T,H]*/, weight /*[1,H]*/, y /*[T,H]*/, rstd /*[1,T]*/;
+  float eps = 1e-6f;
+};
+// dx = rstd·(dy·w − x·rstd²·mean(dy·w·x)), overwritten or accumulated; dweight += Σ_t dy·x·rstd.
+struct RmsNormBackward {
+  Tensor dy, x, weight, rstd, dx, dweight;
+  bool accumulate = false;
+};
+
+// Per-head RMSNorm of q and k (weights [D]), then rotary embedding (the "rotate half" form).
+// qkv [T,(Hq+2Hkv)·D] holds the raw projections; out [T,(Hq+Hkv)·D] receives normed, rotated q and
+// k. cos, sin [P, D/2] are tables over positions; positions [1,T] i32 picks their rows.
+struct QkNormRopeForward {
+  Tensor qkv, q_norm, k_norm, positions, cos, sin, out;
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float eps = 1e-6f;
+};
+// dqkv's q and k columns are overwritten (v's are left alone); dq_norm, dk_norm accumulate.
+struct QkNormRopeBackward {
+  Tensor dout, qkv, q_norm, k_norm, positions, cos, sin, dqkv, dq_norm, dk_norm;
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float eps = 1e-6f;
+};
+
+// Causal attention over a packed batch. q [T,Hq·D], k and v [T,Hkv·D] (strided views allowed);
+// out [T,Hq·D]; lse [T,Hq] = log Σ exp(scale·q·k), kept for the backward. Query head h reads
+// key/value head h / (Hq/Hkv). Scores never exist beyond one tile.
+struct AttentionForward {
+  Tensor q, k, v, out, lse, cu_seqlens /*[1,B+1] i32*/;
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float scale = 1.0f;
+};
+// dq [T,Hq·D], dk and dv [T,Hkv·D] are overwritten (strided views allowed).
+struct AttentionBackward {
+  Tensor dout, q, k, v, out, lse, cu_seqlens, dq, dk, dv;
+  int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
+  float scale = 1.0f;
+};
+
+// Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:
+//   keys   [page][Hkv][D][kPageTokens]   (token index fastest, so a tile of scores is D fused
+//   steps) values [page][Hkv][kPageTokens][D]
+// block_table[seq · max_pages + i] is the page of that sequence's tokens [i·kPageTokens, …).
+constexpr int64_t kPageTokens = 64;
+struct KvPages {
+  float* keys = nullptr;
+  float* values = nullptr;
+  const int32_t* block_table = nullptr;
+  int64_t max_pages = 0;  // row length of block_table
+  int64_t kv_heads = 0, head_dim = 0;
+};
+// Rows of a generation step: sequence s owns rows [cu_rows[s], cu_rows[s+1]); its first row stands
+// at position first_position[s] of the sequence (a prompt chunk has many rows, a decode step one).
+struct RowSpans {
+  const int32_t* cu_rows = nullptr;
+  const int32_t* first_position = nullptr;
+  int64_t sequences = 0;
+};
+// Writes k, v [R,Hkv·D] (k rotated already) into their pages.
+struct KvAppend {
+  Tensor k, v;
+  KvPages pages;
+  RowSpans spans;
+};
+// out[R,Hq·D]: each row attends to all positions ≤ its own, which KvAppend has written. Bit-equal
+// to AttentionForward on the same sequence.
+struct AttentionCached {
+  Tensor q, out;
+  KvPages pages;
+  RowSpans spans;
+  int64_t q_heads = 0;
+  float scale = 1.0f;
+};
+
+// y[T,I] = silu(gate)·up with gate_up [T,2I] = [gate | up].
+struct SwigluForward {
+  Tensor gate_up, y;
+};
+struct SwigluBackward {
+  Tensor dy, gate_up, dgate_up;
+};
+
+// One chunk of logits [R,V] → per row, with z = logits·inv_temperature over ids < vocab_limit:
+//   lse = log Σ exp z,  logprob = z[target] − lse,  entropy = lse − Σ p z.
+struct LogitsForward {
+  Tensor logits, targets /*[1,R] i32*/, logprob /*[1,R]*/, entropy /*[1,R]*/, lse /*[1,R]*/;
+  float inv_temperature = 1.0f;
+  int64_t vocab_limit = 0;  // ids at or above it have probability 0
+};
+// In place: logits become ∂L/∂logits = inv_temperature·( c·(onehot − p) − e·p·(log p + entropy) )
+// with c = coef_logprob[r] = ∂L/∂logprob, e = coef_entropy[r] = ∂L/∂entropy (null: 0). Columns from
+// vocab_limit on become 0.
+struct LogitsBackward {
+  Tensor logits, targets, entropy, lse, coef_logprob, coef_entropy;
+  float inv_temperature = 1.0f;
+  int64_t vocab_limit = 0;
+};
+
+// How one row of logits is sampled. The Gumbel noise of vocabulary id i is Philox4x32-10 with key
+// `seed` and counter (i/4, position, stream low, stream high), word i%4: it depends on nothing
+// else.
+struct SamplingParams {
+  float temperature =
+      1.0f;            // 0: the most probable id (lowest id on a tie), log-prob at temperature 1
+  int32_t top_k = 0;   // 0: off
+  float top_p = 1.0f;  // 1: off
+  float min_p = 0.0f;  // 0: off
+  uint64_t seed = 0;
+  uint64_t stream = 0;   // sequence id
+  int64_t position = 0;  // index of the sampled token in its sequence
+};
+// token[r] ~ softmax(logits/temperature) over ids < vocab_limit, restricted by top_k, then min_p,
+// then top_p (each on the distribution left by the one before, renormalised). logprob[r] is the
+// token's log-probability under exactly that distribution; without restrictions it is bit-equal to
+// LogitsForward's.
+struct Sample {
+  Tensor logits, token /*[1,R] i32*/, logprob /*[1,R]*/;
+  const SamplingParams* params = nullptr;  // R of them
+  int64_t vocab_limit = 0;
+};
+
+// Decoupled AdamW on n consecutive elements, step counted from 1; grad is multiplied by grad_scale
+// first (clipping). p −= lr·(m̂/(√v̂+eps) + weight_decay·p), torch's order of operations.
+struct AdamW {
+  float* param = nullptr;
+  const float* grad = nullptr;
+  float* m = nullptr;
+  float* v = nullptr;
+  int64_t n = 0;
+  float lr = 0, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0, grad_scale = 1;
+  int64_t step = 1;
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+  virtual std::string_view name() const = 0;
+
+  // nullptr where the backend's product has no better layout than the weight's own.
+  virtual std::unique_ptr<PackedWeight> pack(const Tensor& weight) = 0;
+
+  virtual void linear(const Linear&) = 0;
+  virtual void linear_backward_input(const LinearBackwardInput&) = 0;
+  virtual void linear_backward_weight(const LinearBackwardWeight&) = 0;
+  virtual void embedding_forward(const EmbeddingForward&) = 0;
+  virtual void embedding_backward(const EmbeddingBackward&) = 0;
+  virtual void rmsnorm_forward(const RmsNormForward&) = 0;
+  virtual void rmsnorm_backward(const RmsNormBackward&) = 0;
+  virtual void qk_norm_rope_forward(const QkNormRopeForward&) = 0;
+  virtual void qk_norm_rope_backward(const QkNormRopeBackward&) = 0;
+  virtual void attention_forward(const AttentionForward&) = 0;
+  virtual void attention_backward(const AttentionBackward&) = 0;
+  virtual void kv_append(const KvAppend&) = 0;
+  virtual void attention_cached(const AttentionCached&) = 0;
+  virtual void swiglu_forward(const SwigluForward&) = 0;
+  virtual void swiglu_backward(const SwigluBackward&) = 0;
+  virtual void logits_forward(const LogitsForward&) = 0;
+  virtual void logits_backward(const LogitsBackward&) = 0;
+  virtual void sample(const Sample&) = 0;
+  virtual void adamw(const AdamW&) = 0;
+  // Σ x² in double precision, blocks of fixed size in fixed order.
+  virtual double sum_of_squares(const float* x, int64_t n) = 0;
+  // x *= factor
+  virtual void scale(float* x, int64_t n, float factor) = 0;
+  // dst = (1 − alpha)·dst + alpha·src: a parameter slot follows another (alpha = 1 copies exactly)
+  virtual void lerp(float* dst, const float* src, int64_t n, float alpha) = 0;
+};
+
+}  // namespace kogrpo

@@ -1,0 +1,50 @@
+#pragma once
+// A tensor as the operations see it: a pointer, an element type and a shape; it owns nothing.
+// Rows are contiguous; `stride` is the distance between consecutive rows (elements), so a view may
+// select columns of a wider matrix (the q part of a fused q/k/v projection, for example).
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kogrpo {
+
+enum class DType : uint8_t { f32, bf16, f16, i32 };
+
+constexpr size_t size_of(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2;
+}
+
+struct Tensor {
+  void* data = nullptr;
+  DType dtype = DType::f32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t stride = 0;  // elements from one row to the next; cols when contiguous
+
+  float* f32() const { return static_cast<float*>(data); }
+  int32_t* i32() const { return static_cast<int32_t*>(data); }
+  float* row(int64_t r) const { return f32() + r * stride; }
+  int64_t size() const { return rows * cols; }
+  bool contiguous() const { return stride == cols; }
+
+  // View of columns [begin, begin + count).
+  Tensor columns(int64_t begin, int64_t count) const {
+    return {f32() + begin, dtype, rows, count, stride};
+  }
+  // View of rows [begin, begin + count).
+  Tensor row_range(int64_t begin, int64_t count) const {
+    return {f32() + begin * stride, dtype, count, cols, stride};
+  }
+};
+
+inline Tensor matrix(float* data, int64_t rows, int64_t cols) {
+  return {data, DType::f32, rows, cols, cols};
+}
+inline Tensor vector(float* data, int64_t n) {
+  return {data, DType::f32, 1, n, n};
+}
+inline Tensor ints(int32_t* data, int64_t n) {
+  return {data, DType::i32, 1, n, n};
+}
+
+}  // namespace kogrpo

@@ -1,0 +1,12 @@
+#include <stdexcept>
+
+#include "reference/reference_ops.h"
+
+namespace kogrpo {
+void ReferenceOps::qk_norm_rope_forward(const QkNormRopeForward&) {
+  throw std::logic_error("qk_norm_rope_forward: not written yet");
+}
+void ReferenceOps::qk_norm_rope_backward(const QkNormRopeBackward&) {
+  throw std::logic_error("qk_norm_rope_backward: not written yet");
+}
+}  // namespace kogrpo

@@ -1,0 +1,60 @@
+#pragma once
+// What every operation's test needs: fresh random inputs, poisoned outputs, error norms, and the
+// list of backends to hold against the reference.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "cpu/cpu_ops.h"
+#include "cpu/cpuid.h"
+#include "reference/reference_ops.h"
+
+namespace kogrpo::testing {
+
+inline std::vector<float> random_floats(size_t n, uint32_t seed, float scale = 1.0f) {
+  std::mt19937 engine(seed);
+  std::normal_distribution<float> normal(0.0f, scale);
+  std::vector<float> values(n);
+  for (float& v : values) v = normal(engine);
+  return values;
+}
+
+// Outputs start as NaN, so that an element nobody wrote cannot pass for a result.
+inline std::vector<float> poisoned(size_t n) {
+  return std::vector<float>(n, std::numeric_limits<float>::quiet_NaN());
+}
+
+// Normalised mean squared error Σ(a−b)²/Σb²; NaN anywhere gives NaN, which fails every bound.
+inline double nmse(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    error += (double(a[i]) - b[i]) * (double(a[i]) - b[i]);
+    norm += double(b[i]) * b[i];
+  }
+  return norm == 0 ? error : error / norm;
+}
+
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// Calls test(ops) for the CPU backend on every instruction set that runs here, with 1 and 3
+// threads.
+template <class Test>
+void for_each_cpu_backend(Test&& test) {
+  for (const KernelTable* kernels : available_kernels())
+    for (int threads : {1, 3}) {
+      CpuOps ops(*kernels, threads);
+      CAPTURE(kernels->isa);
+      CAPTURE(threads);
+      test(static_cast<Ops&>(ops));
+    }
+}
+
+}  // namespace kogrpo::testing
