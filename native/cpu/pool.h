@@ -30,4 +30,8 @@ class Pool {
   std::unique_ptr<State> state_;
 };
 
+// Processors this process may run on (its affinity mask, which container limits on cpusets set
+// too).
+int default_threads();
+
 }  // namespace kogrpo
