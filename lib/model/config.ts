@@ -1,0 +1,180 @@
+/**
+ * Hugging Face `config.json` of a Qwen3 dense model, validated for this engine.
+ *
+ * Reads both spellings in use: transformers 4 (`rope_theta` at the top, `torch_dtype`) and
+ * transformers 5 (`rope_parameters: { rope_theta, rope_type }`, `dtype`). Whatever the engine does
+ * not compute (another architecture, attention biases, scaled rotary embeddings, sliding windows,
+ * quantised weights …) is refused by name rather than ignored, because a model that loads and then
+ * computes something else is the worst outcome. The raw object is kept so that a checkpoint writes
+ * back every key it was given.
+ */
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { KogrpoError, messageOf } from '../errors.ts'
+
+/** Geometry of a Qwen3 dense model; all sizes in elements. */
+export interface ModelConfig {
+  /** Rows of the embedding and the LM head (151,936 for Qwen3; more than the tokenizer has). */
+  vocabSize: number
+  hiddenSize: number
+  intermediateSize: number
+  numLayers: number
+  numHeads: number
+  numKvHeads: number
+  /** Independent of hiddenSize / numHeads; a multiple of 16. */
+  headDim: number
+  rmsNormEps: number
+  ropeTheta: number
+  tieWordEmbeddings: boolean
+  maxPositionEmbeddings: number
+  /** The parsed JSON object as read, for writing back. */
+  raw: Record<string, unknown>
+}
+
+/** Sizes are whole and positive. */
+const count = z.int().positive()
+
+const schema = z.looseObject({
+  model_type: z.string(),
+  architectures: z.array(z.string()).nullish(),
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  num_key_value_heads: count,
+  // transformers' Qwen3Config defaults head_dim to 128, whatever hidden_size / num_heads is.
+  head_dim: count.nullish().transform(value => value ?? 128),
+  rms_norm_eps: z.number().positive(),
+  max_position_embeddings: count,
+  tie_word_embeddings: z.boolean().nullish(),
+  rope_theta: z.number().positive().nullish(),
+  rope_scaling: z.looseObject({}).nullish(),
+  rope_parameters: z.looseObject({ rope_theta: z.number().positive().nullish() }).nullish(),
+  hidden_act: z.string(),
+  attention_bias: z.boolean().nullish(),
+  use_sliding_window: z.boolean().nullish(),
+  layer_types: z.array(z.string()).nullish(),
+  partial_rotary_factor: z.number().nullish(),
+  quantization_config: z.unknown().optional(),
+})
+
+type RawConfig = z.infer<typeof schema>
+
+const ARCHITECTURE = 'Qwen3ForCausalLM'
+
+/** What the engine does not compute, each with the key at fault and the reason. */
+function refusals(config: RawConfig): string[] {
+  const reasons: string[] = []
+  const refuse = (key: string, found: unknown, supported: string): void => {
+    reasons.push(`"${key}" is ${JSON.stringify(found)}; the engine supports ${supported}`)
+  }
+  if (config.model_type !== 'qwen3') refuse('model_type', config.model_type, '"qwen3" only')
+  if (config.architectures != null && !config.architectures.includes(ARCHITECTURE)) {
+    refuse('architectures', config.architectures, `["${ARCHITECTURE}"] only`)
+  }
+  if (config.attention_bias === true) refuse('attention_bias', true, 'false only')
+  if (config.hidden_act !== 'silu') refuse('hidden_act', config.hidden_act, '"silu" only')
+  if (config.use_sliding_window === true) refuse('use_sliding_window', true, 'false only')
+  const layerType = config.layer_types?.find(type => type !== 'full_attention')
+  if (layerType !== undefined) refuse('layer_types', layerType, '"full_attention" only')
+  for (const key of ['rope_scaling', 'rope_parameters'] as const) {
+    const rope: Record<string, unknown> | null | undefined = config[key]
+    if (rope == null) continue
+    const type = rope.rope_type ?? rope.type ?? 'default'
+    if (type !== 'default') refuse(`${key}.rope_type`, type, '"default" only')
+    const factor = rope.partial_rotary_factor
+    if (factor != null && factor !== 1) refuse(`${key}.partial_rotary_factor`, factor, '1 only')
+  }
+  if (config.partial_rotary_factor != null && config.partial_rotary_factor !== 1) {
+    refuse('partial_rotary_factor', config.partial_rotary_factor, '1 only')
+  }
+  if (config.quantization_config != null) {
+    refuse('quantization_config', config.quantization_config, 'unquantised weights only')
+  }
+  if (config.head_dim % 16 !== 0) refuse('head_dim', config.head_dim, 'multiples of 16')
+  if (config.num_attention_heads % config.num_key_value_heads !== 0) {
+    refuse(
+      'num_key_value_heads',
+      config.num_key_value_heads,
+      `divisors of num_attention_heads (${config.num_attention_heads})`,
+    )
+  }
+  return reasons
+}
+
+function ropeTheta(config: RawConfig, file: string): number {
+  const nested = config.rope_parameters?.rope_theta
+  const top = config.rope_theta
+  if (top != null && nested != null && top !== nested) {
+    throw new KogrpoError(
+      'E_MODEL_CONFIG',
+      `${file}: "rope_theta" is ${top} but "rope_parameters.rope_theta" is ${nested}; keep one`,
+    )
+  }
+  const theta = nested ?? top
+  if (theta == null) {
+    throw new KogrpoError(
+      'E_MODEL_CONFIG',
+      `${file}: neither "rope_theta" nor "rope_parameters.rope_theta" is given (Qwen3: 1000000)`,
+    )
+  }
+  return theta
+}
+
+/**
+ * Validates a parsed `config.json`. `file` is only used in messages.
+ * Throws `KogrpoError` `E_MODEL_CONFIG` naming file and key.
+ */
+export function parseModelConfig(json: unknown, file = 'config.json'): ModelConfig {
+  const parsed = schema.safeParse(json)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(issue =>
+      issue.path.length > 0 ? `"${issue.path.join('.')}": ${issue.message}` : issue.message,
+    )
+    throw new KogrpoError('E_MODEL_CONFIG', `${file}: ${problems.join('; ')}`)
+  }
+  const config = parsed.data
+  const reasons = refusals(config)
+  if (reasons.length > 0) throw new KogrpoError('E_MODEL_CONFIG', `${file}: ${reasons.join('; ')}`)
+  return {
+    vocabSize: config.vocab_size,
+    hiddenSize: config.hidden_size,
+    intermediateSize: config.intermediate_size,
+    numLayers: config.num_hidden_layers,
+    numHeads: config.num_attention_heads,
+    numKvHeads: config.num_key_value_heads,
+    headDim: config.head_dim,
+    rmsNormEps: config.rms_norm_eps,
+    ropeTheta: ropeTheta(config, file),
+    tieWordEmbeddings: config.tie_word_embeddings ?? false,
+    maxPositionEmbeddings: config.max_position_embeddings,
+    raw: json as Record<string, unknown>,
+  }
+}
+
+/** Reads a JSON file; `E_MODEL_FILE` when it is missing, `E_MODEL_JSON` when it is not JSON. */
+export async function readJson(file: string): Promise<unknown> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    throw new KogrpoError('E_MODEL_FILE', `cannot read ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new KogrpoError('E_MODEL_JSON', `${file} is not valid JSON: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** Reads and validates `<dir>/config.json`. */
+export async function readModelConfig(dir: string): Promise<ModelConfig> {
+  const file = path.join(dir, 'config.json')
+  return parseModelConfig(await readJson(file), file)
+}
