@@ -1,0 +1,353 @@
+/**
+ * The policy loss of GRPO and its kin on packed sequences, and its gradient with respect to every
+ * token's log-prob, which is all the engine needs (`coef[t] = ∂L/∂logp[t]`).
+ *
+ * Layout: `logprobs`, `oldLogprobs`, `refLogprobs`, `mask` hold one entry a token, T = cuSeqlens[n]
+ * tokens of n sequences back to back; sequence i is [cuSeqlens[i], cuSeqlens[i+1]). Entry t is the
+ * log-prob of token t given what precedes it; entries with mask 0 (prompt, padding, removed
+ * samples) are never read and get coef 0.
+ *
+ *   L = Σ_i Σ_t m_it · weight_i · ( surrogate(r_it, A_it) + β · KL_it )
+ *
+ *   loss_type         weight_i, over the whole optimizer step
+ *   dr_grpo           1 / (num_completions · max_completion_length)
+ *   grpo, sapo        1 / (num_completions · tokens of sequence i)
+ *   dapo, bnpo, cispo 1 / num_tokens
+ *
+ * Denominators belong to the optimizer step and are given by the caller, so the losses and
+ * coefficients of micro-batches simply add up to those of the step, however it is cut. TRL's `bnpo`
+ * averages over the local micro-batch; taken over the whole step, as here, it is `dapo`'s mean.
+ *
+ * Ratio: r = exp(l − l_old) per token, or per sequence exp(mean over its tokens) with
+ * `importance_sampling_level: sequence` (GSPO). `oldLogprobs: null` means on-policy: r is exactly 1
+ * and its gradient is kept. Arithmetic is double precision in token order; coef is rounded once.
+ * Semantics follow TRL 1.13 `GRPOTrainer._compute_loss`; golden values in test/golden.
+ */
+import { KogrpoError } from '../errors.ts'
+import { type KlEstimator, klEstimators } from './kl.ts'
+import { type SequenceLayout, sequenceLayout } from './layout.ts'
+import { emptyPolicyStats, type PolicyStats } from './policy-metrics.ts'
+import {
+  cispoSurrogate,
+  clipSurrogate,
+  type Surrogate,
+  type SurrogateOptions,
+  sapoSurrogate,
+} from './surrogates.ts'
+
+export type LossType = 'dr_grpo' | 'grpo' | 'dapo' | 'bnpo' | 'cispo' | 'sapo'
+export type ImportanceSamplingLevel = 'token' | 'sequence'
+
+export interface PolicyLossOptions {
+  loss_type: LossType
+  /** Lower clip range: ratios below 1 − epsilon are clipped. */
+  epsilon: number
+  /** Upper clip range; null means `epsilon`. For cispo the absolute cap of the ratio (required). */
+  epsilon_high?: number | null
+  /** Cap of the ratio in the unclipped branch (two-sided clipping), or null. */
+  delta?: number | null
+  /** Weight of the KL term; 0 needs no reference. */
+  beta: number
+  kl_estimator?: KlEstimator
+  importance_sampling_level?: ImportanceSamplingLevel
+  sapo_temperature_pos?: number
+  sapo_temperature_neg?: number
+  /** Dr. GRPO's constant L_max, in tokens. */
+  max_completion_length: number
+  /** Completions of the whole optimizer step, masked ones included. */
+  num_completions: number
+  /** Trained tokens (mask 1) of the whole optimizer step: dapo, bnpo, cispo. */
+  num_tokens?: number | null
+}
+
+export interface PolicyLossInput {
+  logprobs: Float32Array
+  /** Log-probs when sampled; null: this is the sampling policy, the ratio is exactly 1. */
+  oldLogprobs: Float32Array | null
+  refLogprobs: Float32Array | null
+  /** One a token (length T) or one a sequence (length n). */
+  advantages: Float32Array
+  /** 1 = trained token, 0 = not. */
+  mask: Float32Array | Uint8Array
+  cuSeqlens: Int32Array
+  options: PolicyLossOptions
+}
+
+export interface PolicyLoss {
+  /** This batch's part of the step's loss. */
+  loss: number
+  /** ∂L/∂logp per token. */
+  coef: Float32Array
+  /** Sums for `policyMetrics`; those of micro-batches are merged there. */
+  stats: PolicyStats
+}
+
+interface ResolvedOptions extends SurrogateOptions {
+  surrogate: Surrogate
+  clips: boolean
+}
+
+const surrogateOf: Record<LossType, Surrogate> = {
+  dr_grpo: clipSurrogate,
+  grpo: clipSurrogate,
+  dapo: clipSurrogate,
+  bnpo: clipSurrogate,
+  cispo: cispoSurrogate,
+  sapo: sapoSurrogate,
+}
+
+/**
+ * Loss, per-token coefficients and metric sums of one (micro-)batch.
+ * Throws `E_ALGORITHM` naming the argument, sequence or token at fault.
+ */
+export function policyLoss(input: PolicyLossInput): PolicyLoss {
+  const { logprobs, oldLogprobs, refLogprobs, mask, options } = input
+  const layout = sequenceLayout(input.cuSeqlens, mask)
+  checkLength('logprobs', logprobs, layout.tokens)
+  if (oldLogprobs !== null) checkLength('oldLogprobs', oldLogprobs, layout.tokens)
+  if (refLogprobs !== null) checkLength('refLogprobs', refLogprobs, layout.tokens)
+  const advantageOf = advantageReader(input.advantages, layout)
+  const resolved = resolveOptions(options, layout)
+  if (options.beta !== 0 && refLogprobs === null) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `beta is ${options.beta} but refLogprobs is null; give the reference model's log-probs or set beta to 0`,
+    )
+  }
+  const sequenceLevel = options.importance_sampling_level === 'sequence'
+  const kl = klEstimators[options.kl_estimator ?? 'k3']
+  const coef = new Float32Array(layout.tokens)
+  const stats = emptyPolicyStats()
+  let loss = 0
+
+  for (let i = 0; i < layout.sequences; i++) {
+    const [start, end] = layout.bounds(i)
+    const trained = layout.trained(i)
+    if (trained === 0) continue
+    const weight = tokenWeight(options, trained)
+    const sequenceWeight = sequenceLevel ? meanLogRatio(input, start, end, trained) : 0
+    const term = { low: 0, high: 0 }
+    // At sequence level every token's term moves the one ratio, hence every token of the sequence.
+    let throughSequence = 0
+    const direct = sequenceLevel ? new Float64Array(end - start) : null
+    for (let t = start; t < end; t++) {
+      if (mask[t] === 0) continue
+      const l = finite('logprobs', logprobs, t, i)
+      const advantage = finite('advantages', advantageOf(i, t), t, i)
+      const w = sequenceLevel
+        ? sequenceWeight
+        : oldLogprobs === null
+          ? 0
+          : l - finite('oldLogprobs', oldLogprobs, t, i)
+      const ratio = w === 0 ? 1 : Math.exp(w)
+      if (!Number.isFinite(ratio)) {
+        throw new KogrpoError(
+          'E_ALGORITHM',
+          `the importance ratio overflows at token ${t} (sequence ${i}): log-prob ${l}, log ratio ${w}; the sampled text is no longer plausible under the policy`,
+        )
+      }
+      const surrogate = resolved.surrogate(ratio, l, advantage, resolved)
+      let value = surrogate.value
+      let slope = surrogate.byLogprob
+      if (sequenceLevel) throughSequence += surrogate.byWeight
+      else slope += surrogate.byWeight
+      if (refLogprobs !== null) {
+        const divergence = kl(finite('refLogprobs', refLogprobs, t, i) - l)
+        stats.kl_sum += divergence.value
+        value += options.beta * divergence.value
+        slope += options.beta * divergence.slope
+      }
+      loss += weight * value
+      if (direct !== null) direct[t - start] = slope
+      // Adding 0 turns −0 into 0, so that "no gradient" is all-zero bytes.
+      else coef[t] = weight * slope + 0
+      stats.ratio_sum += ratio
+      stats.ratio_min = Math.min(stats.ratio_min, ratio)
+      stats.ratio_max = Math.max(stats.ratio_max, ratio)
+      if (options.loss_type === 'cispo') {
+        if (ratio > resolved.epsilon_high && advantage > 0) stats.cispo_clipped++
+      } else if (resolved.clips) {
+        const seen = resolved.delta === null ? ratio : Math.min(ratio, resolved.delta)
+        if (seen < 1 - resolved.epsilon && advantage < 0) term.low++
+        if (seen > 1 + resolved.epsilon_high && advantage > 0) term.high++
+      }
+    }
+    if (direct !== null) {
+      for (let t = start; t < end; t++) {
+        if (mask[t] === 0) continue
+        coef[t] = weight * (direct[t - start]! + throughSequence / trained) + 0
+      }
+    }
+    stats.tokens += trained
+    stats.low_clipped += term.low
+    stats.high_clipped += term.high
+    stats.low_min = Math.min(stats.low_min, term.low / trained)
+    stats.high_max = Math.max(stats.high_max, term.high / trained)
+  }
+  stats.has_kl = refLogprobs !== null
+  stats.loss = loss
+  return { loss, coef, stats }
+}
+
+export interface OnPolicyInput {
+  advantages: Float32Array
+  mask: Float32Array | Uint8Array
+  cuSeqlens: Int32Array
+  options: PolicyLossOptions
+  /** With beta ≠ 0: the sampler's log-probs, which on-policy are the trainer's. */
+  logprobs?: Float32Array | null
+  /** With beta ≠ 0: the reference's log-probs. */
+  refLogprobs?: Float32Array | null
+}
+
+/**
+ * The coefficients of an on-policy step, known before the forward pass (the ratio is exactly 1):
+ * −A times the loss type's weight. With a KL term they also need the log-probs, which on-policy are
+ * the sampler's own. Bit-equal to `policyLoss` with `oldLogprobs: null`.
+ */
+export function coefficientsOnPolicy(input: OnPolicyInput): Float32Array {
+  const { advantages, mask, cuSeqlens, options } = input
+  const logprobs = input.logprobs ?? null
+  if (options.beta !== 0 && logprobs === null) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `beta is ${options.beta}: the coefficients depend on the log-probs; pass the sampler's logprobs`,
+    )
+  }
+  return policyLoss({
+    logprobs: logprobs ?? new Float32Array(mask.length),
+    oldLogprobs: null,
+    refLogprobs: input.refLogprobs ?? null,
+    advantages,
+    mask,
+    cuSeqlens,
+    options,
+  }).coef
+}
+
+function meanLogRatio(input: PolicyLossInput, start: number, end: number, trained: number): number {
+  if (input.oldLogprobs === null) return 0
+  let sum = 0
+  for (let t = start; t < end; t++) {
+    if (input.mask[t] !== 0) sum += input.logprobs[t]! - input.oldLogprobs[t]!
+  }
+  return sum / trained
+}
+
+function tokenWeight(options: PolicyLossOptions, trained: number): number {
+  switch (options.loss_type) {
+    case 'dr_grpo':
+      return 1 / (options.num_completions * options.max_completion_length)
+    case 'grpo':
+    case 'sapo':
+      return 1 / (options.num_completions * trained)
+    case 'dapo':
+    case 'bnpo':
+    case 'cispo':
+      return 1 / options.num_tokens!
+  }
+}
+
+function resolveOptions(options: PolicyLossOptions, layout: SequenceLayout): ResolvedOptions {
+  const surrogate = surrogateOf[options.loss_type]
+  if (surrogate === undefined) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `loss_type '${options.loss_type}' is unknown; choose ${Object.keys(surrogateOf).join(', ')}`,
+    )
+  }
+  if (options.loss_type === 'cispo' && typeof options.epsilon_high !== 'number') {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      'loss_type cispo needs epsilon_high: it is the absolute cap of the ratio (the paper of ScaleRL uses 5.0); falling back to epsilon would cut every ratio near 1',
+    )
+  }
+  positive('max_completion_length', options.max_completion_length)
+  positive('num_completions', options.num_completions)
+  if (options.num_completions < layout.sequences) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `num_completions is ${options.num_completions} but this batch alone has ${layout.sequences} sequences; give the count of the whole optimizer step`,
+    )
+  }
+  if (['dapo', 'bnpo', 'cispo'].includes(options.loss_type)) {
+    const tokens = options.num_tokens ?? -1
+    if (!(tokens >= layout.trainedTotal)) {
+      throw new KogrpoError(
+        'E_ALGORITHM',
+        `num_tokens is ${options.num_tokens ?? null} but this batch alone has ${layout.trainedTotal} trained tokens; loss_type ${options.loss_type} divides by the count of the whole optimizer step`,
+      )
+    }
+  }
+  nonNegative('epsilon', options.epsilon)
+  if (!Number.isFinite(options.beta)) {
+    throw new KogrpoError('E_ALGORITHM', `beta is ${options.beta}; it must be finite`)
+  }
+  const epsilonHigh = options.epsilon_high ?? options.epsilon
+  nonNegative('epsilon_high', epsilonHigh)
+  const delta = options.delta ?? null
+  if (delta !== null) positive('delta', delta)
+  const temperaturePos = options.sapo_temperature_pos ?? 1
+  const temperatureNeg = options.sapo_temperature_neg ?? 1.05
+  positive('sapo_temperature_pos', temperaturePos)
+  positive('sapo_temperature_neg', temperatureNeg)
+  return {
+    surrogate,
+    clips: surrogate === clipSurrogate,
+    epsilon: options.epsilon,
+    epsilon_high: epsilonHigh,
+    delta,
+    sapo_temperature_pos: temperaturePos,
+    sapo_temperature_neg: temperatureNeg,
+  }
+}
+
+function positive(name: string, value: number): void {
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new KogrpoError('E_ALGORITHM', `${name} is ${value}; it must be a positive number`)
+  }
+}
+
+function nonNegative(name: string, value: number): void {
+  if (!(Number.isFinite(value) && value >= 0)) {
+    throw new KogrpoError('E_ALGORITHM', `${name} is ${value}; it must be 0 or more`)
+  }
+}
+
+function checkLength(name: string, array: { length: number }, tokens: number): void {
+  if (array.length !== tokens) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `${name} has ${array.length} entries, cuSeqlens says ${tokens} tokens`,
+    )
+  }
+}
+
+function advantageReader(
+  advantages: Float32Array,
+  layout: SequenceLayout,
+): (sequence: number, token: number) => number {
+  // Sequences are never empty, so when both lengths agree both readings do.
+  if (advantages.length === layout.sequences) return sequence => advantages[sequence]!
+  if (advantages.length === layout.tokens) return (_sequence, token) => advantages[token]!
+  throw new KogrpoError(
+    'E_ALGORITHM',
+    `advantages has ${advantages.length} entries; it must have one a sequence (${layout.sequences}) or one a token (${layout.tokens})`,
+  )
+}
+
+function finite(
+  name: string,
+  source: Float32Array | number,
+  token: number,
+  sequence: number,
+): number {
+  const value = typeof source === 'number' ? source : source[token]!
+  if (!Number.isFinite(value)) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `${name} is ${value} at token ${token} (sequence ${sequence})`,
+    )
+  }
+  return value
+}
