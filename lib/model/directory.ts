@@ -1,0 +1,242 @@
+/**
+ * Hugging Face model directories: opening one for the engine, and writing one that `transformers`
+ * loads unchanged.
+ *
+ * Reading gathers what the native side needs (geometry, flat parameter layout, byte ranges of every
+ * tensor) without touching tensor data. Writing goes to a temporary directory beside the target,
+ * every file is flushed to disk, and one rename publishes the result, so a directory under its final
+ * name is always complete. The weights are written by a callback (the native engine streams them),
+ * behind a header made here.
+ */
+import {
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import path from 'node:path'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { type ModelConfig, readJson, readModelConfig } from './config.ts'
+import {
+  matchParameters,
+  type Parameter,
+  type ParameterLayout,
+  parameterLayout,
+} from './parameters.ts'
+import { encodeHeader, type IndexEntry, readIndex } from './safetensors.ts'
+
+/** Everything known about a model before its weights are mapped. */
+export interface ModelDirectory {
+  dir: string
+  config: ModelConfig
+  layout: ParameterLayout
+  /** Where each parameter's bytes lie, in flat order; null when opened without weights. */
+  weights: { parameter: Parameter; entry: IndexEntry }[] | null
+  /** The directory the tokenizer files come from. */
+  tokenizerDir: string
+}
+
+/** Storage types of written weights. */
+export type WeightDtype = 'F32' | 'BF16' | 'F16'
+
+/** What a written directory is made of. */
+export interface ModelDirectoryContents {
+  config: ModelConfig
+  dtype: WeightDtype
+  /** Source of the tokenizer and generation_config files, copied byte for byte. */
+  tokenizerDir: string
+  /**
+   * Writes `header` and then every parameter in flat order as `dtype` to `file`; the file's size is
+   * checked afterwards.
+   */
+  writeWeights: (file: string, header: Buffer) => Promise<void>
+  /** Writes further files (optimizer state, trainer state) into the temporary directory. */
+  writeExtras?: (dir: string) => Promise<void>
+}
+
+const WEIGHTS_FILE = 'model.safetensors'
+const REQUIRED_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
+const OPTIONAL_FILES = [
+  'chat_template.jinja',
+  'generation_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+] as const
+
+const DTYPE_NAMES: Record<WeightDtype, string> = {
+  F32: 'float32',
+  BF16: 'bfloat16',
+  F16: 'float16',
+}
+const DTYPE_BYTES: Record<WeightDtype, number> = { F32: 4, BF16: 2, F16: 2 }
+
+async function isFile(file: string): Promise<boolean> {
+  const info = await stat(file).catch(() => null)
+  return info?.isFile() ?? false
+}
+
+/**
+ * Opens a model directory. `weights: false` reads only config.json (for random initialisation);
+ * `tokenizerDir` names another directory for the tokenizer files. Throws `KogrpoError`
+ * `E_MODEL_CONFIG`, `E_MODEL_FILE`, `E_MODEL_WEIGHTS` or `E_SAFETENSORS`.
+ */
+export async function openModelDirectory(
+  dir: string,
+  options: { weights?: boolean; tokenizerDir?: string | undefined } = {},
+): Promise<ModelDirectory> {
+  const config = await readModelConfig(dir)
+  const layout = parameterLayout(config)
+  const weights = options.weights === false ? null : matchParameters(layout, await readIndex(dir))
+  const tokenizerDir = options.tokenizerDir ?? dir
+  for (const name of REQUIRED_FILES) {
+    if (!(await isFile(path.join(tokenizerDir, name)))) {
+      throw new KogrpoError(
+        'E_MODEL_FILE',
+        `${path.join(tokenizerDir, name)} does not exist; give the directory that holds the ` +
+          'tokenizer files',
+      )
+    }
+  }
+  return { dir, config, layout, weights, tokenizerDir }
+}
+
+/** `config.json` as transformers expects it beside weights stored as `dtype`. */
+export function configForSaving(config: ModelConfig, dtype: WeightDtype): Record<string, unknown> {
+  const { dtype: newStyle, torch_dtype: _oldStyle, ...rest } = config.raw
+  // transformers 4 reads `torch_dtype` and transformers 5 both: keep the spelling of the source.
+  const modern = newStyle !== undefined || config.raw.rope_parameters !== undefined
+  return {
+    ...rest,
+    architectures: ['Qwen3ForCausalLM'],
+    model_type: 'qwen3',
+    [modern ? 'dtype' : 'torch_dtype']: DTYPE_NAMES[dtype],
+  }
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+async function copyTokenizer(from: string, to: string): Promise<void> {
+  for (const name of REQUIRED_FILES) await copyFile(path.join(from, name), path.join(to, name))
+  for (const name of OPTIONAL_FILES) {
+    const source = path.join(from, name)
+    if (await isFile(source)) await copyFile(source, path.join(to, name))
+  }
+  // transformers before 4.52 knows the chat template only as a key of tokenizer_config.json.
+  const jinja = path.join(from, 'chat_template.jinja')
+  const configFile = path.join(to, 'tokenizer_config.json')
+  const config = (await readJson(configFile)) as Record<string, unknown>
+  if (config.chat_template === undefined && (await isFile(jinja))) {
+    await writeFile(configFile, toJson({ ...config, chat_template: await readFile(jinja, 'utf8') }))
+  }
+}
+
+/** Defaults for generation taken from config.json when the source has no generation_config.json. */
+function generationConfig(config: ModelConfig): Record<string, unknown> {
+  const keys = ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const
+  const known = keys.filter(key => config.raw[key] != null)
+  return Object.fromEntries([
+    ['_from_model_config', true],
+    ...known.map(key => [key, config.raw[key]]),
+  ])
+}
+
+async function flush(target: string): Promise<void> {
+  const handle = await open(target, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function flushTree(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const target = path.join(dir, entry.name)
+    if (entry.isDirectory()) await flushTree(target)
+    else await flush(target)
+  }
+  await flush(dir)
+}
+
+/** Only a model directory or an empty one may be replaced. */
+async function checkReplaceable(dir: string): Promise<boolean> {
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw new KogrpoError('E_MODEL_WRITE', `cannot write ${dir}: ${error.message}`)
+  })
+  if (names === null) return false
+  if (names.length > 0 && !names.includes('config.json')) {
+    throw new KogrpoError(
+      'E_MODEL_WRITE',
+      `${dir} exists and is not a model directory; choose another or remove it`,
+    )
+  }
+  return true
+}
+
+async function publish(temporary: string, dir: string, replace: boolean): Promise<void> {
+  const parent = path.dirname(dir)
+  const aside = path.join(parent, `.${path.basename(dir)}.old-${process.pid}`)
+  if (replace) await rename(dir, aside)
+  await rename(temporary, dir)
+  await flush(parent)
+  if (replace) await rm(aside, { recursive: true })
+}
+
+async function fill(temporary: string, contents: ModelDirectoryContents): Promise<void> {
+  const { config, dtype, tokenizerDir } = contents
+  const layout = parameterLayout(config)
+  await writeFile(path.join(temporary, 'config.json'), toJson(configForSaving(config, dtype)))
+  await copyTokenizer(tokenizerDir, temporary)
+  const generation = path.join(temporary, 'generation_config.json')
+  if (!(await isFile(generation))) await writeFile(generation, toJson(generationConfig(config)))
+
+  const header = encodeHeader(
+    layout.parameters.map(({ name, shape }) => ({ name, dtype, shape })),
+    { format: 'pt' },
+  )
+  const weights = path.join(temporary, WEIGHTS_FILE)
+  await contents.writeWeights(weights, header)
+  const expected = header.length + layout.total * DTYPE_BYTES[dtype]
+  const { size } = await stat(weights)
+  if (size !== expected) {
+    throw new KogrpoError('E_MODEL_WRITE', `${weights} has ${size} bytes, expected ${expected}`)
+  }
+  await contents.writeExtras?.(temporary)
+}
+
+/**
+ * Writes a complete Hugging Face directory at `dir`: config.json, generation_config.json, tokenizer
+ * files and model.safetensors. An existing model directory of that name is replaced; anything else
+ * there is refused. On failure nothing under `dir` has changed. Throws `KogrpoError` `E_MODEL_WRITE`.
+ */
+export async function writeModelDirectory(
+  dir: string,
+  contents: ModelDirectoryContents,
+): Promise<void> {
+  const target = path.resolve(dir)
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.tmp-${process.pid}`)
+  const replace = await checkReplaceable(target)
+  try {
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+    await fill(temporary, contents)
+    await flushTree(temporary)
+    await publish(temporary, target, replace)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    if (error instanceof KogrpoError) throw error
+    throw new KogrpoError('E_MODEL_WRITE', `writing ${dir} failed: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
