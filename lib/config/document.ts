@@ -1,0 +1,81 @@
+/**
+ * A recipe file (YAML, or JSON as its subset) that remembers where each key stands, so that an
+ * error about a key can name `file:line:column`.
+ */
+
+import type { Node, Pair } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { KogrpoError } from '../errors.ts'
+
+export interface RecipeDocument {
+  /** The content as plain objects, arrays and scalars. */
+  value: Record<string, unknown>
+  /**
+   * `file:line:column` of the value at `path` (`at: 'key'`: of the key itself). When the path leads
+   * beyond what is written, the place of the last part that is.
+   */
+  locate(path: readonly PropertyKey[], at?: 'key' | 'value'): string
+  /** Whether something is written at `path`. */
+  has(path: readonly PropertyKey[]): boolean
+}
+
+/** Reads recipe text. Errors: `E_CONFIG` with file:line:column for a syntax error or a repeated key. */
+export function parseRecipeText(text: string, file: string): RecipeDocument {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const place = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${col}`
+  }
+  const syntaxError = document.errors[0]
+  if (syntaxError !== undefined) {
+    throw new KogrpoError('E_CONFIG', `${place(syntaxError.pos[0])}: ${syntaxError.message}`)
+  }
+  const root = document.contents
+  if (!isMap(root)) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `${file}: expected a recipe (keys such as model, sft, grpo, eval), found ${root === null ? 'nothing' : 'something else'}`,
+    )
+  }
+
+  const step = (node: Node, segment: PropertyKey): { key?: Node; value?: Node } | undefined => {
+    const target = isAlias(node) ? node.resolve(document) : node
+    if (isMap(target)) {
+      const pair = target.items.find(
+        (item: Pair<unknown, unknown>) => isScalar(item.key) && String(item.key.value) === segment,
+      ) as Pair<Node, Node | null> | undefined
+      return pair && { key: pair.key, value: pair.value ?? undefined }
+    }
+    if (isSeq(target)) {
+      const value = target.items[Number(segment)] as Node | undefined
+      return value && { value }
+    }
+    return undefined
+  }
+
+  const walk = (path: readonly PropertyKey[]): { key?: Node; value?: Node; depth: number } => {
+    let found: { key?: Node; value?: Node } = { value: root }
+    let depth = 0
+    for (const segment of path) {
+      const next = found.value && step(found.value, segment)
+      if (next === undefined) break
+      found = next
+      depth++
+    }
+    return { ...found, depth }
+  }
+
+  return {
+    value: document.toJS() as Record<string, unknown>,
+    has: path => walk(path).depth === path.length,
+    locate: (path, at = 'value') => {
+      const { key, value, depth } = walk(path)
+      // A missing key is reported at the key of the object it is missing from.
+      const atKey = (at === 'key' || depth < path.length) && key !== undefined
+      const node = atKey ? key : (value ?? key)
+      const range = node?.range
+      return depth === 0 && path.length > 0 ? file : range ? place(range[0]) : file
+    },
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * From a recipe's name to the fully resolved configuration: file (or a recipe of the package), then
+ * dotted overrides on top, then the schema's defaults below. Every error names the file, line,
+ * column and key, or the override, with the nearest spelling or valid value.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type * as z from 'zod'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { parseRecipeText, type RecipeDocument } from './document.ts'
+import { knownKeys, schemaAt } from './keys.ts'
+import { didYouMean } from './nearest.ts'
+import { applyOverride, type Override } from './overrides.ts'
+import { checkRecipe } from './rules.ts'
+import { type Recipe, type RecipeInput, recipeSchema } from './schema.ts'
+
+export type { Override } from './overrides.ts'
+
+export interface LoadedRecipe {
+  recipe: Recipe
+  /** The file it came from. */
+  file: string
+  /** What is allowed but probably not meant; one line each. */
+  warnings: string[]
+}
+
+export interface LoadOptions {
+  overrides?: readonly Override[]
+  /** Time for the default output directory. */
+  now?: Date
+}
+
+/** The package's own recipes. */
+function recipesDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(directory, 'package.json'))) {
+    const parent = dirname(directory)
+    if (parent === directory) {
+      throw new KogrpoError('E_CONFIG', 'the recipes of kogrpo are missing; install it again')
+    }
+    directory = parent
+  }
+  return join(directory, 'recipes')
+}
+
+/** Names of the recipes that come with the package, e.g. `mini`. */
+export function builtinRecipes(): string[] {
+  const directory = recipesDirectory()
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter(file => file.endsWith('.yaml'))
+    .map(file => basename(file, '.yaml'))
+    .sort()
+}
+
+/** The file of a recipe given as a path or as the name of one of the package's. */
+export function findRecipe(nameOrPath: string): string {
+  if (existsSync(nameOrPath)) {
+    if (!statSync(nameOrPath).isDirectory()) return nameOrPath
+  } else {
+    const builtin = join(recipesDirectory(), `${basename(nameOrPath, '.yaml')}.yaml`)
+    if (basename(nameOrPath) === nameOrPath && existsSync(builtin)) return builtin
+  }
+  const builtins = builtinRecipes()
+  const what = existsSync(nameOrPath) ? 'is a directory, not a recipe file' : 'not found'
+  throw new KogrpoError(
+    'E_CONFIG',
+    `recipe "${nameOrPath}" ${what} (looked at ${resolve(nameOrPath)})${didYouMean(nameOrPath, builtins) || '.'} ` +
+      `Give a .yaml or .json file, or one of the built-in recipes: ${builtins.join(', ') || '(none)'}`,
+  )
+}
+
+const dotted = (path: readonly PropertyKey[]): string => path.map(String).join('.')
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let current = value
+  for (const segment of path) {
+    if (typeof current !== 'object' || current === null) return undefined
+    current = (current as Record<PropertyKey, unknown>)[segment]
+  }
+  return current
+}
+
+const show = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? Array.isArray(value)
+      ? 'a list'
+      : 'an object'
+    : typeof value === 'number'
+      ? String(value)
+      : JSON.stringify(value)
+
+const typeNames: Record<string, string> = {
+  int: 'a whole number',
+  number: 'a number',
+  string: 'text',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'keys (an object)',
+  record: 'keys (an object)',
+}
+
+interface Problem {
+  path: PropertyKey[]
+  message: string
+  at: 'key' | 'value'
+}
+
+/** Says one of zod's issues in this project's words: what was expected, what was found. */
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
+  const { path } = issue
+  const value = valueAt(input, path)
+  const problem = (message: string): Problem[] => [{ path, message, at: 'value' }]
+  const oneOf = (values: readonly unknown[]): Problem[] => {
+    const words = values.map(String)
+    if (value === undefined) return problem(`is required: one of ${words.join(', ')}`)
+    const hint = typeof value === 'string' ? didYouMean(value, words) : ''
+    return problem(`expected one of ${words.join(', ')}, got ${show(value)}${hint}`)
+  }
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const schema = schemaAt(path)
+      const known = schema === undefined ? [] : knownKeys(schema)
+      const where = path.length > 0 ? ` in ${dotted(path)}` : ''
+      return issue.keys.map(key => ({
+        path: [...path, key],
+        message: `unknown key${where}${didYouMean(key, known) || `; known keys: ${known.join(', ')}`}`,
+        at: 'key',
+      }))
+    }
+    case 'invalid_type': {
+      const expected = typeNames[issue.expected] ?? issue.expected
+      return value === undefined
+        ? problem(`is required (${expected})`)
+        : problem(`expected ${expected}, got ${show(value)}`)
+    }
+    case 'invalid_value':
+      return oneOf(issue.values)
+    case 'invalid_union':
+      return 'options' in issue && Array.isArray(issue.options)
+        ? oneOf(issue.options)
+        : problem(issue.message)
+    case 'too_small':
+    case 'too_big': {
+      if (issue.origin === 'array') return problem(issue.message)
+      if (issue.origin === 'string') return problem('expected some text, got ""')
+      const [word, limit] =
+        issue.code === 'too_small'
+          ? [issue.inclusive ? 'at least' : 'more than', issue.minimum]
+          : [issue.inclusive ? 'at most' : 'less than', issue.maximum]
+      return problem(`expected ${word} ${limit}, got ${show(value)}`)
+    }
+    case 'invalid_format': {
+      const expected =
+        issue.format === 'url' ? 'expected a URL such as http://localhost:8000/v1' : issue.message
+      return problem(`${expected}, got ${show(value)}`)
+    }
+    default:
+      return problem(issue.message)
+  }
+}
+
+/** Where a problem stands: the override that set it, or else the place in the file. */
+function locator(
+  document: RecipeDocument | undefined,
+  overrides: readonly Override[],
+): (problem: Pick<Problem, 'path' | 'at'>) => string {
+  return ({ path, at }) => {
+    const key = dotted(path)
+    const exact = overrides.findLast(o => key === o.key || key.startsWith(`${o.key}.`))
+    if (exact !== undefined) return `--${exact.key}`
+    if (document === undefined) return ''
+    if (!document.has(path)) {
+      // Something is missing from an object: perhaps one that an override brought into being.
+      const parent = path.slice(0, -1)
+      const creator = overrides.find(o => o.key.startsWith(`${dotted(parent)}.`))
+      if (creator !== undefined && !document.has(parent)) return `--${creator.key}`
+    }
+    return document.locate(path, at)
+  }
+}
+
+function timestamp(now: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0')
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
+  return `${date}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`
+}
+
+function validate(
+  input: Record<string, unknown>,
+  locate: (problem: Pick<Problem, 'path' | 'at'>) => string,
+  title: string,
+  now: Date,
+): Pick<LoadedRecipe, 'recipe' | 'warnings'> {
+  const line = (problem: Problem): string => {
+    const parts = [locate(problem), dotted(problem.path)]
+    // An override already names its key.
+    if (parts[0] === `--${parts[1]}`) parts.pop()
+    return [...parts.filter(part => part !== ''), problem.message].join(': ')
+  }
+  const refuse = (problems: Problem[]): never => {
+    const lines = problems.map(line)
+    throw new KogrpoError(
+      'E_CONFIG',
+      lines.length === 1
+        ? lines[0]!
+        : `${title}: ${lines.length} errors\n${lines.map(l => `  ${l}`).join('\n')}`,
+    )
+  }
+  const parsed = recipeSchema.safeParse(input)
+  if (!parsed.success) return refuse(parsed.error.issues.flatMap(i => problemsOf(i, input)))
+  const { errors, warnings } = checkRecipe(parsed.data, input as RecipeInput)
+  if (errors.length > 0) return refuse(errors.map(e => ({ ...e, at: 'value' })))
+  const { data } = parsed
+  return {
+    recipe: {
+      ...data,
+      output_dir: data.output_dir ?? join('runs', `${data.name}-${timestamp(now)}`),
+    },
+    warnings: warnings.map(w => line({ ...w, at: 'value' })),
+  }
+}
+
+/**
+ * Loads a recipe: a path (.yaml, .yml, .json), or the name of one of the package's recipes.
+ * Precedence: overrides (the later wins), then the file, then the schema's defaults.
+ * Errors: `E_CONFIG`.
+ */
+export function loadRecipe(nameOrPath = 'mini', options: LoadOptions = {}): LoadedRecipe {
+  const file = findRecipe(nameOrPath)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new KogrpoError('E_CONFIG', `cannot read recipe ${file}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return { file, ...parseRecipe(text, file, options) }
+}
+
+/** As `loadRecipe`, from text that is already read; `file` is the name for messages. */
+export function parseRecipe(
+  text: string,
+  file: string,
+  options: LoadOptions = {},
+): Pick<LoadedRecipe, 'recipe' | 'warnings'> {
+  const overrides = options.overrides ?? []
+  const document = parseRecipeText(text, file)
+  const input = structuredClone(document.value)
+  input.name ??= basename(file, extname(file))
+  for (const override of overrides) applyOverride(input, override)
+  return validate(input, locator(document, overrides), file, options.now ?? new Date())
+}
+
+/** Validates a recipe given as an object and fills in its defaults. Errors: `E_CONFIG`. */
+export function resolveRecipe(input: RecipeInput): Recipe {
+  const written = input as Record<string, unknown>
+  return validate(written, locator(undefined, []), 'recipe', new Date()).recipe
+}

@@ -1,0 +1,188 @@
+/**
+ * Rules that relate several keys of a recipe: batch arithmetic, Dr. GRPO and its scaling, the
+ * oracle and its judge. The shape of each key alone is schema.ts's business.
+ */
+import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
+
+export interface Finding {
+  /** Path of the key to change, from the root of the recipe. */
+  path: PropertyKey[]
+  message: string
+}
+
+export interface Findings {
+  errors: Finding[]
+  warnings: Finding[]
+}
+
+/** The nearest multiples-of-`unit` counts around `value`, smaller first, none below 1. */
+function neighbours(value: number, unit: number): number[] {
+  const below = Math.floor(value / unit) * unit
+  return [below, below + unit].filter(n => n >= 1 && n !== value)
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
+}
+
+/** The divisors of `n` that are at least 2, nearest to `wanted` below and above. */
+function divisorsAround(n: number, wanted: number): number[] {
+  const divisors: number[] = []
+  for (let d = 2; d <= n; d++) if (n % d === 0) divisors.push(d)
+  const below = divisors.filter(d => d < wanted).at(-1)
+  const above = divisors.find(d => d > wanted)
+  return [below, above].filter(d => d !== undefined)
+}
+
+function checkBatch(grpo: GrpoStage, errors: Finding[]): void {
+  const group = grpo.num_generations
+  if (group < 2) {
+    errors.push({
+      path: ['grpo', 'num_generations'],
+      message:
+        'expected at least 2: the advantage is the reward minus the mean of its group, which is ' +
+        '0 for every completion of a group of one, so nothing would be learned',
+    })
+    return
+  }
+  const rows = grpo.per_device_train_batch_size
+  const accumulation = grpo.gradient_accumulation_steps
+  const completions = rows * accumulation
+  if (completions % group === 0) return
+  const remedies = [
+    ...neighbours(accumulation, group / gcd(rows, group)).map(
+      n => `gradient_accumulation_steps ${n} (${rows * n} completions)`,
+    ),
+    ...neighbours(rows, group / gcd(accumulation, group)).map(
+      n => `per_device_train_batch_size ${n} (${n * accumulation} completions)`,
+    ),
+    ...divisorsAround(completions, group).map(n => `num_generations ${n}`),
+  ]
+  errors.push({
+    path: ['grpo', 'per_device_train_batch_size'],
+    message:
+      `${rows} completions × gradient_accumulation_steps ${accumulation} = ${completions} ` +
+      `completions per optimizer step, which is not a multiple of num_generations ${group}; ` +
+      `nearest valid: ${remedies.join(', or ')}`,
+  })
+}
+
+function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
+  if (grpo.loss_type === 'dr_grpo' && grpo.scale_rewards !== 'none') {
+    const why =
+      'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)'
+    if (written.loss_type === undefined) {
+      findings.errors.push({
+        path: ['grpo', 'scale_rewards'],
+        message:
+          `${why}, but scale_rewards is "${grpo.scale_rewards}"; use scale_rewards: none, or ` +
+          'loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it',
+      })
+    } else {
+      findings.warnings.push({
+        path: ['grpo', 'scale_rewards'],
+        message: `${why}; with scale_rewards "${grpo.scale_rewards}" this run is not Dr. GRPO`,
+      })
+    }
+  }
+  const high = grpo.epsilon_high ?? grpo.epsilon
+  if (grpo.delta !== undefined && grpo.delta <= 1 + high) {
+    findings.errors.push({
+      path: ['grpo', 'delta'],
+      message: `expected more than 1 + epsilon_high = ${1 + high}, got ${grpo.delta}: it bounds the ratio beyond the clip range`,
+    })
+  }
+}
+
+function checkRewards(grpo: GrpoStage, findings: Findings): void {
+  const { oracle, rewards } = grpo
+  const seen = new Set<string>()
+  rewards.forEach((reward, index) => {
+    if (seen.has(reward.name)) {
+      findings.errors.push({
+        path: ['grpo', 'rewards', index, 'name'],
+        message: `"${reward.name}" stands in the list twice; keep one and add up the weights`,
+      })
+    }
+    seen.add(reward.name)
+  })
+  if (rewards.every(reward => reward.weight === 0)) {
+    findings.errors.push({
+      path: ['grpo', 'rewards'],
+      message: 'every weight is 0, so every advantage would be 0; give one of them a weight',
+    })
+  }
+  if (oracle.rule === 'none') {
+    if (oracle.judge !== undefined) {
+      findings.warnings.push({
+        path: ['grpo', 'oracle', 'judge'],
+        message: 'is never asked, because oracle.rule is none; set rule: appeal (or another)',
+      })
+    }
+    return
+  }
+  if (oracle.judge === undefined) {
+    findings.errors.push({
+      path: ['grpo', 'oracle', 'rule'],
+      message: `"${oracle.rule}" needs a judge; add judge: { kind: program } or { kind: openai, base_url, model }, or set rule: none`,
+    })
+  }
+  if (!seen.has('accuracy')) {
+    findings.errors.push({
+      path: ['grpo', 'oracle', 'rule'],
+      message: `"${oracle.rule}" decides the accuracy reward, which is not in grpo.rewards; add - name: accuracy, or set rule: none`,
+    })
+  }
+}
+
+function checkSchedule(
+  name: 'pretrain' | 'sft' | 'grpo',
+  stage: TrainStage | GrpoStage,
+  written: { min_lr_ratio?: unknown },
+  warnings: Finding[],
+): void {
+  if (written.min_lr_ratio !== undefined && stage.lr_scheduler_type !== 'cosine_with_min_lr') {
+    warnings.push({
+      path: [name, 'min_lr_ratio'],
+      message: `has no effect with lr_scheduler_type "${stage.lr_scheduler_type}"; use cosine_with_min_lr`,
+    })
+  }
+}
+
+/** Checks `recipe` (resolved); `written` tells which keys the user gave. Never throws. */
+export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeInput): Findings {
+  const findings: Findings = { errors: [], warnings: [] }
+  const { pretrain, sft, grpo } = recipe
+  if (!(pretrain || sft || grpo || recipe.eval)) {
+    findings.errors.push({
+      path: [],
+      message: 'there is nothing to do; add a stage (pretrain, sft or grpo) or eval',
+    })
+  }
+  for (const [name, stage] of [
+    ['pretrain', pretrain],
+    ['sft', sft],
+  ] as const) {
+    if (stage === undefined) continue
+    checkSchedule(name, stage, written[name] ?? {}, findings.warnings)
+    if (stage.eval_steps > 0 && stage.eval_data === undefined) {
+      findings.errors.push({
+        path: [name, 'eval_steps'],
+        message: `needs held-out data; add ${name}.eval_data, or set eval_steps: 0`,
+      })
+    }
+  }
+  if (grpo !== undefined) {
+    checkBatch(grpo, findings.errors)
+    checkLoss(grpo, (written.grpo ?? {}) as Partial<GrpoStage>, findings)
+    checkRewards(grpo, findings)
+    checkSchedule('grpo', grpo, written.grpo ?? {}, findings.warnings)
+    if (grpo.eval_steps > 0 && recipe.eval === undefined) {
+      findings.errors.push({
+        path: ['grpo', 'eval_steps'],
+        message: 'needs held-out problems; add eval with its data, or set eval_steps: 0',
+      })
+    }
+  }
+  return findings
+}

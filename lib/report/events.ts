@@ -1,0 +1,99 @@
+/**
+ * The typed event stream of a run. Training loops emit, consumers (files, progress) read; neither
+ * knows the other. Everything a loop says about its progress goes through here.
+ *
+ * Determinism: `metrics` must follow from the recipe and its seed alone, on any thread count, save
+ * for the keys for which `isTimingKey` holds: `timing_s/*`, `perf/*` and `step_time*`.
+ */
+import type { Recipe } from '../config/schema.ts'
+
+export type StageName = 'pretrain' | 'sft' | 'grpo'
+/** A model that is evaluated: before training, after sft, after grpo. */
+export type EvalStageName = 'base' | 'sft' | 'rl'
+
+/** Metric names are TRL's; `timing_s/*` and `perf/*` are verl's. Non-finite numbers become null. */
+export type Metrics = Record<string, number | null>
+
+/** One line of completions.jsonl. Rewards are before weighting; null = not applicable. */
+export interface CompletionRow {
+  stage: StageName | EvalStageName
+  step: number
+  prompt: string
+  completion: string
+  prompt_tokens: number
+  completion_tokens: number
+  finish_reason?: string
+  rewards: Record<string, number | null>
+  reward: number | null
+  /** Verdict of the rule checker and of the oracle judge; null = was not asked or failed. */
+  checker: boolean | null
+  judge: boolean | null
+  advantage: number | null
+  /** Any further columns, e.g. `answer` or `group`. */
+  [column: string]: unknown
+}
+
+/** Results of one held-out evaluation. Rates are shares in 0 … 1, lengths are tokens. */
+export interface EvalResults {
+  accuracy: number
+  /** 95 % interval of `accuracy`. */
+  accuracy_ci95: [number, number]
+  korean_thinking_rate: number
+  format_rate: number
+  mean_length: number
+  n: number
+}
+
+/** Mean of paired differences (later − earlier) over the same problems, with its 95 % interval. */
+export interface PairedDifference {
+  difference: number
+  ci95: [number, number]
+  n: number
+}
+
+export type ComparisonName = 'sft_minus_base' | 'rl_minus_sft' | 'rl_minus_base'
+
+/** What summary.json holds. */
+export interface Summary {
+  base?: EvalResults
+  sft?: EvalResults
+  rl?: EvalResults
+  /** By comparison, then by metric (`accuracy`, `korean_thinking_rate`, …). */
+  paired_differences: Partial<Record<ComparisonName, Record<string, PairedDifference>>>
+  wall_s: number
+  seed: number
+}
+
+/** Answers of several models to one held-out problem, shown side by side at the end. */
+export interface Showcase {
+  prompt: string
+  answer?: string
+  completions: { stage: EvalStageName; text: string; correct?: boolean }[]
+}
+
+export type RunEvent =
+  | { type: 'run_start'; config: Recipe }
+  | { type: 'stage_start'; stage: StageName; max_steps: number }
+  /**
+   * What the run is doing between two steps ("generation", "reward", "evaluation" …). Shown on the
+   * live line and in heartbeats ("waiting for generation, 12/64"); never written to a file.
+   */
+  | { type: 'activity'; activity: string; done?: number; total?: number }
+  /** An optimizer step is over. `step` counts from 1 within its stage. */
+  | { type: 'step'; stage: StageName; step: number; metrics: Metrics }
+  | { type: 'completions'; rows: CompletionRow[] }
+  | { type: 'eval'; stage: EvalStageName; results: EvalResults }
+  | { type: 'note'; level: 'info' | 'warning'; message: string }
+  | { type: 'stage_end'; stage: StageName; checkpoint?: string }
+  | { type: 'run_end'; summary?: Summary; showcase?: Showcase[] }
+
+/** A reader of the stream. `close` is called once, also after a failed run. */
+export interface Consumer {
+  handle(event: RunEvent): void
+  close?(): void
+}
+
+/** Whether a metric is a measurement of time or memory, which two equal runs may differ in. */
+export function isTimingKey(key: string): boolean {
+  return key.startsWith('timing_s/') || key.startsWith('perf/') || key.startsWith('step_time')
+}
