@@ -187,7 +187,12 @@ async function publish(temporary: string, dir: string, replace: boolean): Promis
   const parent = path.dirname(dir)
   const aside = path.join(parent, `.${path.basename(dir)}.old-${process.pid}`)
   if (replace) await rename(dir, aside)
-  await rename(temporary, dir)
+  try {
+    await rename(temporary, dir)
+  } catch (error) {
+    if (replace) await rename(aside, dir)
+    throw error
+  }
   await flush(parent)
   if (replace) await rm(aside, { recursive: true })
 }
