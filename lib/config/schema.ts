@@ -222,11 +222,12 @@ const grpoStage = z.strictObject({
       ]),
     )
     .min(1, { error: 'expected at least one reward, e.g. - name: accuracy' })
+    // A function, so that no two recipes share the list.
     .default(() => [
-      { name: 'accuracy', weight: 1 },
-      { name: 'format', weight: 0.2 },
-      { name: 'korean', weight: 0.2 },
-      { name: 'overlong', weight: 0.2 },
+      { name: 'accuracy' as const, weight: 1 },
+      { name: 'format' as const, weight: 0.2 },
+      { name: 'korean' as const, weight: 0.2 },
+      { name: 'overlong' as const, weight: 0.2 },
     ])
     .describe('reward functions and their weights; the reward is the weighted sum'),
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
