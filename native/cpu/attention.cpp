@@ -1,18 +1,255 @@
+// Attention on the CPU: checks the arguments, cuts the batch into items of about equal work
+// (longest first) and runs the kernels over them. What the items are: cpu/attention.h.
+
+#include "cpu/attention.h"
+
+#include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "cpu/cpu_ops.h"
 
 namespace kogrpo {
-void CpuOps::attention_forward(const AttentionForward&) {
-  throw std::logic_error("attention_forward: not written yet");
+namespace {
+
+constexpr int64_t kTile = kPageTokens;
+
+[[noreturn]] void fail(const char* op, const std::string& what) {
+  throw std::invalid_argument(std::string(op) + ": " + what);
 }
-void CpuOps::attention_backward(const AttentionBackward&) {
-  throw std::logic_error("attention_backward: not written yet");
+
+void check_heads(const char* op, int64_t q_heads, int64_t kv_heads, int64_t head_dim) {
+  if (head_dim < 16 || head_dim > 256 || head_dim % 16 != 0)
+    fail(op, "head_dim is " + std::to_string(head_dim) + "; it must be a multiple of 16 up to 256");
+  if (kv_heads < 1 || q_heads < 1 || q_heads % kv_heads != 0)
+    fail(op, "q_heads is " + std::to_string(q_heads) + ", kv_heads is " + std::to_string(kv_heads) +
+                 "; q_heads must be a positive multiple of kv_heads");
 }
-void CpuOps::kv_append(const KvAppend&) {
-  throw std::logic_error("kv_append: not written yet");
+
+std::string shape(int64_t rows, int64_t cols) {
+  std::string text = "[";
+  text += std::to_string(rows);
+  text += ", ";
+  text += std::to_string(cols);
+  text += "]";
+  return text;
 }
-void CpuOps::attention_cached(const AttentionCached&) {
-  throw std::logic_error("attention_cached: not written yet");
+
+void check_tensor(const char* op, const char* name, const Tensor& t, int64_t rows, int64_t cols) {
+  if (t.dtype != DType::f32) fail(op, std::string(name) + " must be float32");
+  if (t.rows != rows || t.cols != cols)
+    fail(op,
+         std::string(name) + " is " + shape(t.rows, t.cols) + ", expected " + shape(rows, cols));
+  if (t.stride < t.cols)
+    fail(op, std::string(name) + "'s stride " + std::to_string(t.stride) +
+                 " is less than its columns " + std::to_string(t.cols));
+  if (t.data == nullptr && rows > 0) fail(op, std::string(name) + " has no data");
 }
+
+// Sequence starts: cu[0] ≥ 0, not decreasing, cu[n] ≤ rows.
+void check_offsets(const char* op, const char* name, const int32_t* cu, int64_t n, int64_t rows) {
+  if (cu == nullptr) fail(op, std::string(name) + " is missing");
+  if (cu[0] < 0) fail(op, std::string(name) + "[0] is negative");
+  for (int64_t i = 0; i < n; ++i)
+    if (cu[i + 1] < cu[i])
+      fail(op, std::string(name) + " decreases at " + std::to_string(i + 1) + " (" +
+                   std::to_string(cu[i]) + " → " + std::to_string(cu[i + 1]) + ")");
+  if (cu[n] > rows)
+    fail(op, std::string(name) + " ends at " + std::to_string(cu[n]) + ", beyond the " +
+                 std::to_string(rows) + " rows");
+}
+
+int64_t check_batch(const char* op, const Tensor& cu, int64_t rows) {
+  if (cu.dtype != DType::i32 || cu.rows != 1 || cu.cols < 1)
+    fail(op, "cu_seqlens must be int32 of shape [1, sequences + 1]");
+  check_offsets(op, "cu_seqlens", cu.i32(), cu.cols - 1, rows);
+  return cu.cols - 1;
+}
+
+// Every page that the spans reach must have an entry in the block table.
+void check_pages(const char* op, const KvPages& pages, const RowSpans& spans, int64_t rows) {
+  if (pages.keys == nullptr || pages.values == nullptr || pages.block_table == nullptr)
+    fail(op, "pages have no keys, values or block table");
+  check_offsets(op, "cu_rows", spans.cu_rows, spans.sequences, rows);
+  if (spans.first_position == nullptr) fail(op, "first_position is missing");
+  for (int64_t s = 0; s < spans.sequences; ++s) {
+    const int64_t count = spans.cu_rows[s + 1] - spans.cu_rows[s];
+    if (count == 0) continue;
+    const int64_t needed = (spans.first_position[s] + count + kTile - 1) / kTile;
+    if (spans.first_position[s] < 0 || needed > pages.max_pages)
+      fail(op, "sequence " + std::to_string(s) + " has rows at positions " +
+                   std::to_string(spans.first_position[s]) + " to " +
+                   std::to_string(spans.first_position[s] + count - 1) +
+                   ", but its block table holds " + std::to_string(pages.max_pages) + " pages of " +
+                   std::to_string(kTile) + " tokens");
+    for (int64_t i = 0; i < needed; ++i)
+      if (pages.block_table[s * pages.max_pages + i] < 0)
+        fail(op, "page " + std::to_string(i) + " of sequence " + std::to_string(s) +
+                     " is not allocated (entry " +
+                     std::to_string(pages.block_table[s * pages.max_pages + i]) +
+                     " in the block table)");
+  }
+}
+
+template <class Item>
+struct Costed {
+  double cost;
+  Item item;
+};
+
+template <class Item>
+void longest_first(std::vector<Costed<Item>>& items) {
+  std::stable_sort(items.begin(), items.end(),
+                   [](const auto& a, const auto& b) { return a.cost > b.cost; });
+}
+
+// Cuts the query rows of every (sequence, kv_head) into items. `rows(s)` is the number of query
+// tokens of sequence s, `position(s)` where the first of them stands.
+template <class RowsOf, class PositionOf>
+std::vector<Costed<AttentionItem>> query_items(int64_t sequences, int64_t kv_heads, int64_t group,
+                                               int threads, RowsOf rows, PositionOf position) {
+  int64_t total = 0;
+  for (int64_t s = 0; s < sequences; ++s) total += rows(s) * group * kv_heads;
+  // Smaller items where there would be too few for the threads; a multiple of the register block.
+  int64_t most = kAttentionRows;
+  while (threads > 1 && most > 12 && total / most < 4 * threads) most /= 2;
+  std::vector<Costed<AttentionItem>> items;
+  for (int64_t s = 0; s < sequences; ++s)
+    for (int64_t begin = 0; begin < rows(s) * group; begin += most) {
+      const int64_t end = std::min(begin + most, rows(s) * group);
+      const int64_t keys = position(s) + (end - 1) / group + 1;
+      for (int64_t h = 0; h < kv_heads; ++h)
+        items.push_back({double(end - begin + 2) * double(keys), {s, h, begin, end}});
+    }
+  if (threads > 1) longest_first(items);
+  return items;
+}
+
+}  // namespace
+
+void CpuOps::attention_forward(const AttentionForward& op) {
+  const char* name = "attention_forward";
+  check_heads(name, op.q_heads, op.kv_heads, op.head_dim);
+  const int64_t rows = op.q.rows, wide = op.q_heads * op.head_dim,
+                narrow = op.kv_heads * op.head_dim;
+  const int64_t sequences = check_batch(name, op.cu_seqlens, rows);
+  check_tensor(name, "q", op.q, rows, wide);
+  check_tensor(name, "k", op.k, rows, narrow);
+  check_tensor(name, "v", op.v, rows, narrow);
+  check_tensor(name, "out", op.out, rows, wide);
+  check_tensor(name, "lse", op.lse, rows, op.q_heads);
+  const int32_t* cu = op.cu_seqlens.i32();
+  const auto items = query_items(
+      sequences, op.kv_heads, op.q_heads / op.kv_heads, threads(),
+      [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); }, [](int64_t) { return int64_t(0); });
+  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
+    float* space = scratch(worker, attention_scratch(op.head_dim));
+    for (int64_t i = range.begin; i < range.end; ++i)
+      kernels_.attention_forward(op, space, items[size_t(i)].item);
+  });
+}
+
+void CpuOps::attention_backward(const AttentionBackward& op) {
+  const char* name = "attention_backward";
+  check_heads(name, op.q_heads, op.kv_heads, op.head_dim);
+  const int64_t rows = op.q.rows, wide = op.q_heads * op.head_dim,
+                narrow = op.kv_heads * op.head_dim;
+  const int64_t sequences = check_batch(name, op.cu_seqlens, rows);
+  check_tensor(name, "dout", op.dout, rows, wide);
+  check_tensor(name, "q", op.q, rows, wide);
+  check_tensor(name, "k", op.k, rows, narrow);
+  check_tensor(name, "v", op.v, rows, narrow);
+  check_tensor(name, "out", op.out, rows, wide);
+  check_tensor(name, "lse", op.lse, rows, op.q_heads);
+  check_tensor(name, "dq", op.dq, rows, wide);
+  check_tensor(name, "dk", op.dk, rows, narrow);
+  check_tensor(name, "dv", op.dv, rows, narrow);
+
+  const int32_t* cu = op.cu_seqlens.i32();
+  const int64_t group = op.q_heads / op.kv_heads, block_tokens = attention_block_tokens(group);
+  double total = 0;
+  int64_t longest = 0;
+  for (int64_t s = 0; s < sequences; ++s) {
+    const double n = cu[s + 1] - cu[s];
+    total += n * n * double(op.kv_heads);
+    longest = std::max<int64_t>(longest, cu[s + 1] - cu[s]);
+  }
+  // A (sequence, kv_head) costs 5 products. Where one alone is more than half of a thread's share
+  // its queries' part (3 products) and its keys' part (4) become items of their own, each cut to
+  // about an eighth of a share; the chains of additions are the same.
+  const double share = total / threads();
+  std::vector<Costed<AttentionBackwardItem>> items;
+  for (int64_t s = 0; s < sequences; ++s) {
+    const int64_t n = cu[s + 1] - cu[s];
+    if (n == 0) continue;
+    const int64_t blocks = (n + block_tokens - 1) / block_tokens, tiles = (n + kTile - 1) / kTile;
+    const double cost = double(n) * double(n);
+    for (int64_t h = 0; h < op.kv_heads; ++h) {
+      if (threads() == 1 || cost <= share / 2) {
+        items.push_back({5 * cost, {s, h, 0, blocks, 0, tiles, true, true}});
+        continue;
+      }
+      const int64_t per_tile = kTile / block_tokens;
+      const double most = share / 8;
+      // Σ over tiles of the work, a tile of queries seeing tile + 1 tiles of keys.
+      const double unit = double(kTile) * double(kTile) * 2;
+      for (int64_t begin = 0; begin < tiles;) {
+        int64_t end = begin;
+        double work = 0;
+        do work += unit * double(++end);
+        while (end < tiles && work + unit * double(end + 1) <= most);
+        items.push_back(
+            {3 * work,
+             {s, h, begin * per_tile, std::min(end * per_tile, blocks), 0, end, true, false}});
+        begin = end;
+      }
+      for (int64_t begin = 0; begin < tiles;) {
+        int64_t end = begin;
+        double work = 0;
+        do work += unit * double(tiles - end++);
+        while (end < tiles && work + unit * double(tiles - end) <= most);
+        items.push_back({4 * work, {s, h, begin * per_tile, blocks, begin, end, false, true}});
+        begin = end;
+      }
+    }
+  }
+  if (threads() > 1) longest_first(items);
+  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
+    float* space = scratch(worker, attention_backward_scratch(op.head_dim, group, longest));
+    for (int64_t i = range.begin; i < range.end; ++i)
+      kernels_.attention_backward(op, space, items[size_t(i)].item);
+  });
+}
+
+void CpuOps::kv_append(const KvAppend& op) {
+  const char* name = "kv_append";
+  check_heads(name, op.pages.kv_heads, op.pages.kv_heads, op.pages.head_dim);
+  const int64_t narrow = op.pages.kv_heads * op.pages.head_dim;
+  check_tensor(name, "k", op.k, op.k.rows, narrow);
+  check_tensor(name, "v", op.v, op.k.rows, narrow);
+  check_pages(name, op.pages, op.spans, op.k.rows);
+  pool_.run(op.spans.sequences * op.pages.kv_heads, 1,
+            [&](Range range, int) { kernels_.kv_append(op, range); });
+}
+
+void CpuOps::attention_cached(const AttentionCached& op) {
+  const char* name = "attention_cached";
+  check_heads(name, op.q_heads, op.pages.kv_heads, op.pages.head_dim);
+  const int64_t wide = op.q_heads * op.pages.head_dim;
+  check_tensor(name, "q", op.q, op.q.rows, wide);
+  check_tensor(name, "out", op.out, op.q.rows, wide);
+  check_pages(name, op.pages, op.spans, op.q.rows);
+  const RowSpans& spans = op.spans;
+  const auto items = query_items(
+      spans.sequences, op.pages.kv_heads, op.q_heads / op.pages.kv_heads, threads(),
+      [&](int64_t s) { return int64_t(spans.cu_rows[s + 1] - spans.cu_rows[s]); },
+      [&](int64_t s) { return int64_t(spans.first_position[s]); });
+  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
+    float* space = scratch(worker, attention_scratch(op.pages.head_dim));
+    for (int64_t i = range.begin; i < range.end; ++i)
+      kernels_.attention_cached(op, space, items[size_t(i)].item);
+  });
+}
+
 }  // namespace kogrpo

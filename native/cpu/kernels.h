@@ -13,6 +13,9 @@ struct Range {
 
 struct MatmulTile;  // cpu/matmul.h
 
+struct AttentionItem;          // cpu/attention.h
+struct AttentionBackwardItem;  // cpu/attention.h
+
 struct KernelTable {
   const char* isa = "";
 
@@ -36,11 +39,12 @@ struct KernelTable {
   void (*qk_norm_rope_backward_weight)(const QkNormRopeBackward&, Range columns_of_16) = nullptr;
 
   // -- attention.inl
-  // One item is a (sequence, key/value head): item = sequence·Hkv + head.
-  void (*attention_forward)(const AttentionForward&, float* scratch, Range items) = nullptr;
-  void (*attention_backward)(const AttentionBackward&, float* scratch, Range items) = nullptr;
-  void (*kv_append)(const KvAppend&, Range sequences) = nullptr;
-  void (*attention_cached)(const AttentionCached&, float* scratch, Range items) = nullptr;
+  // One item each (see cpu/attention.h); kv_append's are sequence·Hkv + key/value head.
+  void (*attention_forward)(const AttentionForward&, float* scratch, const AttentionItem&) = nullptr;
+  void (*attention_backward)(const AttentionBackward&, float* scratch,
+                             const AttentionBackwardItem&) = nullptr;
+  void (*kv_append)(const KvAppend&, Range items) = nullptr;
+  void (*attention_cached)(const AttentionCached&, float* scratch, const AttentionItem&) = nullptr;
 
   // -- swiglu.inl
   void (*swiglu_forward)(const SwigluForward&, Range rows) = nullptr;

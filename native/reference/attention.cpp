@@ -1,18 +1,150 @@
-#include <stdexcept>
+// Attention as its definition: softmax(scale·q·k) over the keys up to the row's own position, and
+// the derivative of that; one row at a time, sums in double precision.
+
+#include <cmath>
+#include <vector>
 
 #include "reference/reference_ops.h"
 
 namespace kogrpo {
-void ReferenceOps::attention_forward(const AttentionForward&) {
-  throw std::logic_error("attention_forward: not written yet");
+namespace {
+
+double dot(const float* a, const float* b, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += double(a[i]) * b[i];
+  return sum;
 }
-void ReferenceOps::attention_backward(const AttentionBackward&) {
-  throw std::logic_error("attention_backward: not written yet");
+
+// Turns scores into probabilities; returns log Σ exp.
+double softmax(std::vector<double>& s) {
+  double top = s[0], sum = 0;
+  for (double x : s) top = std::max(top, x);
+  for (double& x : s) sum += x = std::exp(x - top);
+  for (double& x : s) x /= sum;
+  return top + std::log(sum);
 }
-void ReferenceOps::kv_append(const KvAppend&) {
-  throw std::logic_error("kv_append: not written yet");
+
+struct Head {
+  int64_t q_column, k_column;
+};
+Head head_of(int64_t h, int64_t q_heads, int64_t kv_heads, int64_t head_dim) {
+  return {h * head_dim, h / (q_heads / kv_heads) * head_dim};
 }
-void ReferenceOps::attention_cached(const AttentionCached&) {
-  throw std::logic_error("attention_cached: not written yet");
+
+}  // namespace
+
+void ReferenceOps::attention_forward(const AttentionForward& op) {
+  const int32_t* cu = op.cu_seqlens.i32();
+  for (int64_t b = 0; b + 1 < op.cu_seqlens.cols; ++b)
+    for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
+      for (int64_t h = 0; h < op.q_heads; ++h) {
+        const Head at = head_of(h, op.q_heads, op.kv_heads, op.head_dim);
+        std::vector<double> p;
+        for (int64_t key = cu[b]; key <= t; ++key)
+          p.push_back(double(op.scale) *
+                      dot(op.q.row(t) + at.q_column, op.k.row(key) + at.k_column, op.head_dim));
+        op.lse.row(t)[h] = float(softmax(p));
+        for (int64_t d = 0; d < op.head_dim; ++d) {
+          double sum = 0;
+          for (int64_t key = cu[b]; key <= t; ++key)
+            sum += p[size_t(key - cu[b])] * op.v.row(key)[at.k_column + d];
+          op.out.row(t)[at.q_column + d] = float(sum);
+        }
+      }
 }
+
+void ReferenceOps::attention_backward(const AttentionBackward& op) {
+  const int64_t depth = op.head_dim, width = op.kv_heads * depth;
+  std::vector<double> dk(size_t(op.k.rows * width)), dv(dk.size());
+  const int32_t* cu = op.cu_seqlens.i32();
+  for (int64_t b = 0; b + 1 < op.cu_seqlens.cols; ++b)
+    for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
+      for (int64_t h = 0; h < op.q_heads; ++h) {
+        const Head at = head_of(h, op.q_heads, op.kv_heads, depth);
+        const float* q = op.q.row(t) + at.q_column;
+        const float* dout = op.dout.row(t) + at.q_column;
+        std::vector<double> p, dp, dq(static_cast<size_t>(depth));
+        for (int64_t key = cu[b]; key <= t; ++key) {
+          p.push_back(double(op.scale) * dot(q, op.k.row(key) + at.k_column, depth));
+          dp.push_back(dot(dout, op.v.row(key) + at.k_column, depth));
+        }
+        softmax(p);
+        double delta = 0;
+        for (size_t i = 0; i < p.size(); ++i) delta += p[i] * dp[i];
+        for (int64_t key = cu[b]; key <= t; ++key) {
+          const size_t i = size_t(key - cu[b]);
+          const double ds = p[i] * (dp[i] - delta) * op.scale;
+          const float* k = op.k.row(key) + at.k_column;
+          const size_t to = size_t(key * width + at.k_column);
+          for (int64_t d = 0; d < depth; ++d) {
+            dq[size_t(d)] += ds * k[d];
+            dk[to + size_t(d)] += ds * q[d];
+            dv[to + size_t(d)] += p[i] * dout[d];
+          }
+        }
+        for (int64_t d = 0; d < depth; ++d) op.dq.row(t)[at.q_column + d] = float(dq[size_t(d)]);
+      }
+  if (op.cu_seqlens.cols < 1) return;
+  for (int64_t t = cu[0]; t < cu[op.cu_seqlens.cols - 1]; ++t)
+    for (int64_t i = 0; i < width; ++i) {
+      op.dk.row(t)[i] = float(dk[size_t(t * width + i)]);
+      op.dv.row(t)[i] = float(dv[size_t(t * width + i)]);
+    }
+}
+
+namespace {
+
+// Where a token's element d of a key or value head stands in the pool.
+int64_t page_start(const KvPages& pages, int64_t sequence, int64_t position, int64_t head) {
+  const int64_t page = pages.block_table[sequence * pages.max_pages + position / kPageTokens];
+  return (page * pages.kv_heads + head) * pages.head_dim * kPageTokens;
+}
+float& key_at(const KvPages& pages, int64_t sequence, int64_t position, int64_t head, int64_t d) {
+  return pages
+      .keys[page_start(pages, sequence, position, head) + d * kPageTokens + position % kPageTokens];
+}
+float& value_at(const KvPages& pages, int64_t sequence, int64_t position, int64_t head, int64_t d) {
+  return pages.values[page_start(pages, sequence, position, head) +
+                      position % kPageTokens * pages.head_dim + d];
+}
+
+}  // namespace
+
+void ReferenceOps::kv_append(const KvAppend& op) {
+  for (int64_t s = 0; s < op.spans.sequences; ++s)
+    for (int64_t row = op.spans.cu_rows[s]; row < op.spans.cu_rows[s + 1]; ++row) {
+      const int64_t position = op.spans.first_position[s] + row - op.spans.cu_rows[s];
+      for (int64_t h = 0; h < op.pages.kv_heads; ++h)
+        for (int64_t d = 0; d < op.pages.head_dim; ++d) {
+          key_at(op.pages, s, position, h, d) = op.k.row(row)[h * op.pages.head_dim + d];
+          value_at(op.pages, s, position, h, d) = op.v.row(row)[h * op.pages.head_dim + d];
+        }
+    }
+}
+
+void ReferenceOps::attention_cached(const AttentionCached& op) {
+  const int64_t depth = op.pages.head_dim;
+  for (int64_t s = 0; s < op.spans.sequences; ++s)
+    for (int64_t row = op.spans.cu_rows[s]; row < op.spans.cu_rows[s + 1]; ++row) {
+      const int64_t position = op.spans.first_position[s] + row - op.spans.cu_rows[s];
+      for (int64_t h = 0; h < op.q_heads; ++h) {
+        const int64_t kv = h / (op.q_heads / op.pages.kv_heads);
+        std::vector<double> p;
+        for (int64_t key = 0; key <= position; ++key) {
+          double sum = 0;
+          for (int64_t d = 0; d < depth; ++d)
+            sum += double(op.q.row(row)[h * depth + d]) * key_at(op.pages, s, key, kv, d);
+          p.push_back(sum * op.scale);
+        }
+        softmax(p);
+        for (int64_t d = 0; d < depth; ++d) {
+          double sum = 0;
+          for (int64_t key = 0; key <= position; ++key)
+            sum += p[size_t(key)] * value_at(op.pages, s, key, kv, d);
+          op.out.row(row)[h * depth + d] = float(sum);
+        }
+      }
+    }
+}
+
 }  // namespace kogrpo

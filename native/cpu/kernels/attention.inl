@@ -1,7 +1,554 @@
-// (to be written)
+// Causal attention, forward, backward and over cached pages: tiles of 64 keys, softmax computed
+// online (FlashAttention, arXiv 2205.14135, 2307.08691; the running maximum is Milakov and
+// Gimelshein's, arXiv 1805.02867).
+//
+// A query row's arithmetic is fixed by the row and its keys: key tiles start at multiples of 64; a
+// score is one chain of fused multiply-adds over d, from the query times `scale`; the tile's sum of
+// exponentials is (p0+p1)+(p2+p3) over its four vectors, then the lane tree; the output is one
+// chain over the keys, rescaled where a tile starts. Rows of a block only share loads. So a whole
+// sequence, a prompt chunk and a single decoded row agree to the bit. Keys that a row does not see
+// are left out by selects and loop bounds, never multiplied by zero: what lies there may be NaN.
+
+#include "cpu/attention.h"
+
 namespace kogrpo::KOGRPO_ISA {
-inline void attention_forward(const AttentionForward&, float*, Range) {}
-inline void attention_backward(const AttentionBackward&, float*, Range) {}
-inline void kv_append(const KvAppend&, Range) {}
-inline void attention_cached(const AttentionCached&, float*, Range) {}
+namespace attn {
+
+#if defined(__clang__)
+#define KOGRPO_UNROLL _Pragma("unroll")
+#else
+#define KOGRPO_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+constexpr int64_t kTile = kPageTokens;
+constexpr int kTileVectors = int(kTile / 16);
+
+// Register block of a product: rows × vectors of 16 columns.
+constexpr int kRows = 6;
+#if defined(__AVX512F__)
+constexpr int kVectors = 4;
+#else
+constexpr int kVectors = 1;
+#endif
+
+inline int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+inline int64_t most(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+inline void clear(float* p, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store(p + i, zero());
+}
+inline void copy(float* to, const float* from, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store(to + i, load(from + i));
+}
+inline void copy_times(float* to, const float* from, float factor, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) store(to + i, mul(load(from + i), set1(factor)));
+}
+
+// Consecutive pieces of a worker's scratch, each on a cache line.
+struct Arena {
+  float* next;
+  explicit Arena(float* start)
+      : next(reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(start) + 63) & ~uintptr_t(63))) {
+  }
+  float* floats(int64_t n) {
+    float* p = next;
+    next += (n + 15) / 16 * 16;
+    return p;
+  }
+  int32_t* ints(int64_t n) { return reinterpret_cast<int32_t*>(floats(n)); }
+};
+
+// to[d·kTile + r] = from[r·stride + d] for r < rows, d < depth (a multiple of 16).
+inline void transpose(const float* from, int64_t stride, int64_t rows, int64_t depth, float* to) {
+  int64_t r = 0;
+#if !defined(KOGRPO_SCALAR)
+  for (; r + 8 <= rows; r += 8)
+    for (int64_t d = 0; d < depth; d += 8) {
+      const float* f = from + r * stride + d;
+      __m256 x[8], y[8];
+      KOGRPO_UNROLL
+      for (int i = 0; i < 4; ++i) {  // row i's first half beside row i+4's
+        const float* low = f + i * stride;
+        const float* high = f + (i + 4) * stride;
+        x[i] =
+            _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+        x[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)),
+                                        _mm_loadu_ps(high + 4), 1);
+      }
+      KOGRPO_UNROLL
+      for (int h = 0; h < 8; h += 4) {
+        const __m256 a = _mm256_unpacklo_ps(x[h], x[h + 1]);
+        const __m256 b = _mm256_unpackhi_ps(x[h], x[h + 1]);
+        const __m256 c = _mm256_unpacklo_ps(x[h + 2], x[h + 3]);
+        const __m256 e = _mm256_unpackhi_ps(x[h + 2], x[h + 3]);
+        y[h] = _mm256_shuffle_ps(a, c, 0x44);
+        y[h + 1] = _mm256_shuffle_ps(a, c, 0xEE);
+        y[h + 2] = _mm256_shuffle_ps(b, e, 0x44);
+        y[h + 3] = _mm256_shuffle_ps(b, e, 0xEE);
+      }
+      KOGRPO_UNROLL
+      for (int i = 0; i < 8; ++i) _mm256_storeu_ps(to + (d + i) * kTile + r, y[i]);
+    }
+#endif
+  for (; r < rows; ++r)
+    for (int64_t d = 0; d < depth; ++d) to[d * kTile + r] = from[r * stride + d];
+}
+
+// c[r][·] = start + Σ_s a[r·a_row + s·a_step] · b[s·b_step + ·], s ascending.
+struct Product {
+  const float* a;
+  int64_t a_row, a_step;
+  const float* b;
+  int64_t b_step;
+  float* c;
+  int64_t c_row;
+};
+// The chain's start: 0, c, or c·factor[r].
+enum class Start { zero, accumulate, rescale };
+
+template <int rows, int vectors>
+[[gnu::noinline]] static void product_tile(const Product& p, int64_t steps, Start start,
+                                           const float* factor) {
+  f32x16 acc[rows][vectors];
+  const float* a[rows];
+  KOGRPO_UNROLL
+  for (int r = 0; r < rows; ++r) {
+    a[r] = p.a + r * p.a_row;
+    KOGRPO_UNROLL
+    for (int v = 0; v < vectors; ++v)
+      acc[r][v] = start == Start::zero ? zero() : load(p.c + r * p.c_row + 16 * v);
+  }
+  if (start == Start::rescale) {
+    KOGRPO_UNROLL
+    for (int r = 0; r < rows; ++r) {
+      KOGRPO_UNROLL
+      for (int v = 0; v < vectors; ++v) acc[r][v] = mul(acc[r][v], set1(factor[r]));
+    }
+  }
+  const float* b = p.b;
+  const int64_t a_step = p.a_step, b_step = p.b_step;
+  int64_t offset = 0;
+  for (int64_t s = 0; s < steps; ++s) {
+    f32x16 column[vectors];
+    KOGRPO_UNROLL
+    for (int v = 0; v < vectors; ++v) column[v] = load(b + 16 * v);
+    KOGRPO_UNROLL
+    for (int r = 0; r < rows; ++r) {
+      const f32x16 x = set1(a[r][offset]);
+      KOGRPO_UNROLL
+      for (int v = 0; v < vectors; ++v) acc[r][v] = fma(x, column[v], acc[r][v]);
+    }
+    offset += a_step;
+    b += b_step;
+  }
+  KOGRPO_UNROLL
+  for (int r = 0; r < rows; ++r) {
+    KOGRPO_UNROLL
+    for (int v = 0; v < vectors; ++v) store(p.c + r * p.c_row + 16 * v, acc[r][v]);
+  }
+}
+
+template <int vectors>
+static void product_rows(int64_t rows, const Product& p, int64_t steps, Start start,
+                         const float* factor) {
+  switch (rows) {
+    case 1:
+      return product_tile<1, vectors>(p, steps, start, factor);
+    case 2:
+      return product_tile<2, vectors>(p, steps, start, factor);
+    case 3:
+      return product_tile<3, vectors>(p, steps, start, factor);
+    case 4:
+      return product_tile<4, vectors>(p, steps, start, factor);
+    case 5:
+      return product_tile<5, vectors>(p, steps, start, factor);
+    default:
+      return product_tile<6, vectors>(p, steps, start, factor);
+  }
+}
+// rows ≤ kRows, vectors ≤ kVectors
+static void product(int64_t rows, int64_t vectors, const Product& p, int64_t steps, Start start,
+                    const float* factor) {
+  if constexpr (kVectors == 4) {
+    if (vectors == 4) return product_rows<4>(rows, p, steps, start, factor);
+    if (vectors == 3) return product_rows<3>(rows, p, steps, start, factor);
+    if (vectors == 2) return product_rows<2>(rows, p, steps, start, factor);
+  }
+  return product_rows<1>(rows, p, steps, start, factor);
+}
+
+// s[r][key] = a[r] · bt[·][key] for the vectors of keys that row r's block sees. visible[r], the
+// number of the tile's keys that row r sees, does not decrease.
+static void scores(const float* a, int64_t rows, int64_t depth, const float* bt,
+                   const int32_t* visible, float* s) {
+  for (int64_t v = 0; v < kTileVectors; v += kVectors)
+    for (int64_t r = 0; r < rows; r += kRows) {
+      const int64_t n = least(kRows, rows - r);
+      const int64_t seen = (visible[r + n - 1] + 15) / 16 - v;
+      if (seen > 0)
+        product(n, least(seen, kVectors),
+                {a + r * depth, depth, 1, bt + 16 * v, kTile, s + r * kTile + 16 * v, kTile}, depth,
+                Start::zero, nullptr);
+    }
+}
+
+// c[r] = start + Σ_{key < visible[r]} p[r][key] · b[key]
+static void weigh(const float* p, int64_t rows, const int32_t* visible, const float* b,
+                  int64_t b_step, int64_t depth, float* c, Start start, const float* factor) {
+  const int64_t all = depth / 16;
+  for (int64_t v = 0; v < all; v += kVectors) {
+    const int64_t vectors = least(kVectors, all - v);
+    for (int64_t r = 0; r < rows; r += kRows) {
+      const int64_t n = least(kRows, rows - r);
+      const int64_t common = visible[r];
+      product(n, vectors,
+              {p + r * kTile, kTile, 1, b + 16 * v, b_step, c + r * depth + 16 * v, depth}, common,
+              start, factor ? factor + r : nullptr);
+      for (int64_t i = r + 1; i < r + n; ++i)
+        if (visible[i] > common)
+          product(1, vectors,
+                  {p + i * kTile + common, kTile, 1, b + common * b_step + 16 * v, b_step,
+                   c + i * depth + 16 * v, depth},
+                  visible[i] - common, Start::accumulate, nullptr);
+    }
+  }
+}
+
+// c[key] += Σ_{r ≥ from[key]} p[r][key] · b[r]; from[key] does not decrease and is ≤ rows.
+static void gather(const float* p, int64_t rows, int64_t keys, const int32_t* from, const float* b,
+                   int64_t depth, float* c) {
+  const int64_t all = depth / 16;
+  for (int64_t v = 0; v < all; v += kVectors) {
+    const int64_t vectors = least(kVectors, all - v);
+    for (int64_t key = 0; key < keys; key += kRows) {
+      const int64_t n = least(kRows, keys - key);
+      const int64_t common = from[key + n - 1];
+      for (int64_t i = key; i < key + n; ++i)
+        if (from[i] < common)
+          product(1, vectors,
+                  {p + from[i] * kTile + i, 1, kTile, b + from[i] * depth + 16 * v, depth,
+                   c + i * depth + 16 * v, depth},
+                  common - from[i], Start::accumulate, nullptr);
+      product(n, vectors,
+              {p + common * kTile + key, 1, kTile, b + common * depth + 16 * v, depth,
+               c + key * depth + 16 * v, depth},
+              rows - common, Start::accumulate, nullptr);
+    }
+  }
+}
+
+// A block of query rows between tiles: outputs not yet divided by the sum of exponentials.
+struct Rows {
+  int64_t count, depth;
+  float *q, *out, *score;                 // [count][depth], [count][depth], [count][kTile]
+  float *top, *total, *factor, *partial;  // [count]: maximum, Σ exp, rescaling, the tile's Σ exp
+  int32_t *position, *visible;            // [count]
+
+  Rows(Arena& arena, int64_t n, int64_t d)
+      : count(n),
+        depth(d),
+        q(arena.floats(n * d)),
+        out(arena.floats(n * d)),
+        score(arena.floats(n * kTile)),
+        top(arena.floats(n)),
+        total(arena.floats(n)),
+        factor(arena.floats(n)),
+        partial(arena.floats(n)),
+        position(arena.ints(n)),
+        visible(arena.ints(n)) {}
+};
+
+// Scores of rows [begin, count) become exponentials relative to the new maximum.
+static void softmax_tile(const Rows& x, int64_t begin) {
+  const f32x16 nothing = set1(-__builtin_inff());
+  float fresh[16];
+  for (int64_t block = begin; block < x.count; block += 16) {
+    const int64_t end = least(block + 16, x.count);
+    for (int64_t r = block; r < end; ++r) {
+      float* s = x.score + r * kTile;
+      const int n = x.visible[r];
+      f32x16 high = nothing;
+      KOGRPO_UNROLL
+      for (int v = 0; v < kTileVectors; ++v) {
+        if (n <= 16 * v) break;
+        high = max(high, n >= 16 * v + 16 ? load(s + 16 * v)
+                                          : first(n - 16 * v, load(s + 16 * v), nothing));
+      }
+      fresh[r - block] = max_lane(high);
+    }
+    const int lanes = int(end - block);
+    const f32x16 old = load_first(lanes, x.top + block);
+    const f32x16 top = max(load_first(lanes, fresh), old);
+    store_first(lanes, x.top + block, top);
+    const f32x16 factor = exp(sub(old, top));
+    store_first(lanes, x.factor + block, factor);
+    for (int64_t r = block; r < end; ++r) {
+      float* s = x.score + r * kTile;
+      const int n = x.visible[r];
+      const f32x16 t = set1(x.top[r]);
+      f32x16 p[kTileVectors];
+      KOGRPO_UNROLL
+      for (int v = 0; v < kTileVectors; ++v) {
+        if (n <= 16 * v) {
+          p[v] = zero();
+          continue;
+        }
+        p[v] = exp(sub(load(s + 16 * v), t));
+        if (n < 16 * v + 16) p[v] = first(n - 16 * v, p[v], zero());
+        store(s + 16 * v, p[v]);
+      }
+      x.partial[r] = sum(add(add(p[0], p[1]), add(p[2], p[3])));
+    }
+    store_first(
+        lanes, x.total + block,
+        fma(load_first(lanes, x.total + block), factor, load_first(lanes, x.partial + block)));
+  }
+}
+
+struct TileView {
+  const float* keys;    // [depth][kTile]
+  const float* values;  // [kTile][value_step]
+  int64_t value_step;
+};
+
+// Runs the rows (q scaled, position ascending) over the tiles of `source`.
+template <class Source>
+static void attend(const Rows& x, Source& source) {
+  clear(x.out, x.count * x.depth);
+  for (int64_t r = 0; r < x.count; ++r) {
+    x.top[r] = -__builtin_inff();
+    x.total[r] = 0;
+  }
+  int64_t begin = 0;
+  for (int64_t tile = 0; tile <= x.position[x.count - 1] / kTile; ++tile) {
+    while (x.position[begin] < tile * kTile) ++begin;
+    for (int64_t r = begin; r < x.count; ++r)
+      x.visible[r] = int32_t(least(kTile, x.position[r] + 1 - tile * kTile));
+    const TileView view = source.tile(tile);
+    scores(x.q + begin * x.depth, x.count - begin, x.depth, view.keys, x.visible + begin,
+           x.score + begin * kTile);
+    softmax_tile(x, begin);
+    weigh(x.score + begin * kTile, x.count - begin, x.visible + begin, view.values, view.value_step,
+          x.depth, x.out + begin * x.depth, Start::rescale, x.factor + begin);
+  }
+}
+
+// Keys and values of a packed batch, copied tile by tile.
+struct PackedTiles {
+  const AttentionForward& op;
+  int64_t first, tokens, column;
+  float *keys, *values;
+
+  TileView tile(int64_t index) {
+    const int64_t row = first + index * kTile;
+    const int64_t n = least(kTile, tokens - index * kTile);
+    const int64_t depth = op.head_dim;
+    transpose(op.k.row(row) + column, op.k.stride, n, depth, keys);
+    for (int64_t i = 0; i < n; ++i) copy(values + i * depth, op.v.row(row + i) + column, depth);
+    return {keys, values, depth};
+  }
+};
+
+// Keys and values where KvAppend left them.
+struct PagedTiles {
+  const KvPages& pages;
+  const int32_t* table;
+  int64_t head;
+
+  TileView tile(int64_t index) {
+    const int64_t depth = pages.head_dim;
+    const int64_t at = (table[index] * pages.kv_heads + head) * depth * kTile;
+    return {pages.keys + at, pages.values + at, depth};
+  }
+};
+
+}  // namespace attn
+
+inline void attention_forward(const AttentionForward& op, float* scratch,
+                              const AttentionItem& item) {
+  using namespace attn;
+  const int32_t* cu = op.cu_seqlens.i32();
+  const int64_t row0 = cu[item.sequence], tokens = cu[item.sequence + 1] - row0;
+  const int64_t depth = op.head_dim, group = op.q_heads / op.kv_heads;
+  Arena arena(scratch);
+  const Rows x(arena, item.end - item.begin, depth);
+  for (int64_t r = 0; r < x.count; ++r) {
+    const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
+    x.position[r] = int32_t(token);
+    copy_times(x.q + r * depth, op.q.row(row0 + token) + (item.kv_head * group + g) * depth,
+               op.scale, depth);
+  }
+  PackedTiles source{op,
+                     row0,
+                     tokens,
+                     item.kv_head * depth,
+                     arena.floats(kTile * depth),
+                     arena.floats(kTile * depth)};
+  attend(x, source);
+  for (int64_t r = 0; r < x.count; r += 16) {
+    const int lanes = int(least(16, x.count - r));
+    float lse[16];
+    store(lse, add(load_first(lanes, x.top + r),
+                   log(first(lanes, load_first(lanes, x.total + r), set1(1.0f)))));
+    for (int i = 0; i < lanes; ++i) {
+      const int64_t token = (item.begin + r + i) / group;
+      const int64_t head = item.kv_head * group + (item.begin + r + i) % group;
+      copy_times(op.out.row(row0 + token) + head * depth, x.out + (r + i) * depth,
+                 1.0f / x.total[r + i], depth);
+      op.lse.row(row0 + token)[head] = lse[i];
+    }
+  }
+}
+
+inline void attention_cached(const AttentionCached& op, float* scratch, const AttentionItem& item) {
+  using namespace attn;
+  const int64_t row0 = op.spans.cu_rows[item.sequence];
+  const int64_t position0 = op.spans.first_position[item.sequence];
+  const int64_t depth = op.pages.head_dim, group = op.q_heads / op.pages.kv_heads;
+  Arena arena(scratch);
+  const Rows x(arena, item.end - item.begin, depth);
+  for (int64_t r = 0; r < x.count; ++r) {
+    const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
+    x.position[r] = int32_t(position0 + token);
+    copy_times(x.q + r * depth, op.q.row(row0 + token) + (item.kv_head * group + g) * depth,
+               op.scale, depth);
+  }
+  PagedTiles source{op.pages, op.pages.block_table + item.sequence * op.pages.max_pages,
+                    item.kv_head};
+  attend(x, source);
+  for (int64_t r = 0; r < x.count; ++r) {
+    const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
+    copy_times(op.out.row(row0 + token) + (item.kv_head * group + g) * depth, x.out + r * depth,
+               1.0f / x.total[r], depth);
+  }
+}
+
+inline void kv_append(const KvAppend& op, Range items) {
+  using namespace attn;
+  const KvPages& pages = op.pages;
+  const int64_t depth = pages.head_dim;
+  for (int64_t item = items.begin; item < items.end; ++item) {
+    const int64_t sequence = item / pages.kv_heads, head = item % pages.kv_heads;
+    const int32_t* table = pages.block_table + sequence * pages.max_pages;
+    int64_t row = op.spans.cu_rows[sequence];
+    int64_t position = op.spans.first_position[sequence];
+    while (row < op.spans.cu_rows[sequence + 1]) {
+      const int64_t slot = position % kTile;
+      const int64_t n = least(kTile - slot, op.spans.cu_rows[sequence + 1] - row);
+      const int64_t at = (table[position / kTile] * pages.kv_heads + head) * depth * kTile;
+      transpose(op.k.row(row) + head * depth, op.k.stride, n, depth, pages.keys + at + slot);
+      for (int64_t i = 0; i < n; ++i)
+        copy(pages.values + at + (slot + i) * depth, op.v.row(row + i) + head * depth, depth);
+      row += n;
+      position += n;
+    }
+  }
+}
+
+// P is recomputed from the log-sum-exp; with delta = dO·O per row, dS = P∘(dP − delta):
+// dV = Pᵀ dO, dK = dSᵀ (scale·Q), dQ = scale · dS K. Tiles of keys outside, blocks of query rows
+// inside: a key's gradient is one chain over the rows in order, a query's one chain over the keys.
+inline void attention_backward(const AttentionBackward& op, float* scratch,
+                               const AttentionBackwardItem& item) {
+  using namespace attn;
+  const int32_t* cu = op.cu_seqlens.i32();
+  const int64_t row0 = cu[item.sequence], tokens = cu[item.sequence + 1] - row0;
+  const int64_t depth = op.head_dim, group = op.q_heads / op.kv_heads;
+  const int64_t block_tokens = attention_block_tokens(group), most_rows = block_tokens * group;
+  const int64_t key_column = item.kv_head * depth, query_column = item.kv_head * group * depth;
+  Arena arena(scratch);
+  float* q = arena.floats(most_rows * depth);
+  float* dout = arena.floats(most_rows * depth);
+  float* dq = arena.floats(most_rows * depth);
+  float* p = arena.floats(most_rows * kTile);
+  float* ds = arena.floats(most_rows * kTile);
+  float* keys_t = arena.floats(kTile * depth);
+  float* values_t = arena.floats(kTile * depth);
+  float* keys = arena.floats(kTile * depth);
+  float* dk = arena.floats(kTile * depth);
+  float* dv = arena.floats(kTile * depth);
+  int32_t* visible = arena.ints(most_rows);
+  int32_t* from = arena.ints(kTile);
+
+  // Per row of the item: log-sum-exp and delta.
+  const int64_t token0 = item.block_begin * block_tokens;
+  const int64_t token1 = least(item.block_end * block_tokens, tokens);
+  float* lse = arena.floats((token1 - token0) * group);
+  float* delta = arena.floats((token1 - token0) * group);
+  for (int64_t token = token0; token < token1; ++token)
+    for (int64_t g = 0; g < group; ++g) {
+      const int64_t column = query_column + g * depth, r = (token - token0) * group + g;
+      const float* o = op.out.row(row0 + token) + column;
+      const float* d = op.dout.row(row0 + token) + column;
+      f32x16 product = zero();
+      for (int64_t i = 0; i < depth; i += 16) product = fma(load(o + i), load(d + i), product);
+      delta[r] = sum(product);
+      lse[r] = op.lse.row(row0 + token)[item.kv_head * group + g];
+    }
+
+  for (int64_t tile = item.tile_begin; tile < item.tile_end; ++tile) {
+    const int64_t key0 = tile * kTile, n = least(kTile, tokens - key0);
+    const float* k = op.k.row(row0 + key0) + key_column;
+    const float* v = op.v.row(row0 + key0) + key_column;
+    transpose(k, op.k.stride, n, depth, keys_t);
+    transpose(v, op.v.stride, n, depth, values_t);
+    if (item.queries)
+      for (int64_t i = 0; i < n; ++i) copy(keys + i * depth, k + i * op.k.stride, depth);
+    if (item.keys) {
+      clear(dk, n * depth);
+      clear(dv, n * depth);
+    }
+    // A block lies in one tile, so the first that sees this tile starts at its first key.
+    for (int64_t block = most(item.block_begin, key0 / block_tokens); block < item.block_end;
+         ++block) {
+      const int64_t t0 = block * block_tokens, t1 = least(t0 + block_tokens, tokens);
+      const int64_t rows = (t1 - t0) * group;
+      for (int64_t token = t0; token < t1; ++token)
+        for (int64_t g = 0; g < group; ++g) {
+          const int64_t column = query_column + g * depth, r = (token - t0) * group + g;
+          copy_times(q + r * depth, op.q.row(row0 + token) + column, op.scale, depth);
+          copy(dout + r * depth, op.dout.row(row0 + token) + column, depth);
+          visible[r] = int32_t(least(n, token + 1 - key0));
+        }
+      scores(q, rows, depth, keys_t, visible, p);
+      scores(dout, rows, depth, values_t, visible, ds);
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t at = (t0 - token0) * group + r;
+        const f32x16 l = set1(lse[at]), e = set1(delta[at]);
+        for (int64_t i = r * kTile; i < r * kTile + visible[r]; i += 16) {
+          const f32x16 weight = exp(sub(load(p + i), l));
+          store(p + i, weight);
+          store(ds + i, mul(weight, sub(load(ds + i), e)));
+        }
+      }
+      if (item.keys) {
+        for (int64_t i = 0; i < n; ++i)
+          from[i] = int32_t(least(most(key0 + i - t0, 0) * group, rows));
+        gather(p, rows, n, from, dout, depth, dv);
+        gather(ds, rows, n, from, q, depth, dk);
+      }
+      if (item.queries) {
+        const bool last = (t0 / kTile) == tile;
+        if (tile > 0)
+          for (int64_t r = 0; r < rows; ++r)
+            copy(dq + r * depth,
+                 op.dq.row(row0 + t0 + r / group) + query_column + r % group * depth, depth);
+        weigh(ds, rows, visible, keys, depth, depth, dq, tile > 0 ? Start::accumulate : Start::zero,
+              nullptr);
+        for (int64_t r = 0; r < rows; ++r)
+          copy_times(op.dq.row(row0 + t0 + r / group) + query_column + r % group * depth,
+                     dq + r * depth, last ? op.scale : 1.0f, depth);
+      }
+    }
+    if (item.keys)
+      for (int64_t i = 0; i < n; ++i) {
+        copy(op.dk.row(row0 + key0 + i) + key_column, dk + i * depth, depth);
+        copy(op.dv.row(row0 + key0 + i) + key_column, dv + i * depth, depth);
+      }
+  }
+}
+
 }  // namespace kogrpo::KOGRPO_ISA

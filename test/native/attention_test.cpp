@@ -1,0 +1,360 @@
+// Attention: against the double-precision reference on random geometries, the reference against
+// finite differences, and the promise that a row's bits depend on its own inputs alone (packing,
+// threads, instruction sets, prompt chunks, decoding row by row, garbage in unused page slots).
+
+#include <algorithm>
+#include <numeric>
+
+#include "op_testing.h"
+
+namespace kogrpo {
+namespace {
+
+using namespace testing;
+
+struct Geometry {
+  int64_t q_heads = 1, kv_heads = 1, head_dim = 16;
+  std::vector<int64_t> lengths;
+  int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), int64_t(0)); }
+  int64_t wide() const { return q_heads * head_dim; }
+  int64_t narrow() const { return kv_heads * head_dim; }
+  float scale() const { return 1.0f / std::sqrt(float(head_dim)); }
+};
+
+Geometry random_geometry(std::mt19937& engine, int64_t group, int64_t head_dim) {
+  Geometry g;
+  g.kv_heads = 1 + int64_t(engine() % 3);
+  g.q_heads = g.kv_heads * group;
+  g.head_dim = head_dim;
+  const int64_t sequences = 1 + int64_t(engine() % 4);
+  for (int64_t i = 0; i < sequences; ++i) {
+    const int64_t choices[] = {1, 63, 64, 65, 128, 1 + int64_t(engine() % 300)};
+    g.lengths.push_back(choices[std::min<uint32_t>(engine() % 9, 5)]);
+  }
+  return g;
+}
+
+// q, k, v side by side in one matrix, as the fused projection leaves them; out and dout likewise
+// inside wider ones, so that no row is where a contiguous tensor would have it.
+struct Batch {
+  Geometry geometry;
+  std::vector<int32_t> cu{0};
+  std::vector<float> qkv, dout;
+
+  Batch(const Geometry& g, uint32_t seed) : geometry(g) {
+    for (int64_t n : g.lengths) cu.push_back(cu.back() + int32_t(n));
+    qkv = random_floats(size_t(g.tokens() * width()), seed);
+    dout = random_floats(size_t(g.tokens() * g.wide()), seed + 1);
+  }
+  int64_t width() const { return geometry.wide() + 2 * geometry.narrow(); }
+  Tensor all(std::vector<float>& x) const { return matrix(x.data(), geometry.tokens(), width()); }
+  Tensor q(std::vector<float>& x) const { return all(x).columns(0, geometry.wide()); }
+  Tensor k(std::vector<float>& x) const {
+    return all(x).columns(geometry.wide(), geometry.narrow());
+  }
+  Tensor v(std::vector<float>& x) const {
+    return all(x).columns(geometry.wide() + geometry.narrow(), geometry.narrow());
+  }
+};
+
+struct Result {
+  std::vector<float> out, lse, dqkv;
+};
+
+void forward(Ops& ops, Batch& b, Result& r) {
+  const Geometry& g = b.geometry;
+  r.out = poisoned(size_t(g.tokens() * g.wide()));
+  r.lse = poisoned(size_t(g.tokens() * g.q_heads));
+  AttentionForward op;
+  op.q = b.q(b.qkv), op.k = b.k(b.qkv), op.v = b.v(b.qkv);
+  op.out = matrix(r.out.data(), g.tokens(), g.wide());
+  op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
+  op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
+  op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
+  op.scale = g.scale();
+  ops.attention_forward(op);
+}
+
+void backward(Ops& ops, Batch& b, Result& r) {
+  const Geometry& g = b.geometry;
+  r.dqkv = poisoned(b.qkv.size());
+  AttentionBackward op;
+  op.q = b.q(b.qkv), op.k = b.k(b.qkv), op.v = b.v(b.qkv);
+  op.dq = b.q(r.dqkv), op.dk = b.k(r.dqkv), op.dv = b.v(r.dqkv);
+  op.dout = matrix(b.dout.data(), g.tokens(), g.wide());
+  op.out = matrix(r.out.data(), g.tokens(), g.wide());
+  op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
+  op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
+  op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
+  op.scale = g.scale();
+  ops.attention_backward(op);
+}
+
+Result both(Ops& ops, Batch& b) {
+  Result r;
+  forward(ops, b, r);
+  backward(ops, b, r);
+  return r;
+}
+
+// Σ dout·out in double precision from double inputs, written apart from the reference.
+double loss(const Batch& b, const std::vector<double>& x) {
+  const Geometry& g = b.geometry;
+  const int64_t width = b.width(), depth = g.head_dim;
+  double total = 0;
+  for (size_t s = 0; s + 1 < b.cu.size(); ++s)
+    for (int64_t t = b.cu[s]; t < b.cu[s + 1]; ++t)
+      for (int64_t h = 0; h < g.q_heads; ++h) {
+        const int64_t kv = h * g.kv_heads / g.q_heads;
+        double weights = 0, weighted = 0;
+        for (int64_t j = b.cu[s]; j <= t; ++j) {
+          double score = 0, value = 0;
+          for (int64_t d = 0; d < depth; ++d) {
+            score += x[size_t(t * width + h * depth + d)] *
+                     x[size_t(j * width + g.wide() + kv * depth + d)];
+            value += double(b.dout[size_t(t * g.wide() + h * depth + d)]) *
+                     x[size_t(j * width + g.wide() + g.narrow() + kv * depth + d)];
+          }
+          const double weight = std::exp(score * double(g.scale()));
+          weights += weight;
+          weighted += weight * value;
+        }
+        total += weighted / weights;
+      }
+  return total;
+}
+
+TEST_CASE("attention: the reference's gradients are the derivatives") {
+  std::mt19937 engine(5);
+  for (int64_t group : {1, 2, 5}) {
+    Geometry g;
+    g.kv_heads = 2, g.q_heads = 2 * group, g.head_dim = 16, g.lengths = {7, 1, 12};
+    Batch b(g, 11 + uint32_t(group));
+    ReferenceOps reference;
+    const Result r = both(reference, b);
+    std::vector<double> x(b.qkv.begin(), b.qkv.end());
+    double value = 0;
+    for (size_t i = 0; i < r.out.size(); ++i) value += double(r.out[i]) * b.dout[i];
+    CHECK(value == doctest::Approx(loss(b, x)).epsilon(1e-6));
+    for (int i = 0; i < 300; ++i) {
+      const size_t at = engine() % x.size();
+      const double h = 1e-5, saved = x[at];
+      x[at] = saved + h;
+      const double high = loss(b, x);
+      x[at] = saved - h;
+      const double low = loss(b, x);
+      x[at] = saved;
+      const double slope = (high - low) / (2 * h);
+      CAPTURE(at);
+      CHECK(std::fabs(slope - double(r.dqkv[at])) < 1e-6 + 1e-6 * std::fabs(slope));
+    }
+  }
+}
+
+TEST_CASE("attention: forward and backward against the reference") {
+  std::mt19937 engine(17);
+  for (int64_t head_dim : {16, 32, 48, 64, 128, 256})
+    for (int64_t group : {1, 2, 4, 5}) {
+      const Geometry g = random_geometry(engine, group, head_dim);
+      Batch b(g, uint32_t(engine()));
+      ReferenceOps reference;
+      const Result expected = both(reference, b);
+      CAPTURE(head_dim);
+      CAPTURE(group);
+      Result first;
+      for_each_cpu_backend([&](Ops& ops) {
+        const Result r = both(ops, b);
+        CHECK(nmse(r.out, expected.out) < 1e-10);
+        CHECK(nmse(r.lse, expected.lse) < 1e-10);
+        CHECK(nmse(r.dqkv, expected.dqkv) < 1e-9);
+        // Every instruction set and every number of threads: the same bits.
+        if (first.out.empty()) first = r;
+        CHECK(same_bits(r.out, first.out));
+        CHECK(same_bits(r.lse, first.lse));
+        CHECK(same_bits(r.dqkv, first.dqkv));
+      });
+    }
+}
+
+TEST_CASE("attention: large scores neither overflow nor lose the small ones") {
+  Geometry g;
+  g.kv_heads = 1, g.q_heads = 2, g.head_dim = 32, g.lengths = {200};
+  Batch b(g, 3);
+  for (float& x : b.qkv) x *= 8.0f;  // scores of several hundred
+  ReferenceOps reference;
+  const Result expected = both(reference, b);
+  for_each_cpu_backend([&](Ops& ops) {
+    const Result r = both(ops, b);
+    CHECK(nmse(r.out, expected.out) < 1e-9);
+    CHECK(nmse(r.lse, expected.lse) < 1e-10);
+    CHECK(nmse(r.dqkv, expected.dqkv) < 1e-8);
+  });
+}
+
+TEST_CASE("attention: a sequence alone has the bits it has in any batch and on any threads") {
+  std::mt19937 engine(23);
+  for (int64_t group : {1, 2, 5})
+    for (int64_t head_dim : {16, 64}) {
+      Geometry g = random_geometry(engine, group, head_dim);
+      g.lengths = {70, 1, 257, 33};
+      Batch packed(g, uint32_t(engine()));
+      for (const KernelTable* kernels : available_kernels()) {
+        CAPTURE(kernels->isa);
+        CpuOps one(*kernels, 1);
+        const Result expected = both(one, packed);
+        for (int threads : {2, 7, 16}) {
+          CpuOps many(*kernels, threads);
+          const Result r = both(many, packed);
+          CHECK(same_bits(r.out, expected.out));
+          CHECK(same_bits(r.lse, expected.lse));
+          CHECK(same_bits(r.dqkv, expected.dqkv));
+        }
+        for (size_t s = 0; s < g.lengths.size(); ++s) {
+          Geometry alone = g;
+          alone.lengths = {g.lengths[s]};
+          Batch b(alone, 1);
+          const auto part = [&](const std::vector<float>& x, int64_t width) {
+            return std::vector<float>(x.begin() + packed.cu[s] * width,
+                                      x.begin() + packed.cu[s + 1] * width);
+          };
+          b.qkv = part(packed.qkv, packed.width());
+          b.dout = part(packed.dout, g.wide());
+          const Result r = both(one, b);
+          CHECK(same_bits(r.out, part(expected.out, g.wide())));
+          CHECK(same_bits(r.lse, part(expected.lse, g.q_heads)));
+          CHECK(same_bits(r.dqkv, part(expected.dqkv, packed.width())));
+        }
+      }
+    }
+}
+
+// Feeds the sequences of a batch through the cache in steps: `next` says how many rows a sequence
+// gets that has `left` to go. Pages are scattered and full of NaN until written.
+template <class Next>
+std::vector<float> cached(Ops& ops, Batch& b, uint32_t seed, Next next) {
+  const Geometry& g = b.geometry;
+  const int64_t sequences = int64_t(g.lengths.size());
+  const int64_t longest = *std::max_element(g.lengths.begin(), g.lengths.end());
+  const int64_t max_pages = (longest + kPageTokens - 1) / kPageTokens;
+  std::vector<int32_t> table(size_t(sequences * max_pages), -1), free(table.size() + 3);
+  std::iota(free.begin(), free.end(), 0);
+  std::shuffle(free.begin(), free.end(), std::mt19937(seed));
+  const size_t page_floats = size_t(g.narrow() * kPageTokens);
+  std::vector<float> keys = poisoned(free.size() * page_floats);
+  std::vector<float> values = poisoned(free.size() * page_floats);
+  KvPages pages{keys.data(), values.data(), table.data(), max_pages, g.kv_heads, g.head_dim};
+
+  std::vector<float> out = poisoned(size_t(g.tokens() * g.wide()));
+  std::vector<int32_t> done(size_t(sequences), 0);
+  for (;;) {
+    std::vector<int32_t> rows{0}, source;
+    for (int64_t s = 0; s < sequences; ++s) {
+      const int64_t left = g.lengths[size_t(s)] - done[size_t(s)];
+      const int64_t n = left == 0 ? 0 : next(left);
+      for (int64_t i = 0; i < n; ++i)
+        source.push_back(b.cu[size_t(s)] + done[size_t(s)] + int32_t(i));
+      rows.push_back(rows.back() + int32_t(n));
+      for (int64_t p = 0; p * kPageTokens < done[size_t(s)] + n; ++p)
+        if (int32_t& page = table[size_t(s * max_pages + p)]; page < 0)
+          page = free.back(), free.pop_back();
+    }
+    if (source.empty()) return out;
+    std::vector<float> step;
+    for (int32_t row : source)
+      step.insert(step.end(), b.qkv.begin() + row * b.width(),
+                  b.qkv.begin() + (row + 1) * b.width());
+    const int64_t count = int64_t(source.size());
+    const Tensor all = matrix(step.data(), count, b.width());
+    std::vector<float> result = poisoned(size_t(count * g.wide()));
+    const RowSpans spans{rows.data(), done.data(), sequences};
+    ops.kv_append({all.columns(g.wide(), g.narrow()),
+                   all.columns(g.wide() + g.narrow(), g.narrow()), pages, spans});
+    ops.attention_cached({all.columns(0, g.wide()), matrix(result.data(), count, g.wide()), pages,
+                          spans, g.q_heads, g.scale()});
+    for (int64_t i = 0; i < count; ++i)
+      std::copy_n(result.begin() + i * g.wide(), g.wide(),
+                  out.begin() + source[size_t(i)] * g.wide());
+    for (int64_t s = 0; s < sequences; ++s)
+      done[size_t(s)] += rows[size_t(s) + 1] - rows[size_t(s)];
+  }
+}
+
+TEST_CASE("attention: cached, in chunks or row by row, is the forward to the bit") {
+  std::mt19937 engine(31);
+  for (int64_t group : {1, 2, 4, 5})
+    for (int64_t head_dim : {16, 32, 128}) {
+      Geometry g = random_geometry(engine, group, head_dim);
+      g.lengths.push_back(131);
+      Batch b(g, uint32_t(engine()));
+      CAPTURE(group);
+      CAPTURE(head_dim);
+      for_each_cpu_backend([&](Ops& ops) {
+        Result r;
+        forward(ops, b, r);
+        std::mt19937 sizes(7);
+        CHECK(same_bits(cached(ops, b, 1, [](int64_t left) { return left; }), r.out));
+        CHECK(same_bits(cached(ops, b, 2, [](int64_t) { return int64_t(1); }), r.out));
+        CHECK(same_bits(cached(ops, b, 3,
+                               [&](int64_t left) {
+                                 return std::min<int64_t>(left, 1 + int64_t(sizes() % 90));
+                               }),
+                        r.out));
+      });
+    }
+}
+
+TEST_CASE("attention: the reference's cache is its forward") {
+  std::mt19937 engine(41);
+  Batch b(random_geometry(engine, 2, 32), 9);
+  ReferenceOps reference;
+  Result r;
+  forward(reference, b, r);
+  CHECK(nmse(cached(reference, b, 4, [](int64_t left) { return std::min<int64_t>(left, 17); }),
+             r.out) < 1e-12);
+}
+
+TEST_CASE("attention: later tokens, even NaN, do not reach earlier rows") {
+  Geometry g;
+  g.kv_heads = 1, g.q_heads = 2, g.head_dim = 32, g.lengths = {150};
+  Batch b(g, 77);
+  for_each_cpu_backend([&](Ops& ops) {
+    Result clean, dirty;
+    forward(ops, b, clean);
+    Batch broken = b;
+    const size_t row = 101;
+    for (int64_t i = 0; i < b.width(); ++i)
+      broken.qkv[row * size_t(b.width()) + size_t(i)] = std::numeric_limits<float>::quiet_NaN();
+    forward(ops, broken, dirty);
+    const size_t n = row * size_t(g.wide());
+    CHECK(std::memcmp(clean.out.data(), dirty.out.data(), n * sizeof(float)) == 0);
+    CHECK(std::isnan(dirty.out[n]));
+  });
+}
+
+TEST_CASE("attention: wrong arguments are named") {
+  CpuOps ops(*available_kernels().front(), 1);
+  Geometry g;
+  g.lengths = {4};
+  Result r;
+  g.head_dim = 24;
+  Batch odd(g, 1);
+  CHECK_THROWS_WITH_AS(forward(ops, odd, r),
+                       "attention_forward: head_dim is 24; it must be a multiple of 16 up to 256",
+                       std::invalid_argument);
+  g.head_dim = 16, g.q_heads = 3, g.kv_heads = 2;
+  Batch heads(g, 1);
+  CHECK_THROWS_WITH_AS(
+      forward(ops, heads, r),
+      "attention_forward: q_heads is 3, kv_heads is 2; q_heads must be a positive multiple of "
+      "kv_heads",
+      std::invalid_argument);
+  g.q_heads = 2;
+  Batch offsets(g, 1);
+  offsets.cu = {0, 9};
+  CHECK_THROWS_WITH_AS(forward(ops, offsets, r),
+                       "attention_forward: cu_seqlens ends at 9, beyond the 4 rows",
+                       std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace kogrpo
