@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "cpu/aligned_buffer.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
 #include "ops/ops.h"
@@ -48,10 +49,14 @@ class CpuOps final : public Ops {
  private:
   // Scratch of at least `floats` for a worker, kept between calls.
   float* scratch(int worker, size_t floats);
+  // C[M,N] (+)= A·B, the form behind the linear layer's products (matmul.cpp).
+  struct Product;
+  void multiply(const Product&);
 
   const KernelTable& kernels_;
   Pool pool_;
   std::vector<std::vector<float>> scratch_;  // one per worker
+  AlignedBuffer panels_;                     // the matrix product's packed B
 };
 
 }  // namespace kogrpo

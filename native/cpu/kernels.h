@@ -11,18 +11,37 @@ struct Range {
   int64_t begin = 0, end = 0;
 };
 
-struct MatmulTile;  // cpu/matmul.h
+struct MatmulPack;  // cpu/matmul.h
+struct MatmulBlock;
 
 struct AttentionItem;          // cpu/attention.h
 struct AttentionBackwardItem;  // cpu/attention.h
+
+// Of one row of z = logits·inv_temperature, with d = z − max: what log-probabilities and the
+// entropy are made from. `weighted` is NaN if the row is not finite.
+struct SoftmaxSums {
+  float max = 0;
+  double sum = 0;       // Σ eᵈ
+  double weighted = 0;  // Σ eᵈ·d
+};
+
+// The scalars of one AdamW step, from AdamW's fields in double precision.
+struct AdamWFactors {
+  float decay = 1;       // 1 − lr·weight_decay
+  float step_size = 0;   // lr / (1 − beta1^step)
+  float sqrt_bias2 = 1;  // √(1 − beta2^step)
+  float one_minus_beta1 = 0, one_minus_beta2 = 0;
+};
 
 struct KernelTable {
   const char* isa = "";
 
   // -- matmul.inl
-  // (owned by the matrix product; see cpu/matmul.h)
-  int64_t matmul_mr = 0, matmul_nr = 0;
-  void (*matmul_tile)(const MatmulTile&) = nullptr;
+  // A tile of C is mr × nr, a block of k at most kc; `scratch` is what matmul_block wants, in
+  // floats.
+  int64_t matmul_mr = 0, matmul_nr = 0, matmul_kc = 0, matmul_scratch = 0;
+  void (*matmul_pack)(const MatmulPack&) = nullptr;
+  void (*matmul_block)(const MatmulBlock&) = nullptr;
 
   // -- embedding.inl
   void (*embedding_forward)(const EmbeddingForward&, Range tokens) = nullptr;
@@ -35,12 +54,17 @@ struct KernelTable {
 
   // -- rope.inl
   void (*qk_norm_rope_forward)(const QkNormRopeForward&, Range rows) = nullptr;
-  void (*qk_norm_rope_backward_input)(const QkNormRopeBackward&, Range rows) = nullptr;
-  void (*qk_norm_rope_backward_weight)(const QkNormRopeBackward&, Range columns_of_16) = nullptr;
+  // rstds [T, Hq+Hkv]: written by the input pass, read by the weight pass, whose items are
+  // 2·block + (0: dq_norm, 1: dk_norm) with blocks of 16 of the head's D/2 pairs.
+  void (*qk_norm_rope_backward_input)(const QkNormRopeBackward&, float* rstds,
+                                      Range rows) = nullptr;
+  void (*qk_norm_rope_backward_weight)(const QkNormRopeBackward&, const float* rstds,
+                                       Range items) = nullptr;
 
   // -- attention.inl
   // One item each (see cpu/attention.h); kv_append's are sequence·Hkv + key/value head.
-  void (*attention_forward)(const AttentionForward&, float* scratch, const AttentionItem&) = nullptr;
+  void (*attention_forward)(const AttentionForward&, float* scratch,
+                            const AttentionItem&) = nullptr;
   void (*attention_backward)(const AttentionBackward&, float* scratch,
                              const AttentionBackwardItem&) = nullptr;
   void (*kv_append)(const KvAppend&, Range items) = nullptr;
@@ -53,10 +77,18 @@ struct KernelTable {
   // -- lm_head.inl, sample.inl
   void (*logits_forward)(const LogitsForward&, Range rows) = nullptr;
   void (*logits_backward)(const LogitsBackward&, Range rows) = nullptr;
+  // Rows whose top_k, top_p and min_p are off; token −1 marks a row that is not finite.
   void (*sample)(const Sample&, Range rows) = nullptr;
+  // Parts for the restricted sampler (cpu/sample.cpp).
+  SoftmaxSums (*softmax_sums)(const float* logits, int64_t n, float inv_temperature) = nullptr;
+  int64_t (*ids_at_least)(const float* logits, int64_t n, float inv_temperature, float floor,
+                          int32_t* ids) = nullptr;
+  void (*minus_gumbels)(const uint32_t* words, float* out, int64_t n) = nullptr;
+  void (*exponentials)(const float* x, float* out, int64_t n) = nullptr;
+  float (*logarithm)(float x) = nullptr;
 
   // -- optimizer.inl
-  void (*adamw)(const AdamW&, float bias1, float bias2, Range elements) = nullptr;
+  void (*adamw)(const AdamW&, const AdamWFactors&, Range elements) = nullptr;
   double (*sum_of_squares)(const float* x, Range elements) = nullptr;
   void (*scale)(float* x, float factor, Range elements) = nullptr;
   void (*lerp)(float* dst, const float* src, float alpha, Range elements) = nullptr;

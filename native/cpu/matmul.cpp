@@ -1,7 +1,15 @@
-// The three matrix products of a linear layer, plain form: every output element is one chain of
-// fused multiply-adds over the summation index in ascending order.
+// The three matrix products of a linear layer as one: C[M,N] (+)= Σ_k A[m,k]·B[k,n].
+//   linear                  C = y,  A = x,   B = wᵀ, k over the inputs
+//   linear_backward_input   C = dx, A = dy,  B = w,  k over the outputs
+//   linear_backward_weight  C = dw, A = dyᵀ, B = x,  k over the tokens
+// Chunks of B are packed into panels by all threads together, then blocks of C are handed out. A
+// chunk holds as many panels as all threads' second-level caches; a weight packed beforehand is one
+// chunk. Any split gives the same bits (kernels/matmul.inl).
 
-#include <cmath>
+#include "cpu/matmul.h"
+
+#include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -10,53 +18,214 @@
 namespace kogrpo {
 namespace {
 
-void check(bool ok, const char* what) {
-  if (!ok) throw std::invalid_argument(what);
+// Panels of kc rows that one thread keeps in its second-level cache (12 × 48 KB with AVX-512).
+constexpr int64_t kPanelsPerThread = 12;
+// Blocks of C per thread and chunk: enough for the last ones to even out.
+constexpr int64_t kBlocksPerThread = 4;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+class CpuPackedWeight final : public PackedWeight {
+ public:
+  CpuPackedWeight(int64_t rows, int64_t cols, int64_t nr)
+      : rows(rows), cols(cols), nr(nr), panels_(ceil_div(rows, nr)) {
+    data.reserve(static_cast<size_t>(panels_ * nr * cols));
+  }
+  size_t bytes() const override { return data.size() * sizeof(float); }
+
+  const int64_t rows, cols, nr;
+  AlignedBuffer data;
+
+ private:
+  const int64_t panels_;
+};
+
+std::string shape(const Tensor& t) {
+  return "[" + std::to_string(t.rows) + ", " + std::to_string(t.cols) + "]";
+}
+
+void check_operand(const char* op, const char* name, const Tensor& t) {
+  const auto fail = [&](const std::string& why) {
+    throw std::invalid_argument(std::string(op) + ": " + name + " " + shape(t) + " " + why);
+  };
+  if (t.rows < 0 || t.cols < 0) fail("has a negative size");
+  if (t.dtype != DType::f32) fail("must be f32");
+  if (t.rows > 1 && t.stride < t.cols)
+    fail("has stride " + std::to_string(t.stride) + ", less than its columns");
+  if (t.size() > 0 && t.data == nullptr) fail("has no data");
+}
+
+// c[M,N] from a and b whose sizes must be these.
+void check_product(const char* op, const char* a_name, const Tensor& a, const char* b_name,
+                   const Tensor& b, const char* c_name, const Tensor& c, bool fits) {
+  check_operand(op, a_name, a);
+  check_operand(op, b_name, b);
+  check_operand(op, c_name, c);
+  if (!fits)
+    throw std::invalid_argument(std::string(op) + ": shapes do not fit: " + a_name + " " +
+                                shape(a) + ", " + b_name + " " + shape(b) + ", " + c_name + " " +
+                                shape(c));
+}
+
+float* align_line(float* p) {
+  const auto address = reinterpret_cast<uintptr_t>(p);
+  return p + (64 - address % 64) % 64 / sizeof(float);
 }
 
 }  // namespace
 
-std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor&) {
-  return nullptr;
+struct CpuOps::Product {
+  int64_t m, n, k;
+  MatmulOperand a, b;
+  const CpuPackedWeight* packed;  // B in panels already, or null
+  float* c;
+  int64_t c_stride;
+  bool accumulate;
+};
+
+void CpuOps::multiply(const Product& op) {
+  if (op.m == 0 || op.n == 0) return;
+  if (op.k == 0) {
+    if (!op.accumulate)
+      for (int64_t m = 0; m < op.m; ++m) std::fill_n(op.c + m * op.c_stride, op.n, 0.0f);
+    return;
+  }
+  const int64_t mr = kernels_.matmul_mr, nr = kernels_.matmul_nr, kc = kernels_.matmul_kc;
+  const int64_t threads = pool_.threads();
+  const int64_t all_panels = ceil_div(op.n, nr);
+
+  // A chunk: `panels` × `depth`, all of a packed weight.
+  const int64_t budget = kPanelsPerThread * threads;
+  int64_t panels = all_panels, depth = op.k;
+  if (!op.packed) {
+    panels = std::min(all_panels, budget);
+    depth = std::min(op.k, std::max<int64_t>(1, budget / panels) * kc);
+  }
+
+  for (int64_t panel = 0; panel < all_panels; panel += panels)
+    for (int64_t k = 0; k < op.k; k += depth) {
+      const int64_t width = std::min(panels, all_panels - panel);
+      const Range ks{k, std::min(k + depth, op.k)};
+      const int64_t column = panel * nr;
+
+      const float* b;
+      int64_t panel_stride;
+      if (op.packed) {
+        b = op.packed->data.data();
+        panel_stride = op.k * nr;
+      } else {
+        panel_stride = (ks.end - ks.begin) * nr;
+        float* to = panels_.reserve(static_cast<size_t>(width * panel_stride));
+        MatmulOperand from = op.b;
+        from.data += op.b.k_contiguous ? column * op.b.stride : column;
+        const int64_t blocks = ceil_div(ks.end - ks.begin, kc);
+        pool_.run(width * blocks, 1, [&](Range items, int) {
+          for (int64_t i = items.begin; i < items.end; ++i) {
+            const int64_t p = i / blocks, first = i % blocks * kc;
+            kernels_.matmul_pack({.b = from,
+                                  .n = op.n - column,
+                                  .panels = {p, p + 1},
+                                  .ks = {k + first, std::min(k + first + kc, ks.end)},
+                                  .out = to + first * nr,
+                                  .panel_stride = panel_stride});
+          }
+        });
+        b = to;
+      }
+
+      // Blocks of C: at most a cache's worth of panels wide, few enough rows that every thread gets
+      // several.
+      const int64_t tiles = ceil_div(op.m, mr);
+      const int64_t wanted = threads == 1 ? 1 : threads * kBlocksPerThread;
+      const int64_t block_panels =
+          std::clamp<int64_t>(ceil_div(width, ceil_div(wanted, tiles)), 1, kPanelsPerThread);
+      const int64_t across = ceil_div(width, block_panels);
+      const int64_t block_rows = ceil_div(tiles, ceil_div(wanted, across)) * mr;
+      const int64_t down = ceil_div(op.m, block_rows);
+      pool_.run(across * down, 1, [&](Range items, int worker) {
+        float* scratch_a = align_line(
+            scratch(worker, static_cast<size_t>(kernels_.matmul_scratch) + 64 / sizeof(float)));
+        for (int64_t i = items.begin; i < items.end; ++i) {
+          const int64_t p = i / down * block_panels, row = i % down * block_rows;
+          kernels_.matmul_block({.a = op.a,
+                                 .b = b,
+                                 .panel_stride = panel_stride,
+                                 .c = op.c + column,
+                                 .c_stride = op.c_stride,
+                                 .n = op.n - column,
+                                 .rows = {row, std::min(row + block_rows, op.m)},
+                                 .panels = {p, std::min(p + block_panels, width)},
+                                 .ks = ks,
+                                 .load = op.accumulate || k > 0,
+                                 .scratch = scratch_a});
+        }
+      });
+    }
+}
+
+std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
+  check_operand("pack", "weight", weight);
+  const int64_t nr = kernels_.matmul_nr;
+  auto packed = std::make_unique<CpuPackedWeight>(weight.rows, weight.cols, nr);
+  float* to = packed->data.reserve(0);
+  pool_.run(ceil_div(weight.rows, nr), 1, [&](Range panels, int) {
+    kernels_.matmul_pack({.b = {weight.f32(), weight.stride, true},
+                          .n = weight.rows,
+                          .panels = panels,
+                          .ks = {0, weight.cols},
+                          .out = to,
+                          .panel_stride = weight.cols * nr});
+  });
+  return packed;
 }
 
 void CpuOps::linear(const Linear& op) {
-  check(op.x.cols == op.w.cols && op.y.rows == op.x.rows && op.y.cols == op.w.rows,
-        "linear: y[M,N] = x[M,K] w[N,K]: shapes differ");
-  pool_.run(op.y.rows, 1, [&](Range rows, int) {
-    for (int64_t m = rows.begin; m < rows.end; ++m)
-      for (int64_t n = 0; n < op.y.cols; ++n) {
-        float sum = op.accumulate ? op.y.row(m)[n] : 0.0f;
-        for (int64_t k = 0; k < op.x.cols; ++k) sum = std::fma(op.x.row(m)[k], op.w.row(n)[k], sum);
-        op.y.row(m)[n] = sum;
-      }
-  });
+  check_product("linear", "x", op.x, "w", op.w, "y", op.y,
+                op.x.cols == op.w.cols && op.y.rows == op.x.rows && op.y.cols == op.w.rows);
+  const auto* packed = dynamic_cast<const CpuPackedWeight*>(op.packed);
+  if (op.packed && (!packed || packed->nr != kernels_.matmul_nr || packed->rows != op.w.rows ||
+                    packed->cols != op.w.cols))
+    throw std::invalid_argument("linear: packed is not this backend's pack of w " + shape(op.w) +
+                                "; make it with pack(w) of the same Ops");
+  multiply({.m = op.x.rows,
+            .n = op.w.rows,
+            .k = op.x.cols,
+            .a = {op.x.f32(), op.x.stride, true},
+            .b = {op.w.f32(), op.w.stride, true},
+            .packed = packed,
+            .c = op.y.f32(),
+            .c_stride = op.y.stride,
+            .accumulate = op.accumulate});
 }
 
 void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
-  check(op.dy.cols == op.w.rows && op.dx.rows == op.dy.rows && op.dx.cols == op.w.cols,
-        "linear_backward_input: dx[M,K] = dy[M,N] w[N,K]: shapes differ");
-  pool_.run(op.dx.rows, 1, [&](Range rows, int) {
-    for (int64_t m = rows.begin; m < rows.end; ++m) {
-      float* dx = op.dx.row(m);
-      if (!op.accumulate)
-        for (int64_t k = 0; k < op.dx.cols; ++k) dx[k] = 0.0f;
-      for (int64_t n = 0; n < op.dy.cols; ++n)
-        for (int64_t k = 0; k < op.dx.cols; ++k)
-          dx[k] = std::fma(op.dy.row(m)[n], op.w.row(n)[k], dx[k]);
-    }
-  });
+  check_product("linear_backward_input", "dy", op.dy, "w", op.w, "dx", op.dx,
+                op.dy.cols == op.w.rows && op.dx.rows == op.dy.rows && op.dx.cols == op.w.cols);
+  multiply({.m = op.dy.rows,
+            .n = op.w.cols,
+            .k = op.w.rows,
+            .a = {op.dy.f32(), op.dy.stride, true},
+            .b = {op.w.f32(), op.w.stride, false},
+            .packed = nullptr,
+            .c = op.dx.f32(),
+            .c_stride = op.dx.stride,
+            .accumulate = op.accumulate});
 }
 
 void CpuOps::linear_backward_weight(const LinearBackwardWeight& op) {
-  check(op.dy.rows == op.x.rows && op.dw.rows == op.dy.cols && op.dw.cols == op.x.cols,
-        "linear_backward_weight: dw[N,K] += dy[M,N]ᵀ x[M,K]: shapes differ");
-  pool_.run(op.dw.rows, 1, [&](Range rows, int) {
-    for (int64_t n = rows.begin; n < rows.end; ++n)
-      for (int64_t t = 0; t < op.dy.rows; ++t)
-        for (int64_t k = 0; k < op.dw.cols; ++k)
-          op.dw.row(n)[k] = std::fma(op.dy.row(t)[n], op.x.row(t)[k], op.dw.row(n)[k]);
-  });
+  check_product("linear_backward_weight", "dy", op.dy, "x", op.x, "dw", op.dw,
+                op.dy.rows == op.x.rows && op.dw.rows == op.dy.cols && op.dw.cols == op.x.cols);
+  multiply({.m = op.dy.cols,
+            .n = op.x.cols,
+            .k = op.x.rows,
+            .a = {op.dy.f32(), op.dy.stride, false},
+            .b = {op.x.f32(), op.x.stride, false},
+            .packed = nullptr,
+            .c = op.dw.f32(),
+            .c_stride = op.dw.stride,
+            .accumulate = true});
 }
 
 }  // namespace kogrpo

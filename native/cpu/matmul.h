@@ -1,4 +1,45 @@
 #pragma once
+// The matrix product's terms: C[M,N] (+)= Σ_k A[m,k]·B[k,n], the one form behind a linear layer's
+// three products (matmul.cpp), on blocked and packed operands (kernels/matmul.inl).
+//
+// B is copied into panels of `matmul_nr` columns: panel p holds columns [p·nr, (p+1)·nr) as rows of
+// nr floats, k ascending, columns beyond N filled with zeros. Panels make the innermost loop read B
+// front to back, whatever the form of the product; a PackedWeight is B in panels.
+
+#include "cpu/kernels.h"
+
 namespace kogrpo {
-struct MatmulTile {};
+
+// An operand in memory, as seen by an outer index i (A's row m, B's column n) and k.
+struct MatmulOperand {
+  const float* data = nullptr;
+  int64_t stride = 0;         // elements between consecutive rows in memory
+  bool k_contiguous = false;  // element (i, k) is data[i·stride + k], else data[k·stride + i]
+};
+
+// Copies columns n of B, for k in `ks`, into panels: panel p starts at out + p·panel_stride and its
+// first row is ks.begin's.
+struct MatmulPack {
+  MatmulOperand b;
+  int64_t n = 0;  // columns of B; those of the last panel beyond it become zeros
+  Range panels;   // of these
+  Range ks;
+  float* out = nullptr;  // panel 0, 64-byte aligned
+  int64_t panel_stride = 0;
+};
+
+// C's rows × panels' columns += the products over ks. Where `load` is false, ks.begin's chain
+// starts from zero; otherwise, and for later blocks of ks, it goes on from C.
+struct MatmulBlock {
+  MatmulOperand a;
+  const float* b = nullptr;  // panel 0 at k = ks.begin
+  int64_t panel_stride = 0;
+  float* c = nullptr;  // element (0, 0)
+  int64_t c_stride = 0;
+  int64_t n = 0;  // columns of C
+  Range rows, panels, ks;
+  bool load = false;
+  float* scratch = nullptr;  // matmul_scratch floats, 64-byte aligned
+};
+
 }  // namespace kogrpo

@@ -1,8 +1,274 @@
-// (to be written)
+// The matrix product's inner loops, one instruction set's copy (terms: cpu/matmul.h).
+//
+// Goto's scheme (Goto & van de Geijn 2008; BLIS): a tile of C, kMatmulMr rows × kMatmulNr columns,
+// lives in registers over a block of at most kKc values of k; the tile's rows of A lie in the
+// first-level cache, where each element is broadcast, and B streams by in panels from the second
+// level. An element of C is one chain of fused multiply-adds over ascending k: blocks of k
+// continue the chain from C itself, and nothing is ever summed in another order, so the blocking
+// cannot be seen in the result.
+
+#include "cpu/matmul.h"
+
 namespace kogrpo::KOGRPO_ISA {
-constexpr int64_t kMatmulMr = 1, kMatmulNr = 1;
-inline void matmul_tile(const MatmulTile&) {}
-inline float fma_peak(int64_t) {
-  return 0;
+
+// Accumulators + one row of B + one broadcast of A fit the register file: AVX-512 has 32 vectors
+// (28 + 2 + 1), AVX2 has 16 halves (12 + 2 + 1).
+#if defined(KOGRPO_SCALAR)
+constexpr int kTileRows = 4, kTileVectors = 1;
+#elif defined(__AVX512F__)
+constexpr int kTileRows = 14, kTileVectors = 2;
+#else
+constexpr int kTileRows = 6, kTileVectors = 1;
+#endif
+constexpr int64_t kMatmulMr = kTileRows, kMatmulNr = kTileVectors * kLanes;
+
+// k per block: a panel of A (14 rows: 21 KB) leaves the first-level cache room for B to pass
+// through.
+constexpr int64_t kKc = 384;
+// A's block when k is not contiguous in memory: kMr values of m, padded, per k.
+constexpr int64_t kInterleave = (kMatmulMr + 7) / 8 * 8;
+constexpr int64_t kMatmulScratch =
+    kKc * (kInterleave > kMatmulMr ? kInterleave : kMatmulMr) + kLanes;
+
+// One tile: Rows × kTileVectors·16 of C over kc values of k. Element (m, k) of A's block is
+// a[m·MStep + k·KStep]; `columns` of the tile exist in C.
+template <int Rows, int64_t MStep, int64_t KStep>
+static void tile(int64_t kc, const float* a, const float* b, float* c, int64_t c_stride,
+                 int64_t columns, bool load_c) {
+  f32x16 sum[Rows][kTileVectors];
+  const bool whole = columns >= kMatmulNr;
+#pragma GCC unroll 16
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) sum[m][v] = zero();
+  if (load_c) {
+    if (whole) {
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 2
+        for (int v = 0; v < kTileVectors; ++v) sum[m][v] = load(c + m * c_stride + v * kLanes);
+    } else {
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 2
+        for (int v = 0; v < kTileVectors; ++v)
+          sum[m][v] = load_first(int(columns) - v * kLanes, c + m * c_stride + v * kLanes);
+    }
+  }
+  for (int64_t k = 0; k < kc; ++k) {
+    f32x16 row[kTileVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) row[v] = load(b + v * kLanes);
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m) {
+      const f32x16 value = set1(a[m * MStep]);
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) sum[m][v] = fma(value, row[v], sum[m][v]);
+    }
+    a += KStep;
+    b += kMatmulNr;
+  }
+  if (whole) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) store(c + m * c_stride + v * kLanes, sum[m][v]);
+  } else {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v)
+        store_first(int(columns) - v * kLanes, c + m * c_stride + v * kLanes, sum[m][v]);
+  }
 }
+
+using TileKernel = void (*)(int64_t, const float*, const float*, float*, int64_t, int64_t, bool);
+
+template <int Rows, int64_t MStep, int64_t KStep>
+inline TileKernel tile_of(int64_t rows) {
+  if constexpr (Rows == 1)
+    return tile<1, MStep, KStep>;
+  else
+    return rows == Rows ? tile<Rows, MStep, KStep> : tile_of<Rows - 1, MStep, KStep>(rows);
+}
+
+// Rows [0, rows) × kc of A into the block that `tile` reads.
+inline void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k, int64_t kc,
+                   float* out) {
+  if (a.k_contiguous) {
+    for (int64_t m = 0; m < rows; ++m) {
+      const float* from = a.data + (row + m) * a.stride + k;
+      float* to = out + m * kKc;
+      int64_t i = 0;
+      for (; i + kLanes <= kc; i += kLanes) store(to + i, load(from + i));
+      if (i < kc) store_first(int(kc - i), to + i, load_first(int(kc - i), from + i));
+    }
+  } else {
+    // A store of sixteen lanes may run into the next k's place, which is filled afterwards.
+    const float* from = a.data + k * a.stride + row;
+    for (int64_t i = 0; i < kc; ++i)
+      store(out + i * kInterleave, load_first(int(rows), from + i * a.stride));
+  }
+}
+
+inline void matmul_block(const MatmulBlock& op) {
+  const int64_t rows = op.rows.end - op.rows.begin;
+  if (rows <= 0) return;
+  // Tiles of nearly equal height: 64 rows are 13+13+13+13+12.
+  const int64_t count = (rows + kMatmulMr - 1) / kMatmulMr;
+  const int64_t height = rows / count, taller = rows % count;
+  for (int64_t k = op.ks.begin; k < op.ks.end; k += kKc) {
+    const int64_t kc = op.ks.end - k < kKc ? op.ks.end - k : kKc;
+    const bool load_c = op.load || k > op.ks.begin;
+    int64_t row = op.rows.begin;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t h = height + (i < taller);
+      copy_a(op.a, row, h, k, kc, op.scratch);
+      const TileKernel kernel =
+          op.a.k_contiguous ? tile_of<kTileRows, kKc, 1>(h) : tile_of<kTileRows, 1, kInterleave>(h);
+      for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
+        kernel(kc, op.scratch, op.b + p * op.panel_stride + (k - op.ks.begin) * kMatmulNr,
+               op.c + row * op.c_stride + p * kMatmulNr, op.c_stride, op.n - p * kMatmulNr, load_c);
+      row += h;
+    }
+  }
+}
+
+#if defined(KOGRPO_SCALAR)
+KOGRPO_INLINE void transpose(f32x16 (&r)[16]) {
+  for (int i = 0; i < 16; ++i)
+    for (int j = 0; j < i; ++j) {
+      const float t = r[i].v[j];
+      r[i].v[j] = r[j].v[i];
+      r[j].v[i] = t;
+    }
+}
+#elif defined(__AVX512F__)
+KOGRPO_INLINE void transpose(f32x16 (&r)[16]) {
+  __m512 t[16], u[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
+    t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512d a = _mm512_castps_pd(t[4 * i]), b = _mm512_castps_pd(t[4 * i + 1]);
+    const __m512d c = _mm512_castps_pd(t[4 * i + 2]), d = _mm512_castps_pd(t[4 * i + 3]);
+    u[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+    u[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+    u[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+    u[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+  }
+  // u[4i + j] holds, in 128-bit lane l, column 4l + j of rows 4i … 4i+3.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512 even01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88);
+    const __m512 odd01 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xDD);
+    const __m512 even23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88);
+    const __m512 odd23 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xDD);
+    r[j].v = _mm512_shuffle_f32x4(even01, even23, 0x88);
+    r[4 + j].v = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+    r[8 + j].v = _mm512_shuffle_f32x4(even01, even23, 0xDD);
+    r[12 + j].v = _mm512_shuffle_f32x4(odd01, odd23, 0xDD);
+  }
+}
+#else
+KOGRPO_INLINE void transpose8(__m256 (&r)[8]) {
+  __m256 t[8], u[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    u[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
+    u[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xEE);
+    u[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
+    u[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xEE);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    r[j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x20);
+    r[4 + j] = _mm256_permute2f128_ps(u[j], u[4 + j], 0x31);
+  }
+}
+KOGRPO_INLINE void transpose(f32x16 (&r)[16]) {
+  __m256 block[4][8];  // rows 0–7 and 8–15, left and right half
+  for (int i = 0; i < 8; ++i) {
+    block[0][i] = r[i].a;
+    block[1][i] = r[i].b;
+    block[2][i] = r[8 + i].a;
+    block[3][i] = r[8 + i].b;
+  }
+  for (auto& b : block) transpose8(b);
+  for (int i = 0; i < 8; ++i) {
+    r[i] = {block[0][i], block[2][i]};
+    r[8 + i] = {block[1][i], block[3][i]};
+  }
+}
+#endif
+
+inline void matmul_pack(const MatmulPack& op) {
+  const int64_t kc = op.ks.end - op.ks.begin;
+  for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int64_t column = p * kMatmulNr + v * kLanes;
+      const int64_t left = op.n - column;  // columns of B from here on; may be ≤ 0
+      const int columns = left >= kLanes ? kLanes : left > 0 ? int(left) : 0;
+      float* to = op.out + p * op.panel_stride + v * kLanes;
+      if (op.b.k_contiguous) {
+        const float* from = op.b.data + column * op.b.stride + op.ks.begin;
+        for (int64_t k = 0; k < kc; k += kLanes) {
+          const int depth = kc - k >= kLanes ? kLanes : int(kc - k);
+          f32x16 r[16];
+          if (columns == kLanes && depth == kLanes) {
+#pragma GCC unroll 16
+            for (int i = 0; i < kLanes; ++i) r[i] = load(from + i * op.b.stride + k);
+            transpose(r);
+#pragma GCC unroll 16
+            for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kMatmulNr, r[i]);
+          } else {
+            for (int i = 0; i < kLanes; ++i)
+              r[i] = i < columns ? load_first(depth, from + i * op.b.stride + k) : zero();
+            transpose(r);
+            for (int i = 0; i < depth; ++i) store(to + (k + i) * kMatmulNr, r[i]);
+          }
+        }
+      } else {
+        const float* from = op.b.data + op.ks.begin * op.b.stride + column;
+        if (columns == kLanes)
+          for (int64_t k = 0; k < kc; ++k) store(to + k * kMatmulNr, load(from + k * op.b.stride));
+        else if (columns > 0)
+          for (int64_t k = 0; k < kc; ++k)
+            store(to + k * kMatmulNr, load_first(columns, from + k * op.b.stride));
+        else
+          for (int64_t k = 0; k < kc; ++k) store(to + k * kMatmulNr, zero());
+      }
+    }
+}
+
+// The tile's arithmetic without its memory: as many independent chains, operands in registers.
+inline float fma_peak(int64_t iterations) {
+  f32x16 sum[kTileRows][kTileVectors];
+#pragma GCC unroll 16
+  for (int m = 0; m < kTileRows; ++m)
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v)
+      sum[m][v] = set1(float(m * kTileVectors + v));  // distinct, or they would be shared
+  const f32x16 factor = set1(0.999f), offset = set1(0.001f);
+  for (int64_t i = 0; i < iterations; ++i)
+#pragma GCC unroll 16
+    for (int m = 0; m < kTileRows; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) sum[m][v] = fma(sum[m][v], factor, offset);
+  f32x16 total = zero();
+#pragma GCC unroll 16
+  for (int m = 0; m < kTileRows; ++m)
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) total = add(total, sum[m][v]);
+  return kogrpo::KOGRPO_ISA::sum(total);
+}
+
 }  // namespace kogrpo::KOGRPO_ISA
