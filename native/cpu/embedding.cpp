@@ -1,12 +1,27 @@
-#include <stdexcept>
-
+// Embedding on the CPU: tokens are independent forward, columns backward.
+#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
 
 namespace kogrpo {
-void CpuOps::embedding_forward(const EmbeddingForward&) {
-  throw std::logic_error("embedding_forward: not written yet");
+
+void CpuOps::embedding_forward(const EmbeddingForward& a) {
+  const char* op = "embedding_forward";
+  check::vector(op, "ids", a.ids, a.ids.cols, DType::i32);
+  check::matrix(op, "table", a.table, a.table.rows, a.table.cols);
+  check::matrix(op, "out", a.out, a.ids.cols, a.table.cols);
+  check::indices(op, "ids", a.ids, 0, a.table.rows);
+  pool_.run(a.ids.cols, check::grain(a.table.cols),
+            [&](Range tokens, int) { kernels_.embedding_forward(a, tokens); });
 }
-void CpuOps::embedding_backward(const EmbeddingBackward&) {
-  throw std::logic_error("embedding_backward: not written yet");
+
+void CpuOps::embedding_backward(const EmbeddingBackward& a) {
+  const char* op = "embedding_backward";
+  check::vector(op, "ids", a.ids, a.ids.cols, DType::i32);
+  check::matrix(op, "dtable", a.dtable, a.dtable.rows, a.dtable.cols);
+  check::matrix(op, "dout", a.dout, a.ids.cols, a.dtable.cols);
+  check::indices(op, "ids", a.ids, 0, a.dtable.rows);
+  pool_.run((a.dtable.cols + 15) / 16, check::grain(16 * a.ids.cols),
+            [&](Range columns, int) { kernels_.embedding_backward(a, columns); });
 }
+
 }  // namespace kogrpo

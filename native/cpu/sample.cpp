@@ -1,9 +1,194 @@
-#include <stdexcept>
+// Sampling on the CPU: rows are independent. Unrestricted and greedy rows are one kernel call; a
+// row with top_k, min_p or top_p first collects the few ids that can survive, by lowering a
+// threshold, and then works on those alone.
+#include <cmath>
+#include <limits>
 
+#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/philox.h"
 
 namespace kogrpo {
-void CpuOps::sample(const Sample&) {
-  throw std::logic_error("sample: not written yet");
+
+namespace {
+
+void check_params(const SamplingParams& p, int64_t row) {
+  const auto field = [&](bool valid, const char* name, double value, const char* rule) {
+    if (!valid)
+      check::fail("sample", "row " + std::to_string(row) + ": " + name + " = " +
+                                std::to_string(value) + ", must be " + rule);
+  };
+  field(p.temperature >= 0 && std::isfinite(p.temperature) &&
+            (p.temperature == 0 || std::isfinite(1.0f / p.temperature)),
+        "temperature", p.temperature, "0 or a positive number with a finite inverse");
+  field(p.top_k >= 0, "top_k", p.top_k, "0 (off) or positive");
+  field(p.top_p > 0 && p.top_p <= 1, "top_p", p.top_p, "in (0, 1]");
+  field(p.min_p >= 0 && p.min_p <= 1, "min_p", p.min_p, "in [0, 1]");
+  field(p.position >= 0 && p.position <= std::numeric_limits<uint32_t>::max(), "position",
+        double(p.position), "in [0, 2^32)");
 }
+
+bool restricted(const SamplingParams& p, int64_t vocab_limit) {
+  return p.temperature > 0 &&
+         ((p.top_k > 0 && p.top_k < vocab_limit) || p.top_p < 1 || p.min_p > 0);
+}
+
+struct Candidate {
+  float z;  // logit over temperature
+  int32_t id;
+  float e = 0;  // exp(z − max), proportional to the probability
+};
+// Most probable first, lower id first on a tie.
+bool before(const Candidate& a, const Candidate& b) {
+  return a.z != b.z ? a.z > b.z : a.id < b.id;
+}
+
+class RestrictedSampler {
+ public:
+  RestrictedSampler(const KernelTable& kernels, const float* logits, int64_t vocab_limit,
+                    const SamplingParams& params)
+      : kernels_(kernels),
+        logits_(logits),
+        vocab_(vocab_limit),
+        params_(params),
+        inverse_(1.0f / params.temperature),
+        sums_(kernels.softmax_sums(logits, vocab_limit, inverse_)) {}
+
+  // False if the row is not finite.
+  bool draw(int32_t& token, float& logprob) {
+    if (std::isnan(sums_.weighted)) return false;
+    collect();
+    keep_top_k();
+    keep_min_p();
+    keep_top_p();
+    pick(token, logprob);
+    return true;
+  }
+
+ private:
+  bool top_k_on() const { return params_.top_k > 0 && params_.top_k < vocab_; }
+
+  // Lowers the threshold until the candidates include every id that the first restriction keeps.
+  void collect() {
+    std::vector<int32_t> ids(static_cast<size_t>(vocab_));
+    for (float depth = 4;; depth *= 2) {
+      const bool all = depth > 64;
+      const float floor = all ? -std::numeric_limits<float>::infinity() : sums_.max - depth;
+      const int64_t count = kernels_.ids_at_least(logits_, vocab_, inverse_, floor, ids.data());
+      candidates_.clear();
+      candidates_.reserve(size_t(count));
+      for (int64_t i = 0; i < count; ++i)
+        candidates_.push_back({logits_[ids[size_t(i)]] * inverse_, ids[size_t(i)]});
+      if (all || enough(depth)) return;
+    }
+  }
+
+  bool enough(float depth) {
+    if (top_k_on()) return int64_t(candidates_.size()) >= params_.top_k;
+    if (params_.min_p > 0) return std::exp(-double(depth)) < 0.99 * double(params_.min_p);
+    exponentiate();
+    return mass() >= double(params_.top_p) * sums_.sum;
+  }
+
+  void exponentiate() {
+    buffer_.resize(candidates_.size());
+    for (size_t i = 0; i < buffer_.size(); ++i) buffer_[i] = candidates_[i].z - sums_.max;
+    kernels_.exponentials(buffer_.data(), buffer_.data(), int64_t(buffer_.size()));
+    for (size_t i = 0; i < buffer_.size(); ++i) candidates_[i].e = buffer_[i];
+  }
+
+  double mass() const {
+    double total = 0;
+    for (const Candidate& c : candidates_) total += c.e;
+    return total;
+  }
+
+  void keep_top_k() {
+    if (!top_k_on()) return;
+    const auto end = candidates_.begin() + params_.top_k;
+    if (end < candidates_.end())
+      std::nth_element(candidates_.begin(), end, candidates_.end(), before);
+    candidates_.resize(size_t(params_.top_k));
+  }
+
+  void keep_min_p() {
+    std::sort(candidates_.begin(), candidates_.end(), before);
+    exponentiate();
+    // The most probable id has e = 1.
+    while (candidates_.back().e < params_.min_p) candidates_.pop_back();
+  }
+
+  void keep_top_p() {
+    if (params_.top_p >= 1) return;
+    const bool whole_row = !top_k_on() && params_.min_p == 0;
+    const double wanted = double(params_.top_p) * (whole_row ? sums_.sum : mass());
+    double cumulative = 0;
+    size_t kept = 0;
+    while (kept < candidates_.size() && cumulative < wanted) cumulative += candidates_[kept++].e;
+    candidates_.resize(kept);
+  }
+
+  // Gumbel-max with the noise that the unrestricted draw would use, id by id.
+  void pick(int32_t& token, float& logprob) {
+    std::vector<uint32_t> words;
+    words.reserve(candidates_.size());
+    for (const Candidate& c : candidates_)
+      words.push_back(philox(uint32_t(c.id) / 4, uint32_t(params_.position),
+                             uint32_t(params_.stream), uint32_t(params_.stream >> 32),
+                             params_.seed)[size_t(c.id) % 4]);
+    buffer_.resize(words.size());
+    kernels_.minus_gumbels(words.data(), buffer_.data(), int64_t(words.size()));
+    size_t best = 0;
+    float best_score = candidates_[0].z - buffer_[0];
+    for (size_t i = 1; i < words.size(); ++i) {
+      const float score = candidates_[i].z - buffer_[i];
+      if (score > best_score || (score == best_score && candidates_[i].id < candidates_[best].id)) {
+        best = i;
+        best_score = score;
+      }
+    }
+    token = candidates_[best].id;
+    logprob = (candidates_[best].z - sums_.max) - kernels_.logarithm(float(mass()));
+  }
+
+  const KernelTable& kernels_;
+  const float* logits_;
+  const int64_t vocab_;
+  const SamplingParams& params_;
+  const float inverse_;
+  const SoftmaxSums sums_;
+  std::vector<Candidate> candidates_;
+  std::vector<float> buffer_;
+};
+
+}  // namespace
+
+void CpuOps::sample(const Sample& a) {
+  const char* op = "sample";
+  const int64_t rows = a.logits.rows;
+  check::matrix(op, "logits", a.logits, rows, a.logits.cols);
+  check::vector(op, "token", a.token, rows, DType::i32);
+  check::vector(op, "logprob", a.logprob, rows);
+  check::require(a.vocab_limit > 0 && a.vocab_limit <= a.logits.cols, op,
+                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
+                     std::to_string(a.logits.cols) + "]");
+  check::require(a.params || rows == 0, op, "params has no data");
+  for (int64_t r = 0; r < rows; ++r) check_params(a.params[r], r);
+
+  pool_.run(rows, check::grain(6 * a.vocab_limit), [&](Range range, int) {
+    for (int64_t r = range.begin; r < range.end; ++r) {
+      if (!restricted(a.params[r], a.vocab_limit)) {
+        kernels_.sample(a, {r, r + 1});
+        continue;
+      }
+      RestrictedSampler sampler(kernels_, a.logits.row(r), a.vocab_limit, a.params[r]);
+      if (!sampler.draw(a.token.i32()[r], a.logprob.f32()[r])) a.token.i32()[r] = -1;
+    }
+  });
+  for (int64_t r = 0; r < rows; ++r)
+    if (a.token.i32()[r] < 0)
+      throw std::runtime_error("sample: row " + std::to_string(r) +
+                               ": logits/temperature holds NaN or infinity");
+}
+
 }  // namespace kogrpo

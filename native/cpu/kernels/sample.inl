@@ -1,4 +1,151 @@
-// (to be written)
+// Sampling by the Gumbel-max trick: argmax(z + g) with g = −log(−log u) is a draw from softmax(z)
+// (Gumbel 1954; Maddison et al., arXiv 1411.0030). u comes from Philox4x32-10 (see ops/philox.h),
+// sixteen counters, so 64 vocabulary ids, at a time.
+//
+// g lies in (−2.86, 17.33), because u is at least 2⁻²⁵ away from 0 and 1. Ids whose z + 17.4 stays
+// below a known lower bound of the winner's score need no noise at all; the result is the same to
+// the bit. Needs lm_head.inl.
+
 namespace kogrpo::KOGRPO_ISA {
-inline void sample(const Sample&, Range) {}
+
+constexpr float kGumbelHigh = 17.4f, kGumbelLow = -2.86f;
+
+// Words w[0..3] of the sixteen counters (c0 + lane, c1, c2, c3).
+KOGRPO_INLINE void philox16(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint64_t key,
+                            i32x16 w[4]) {
+  static constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  i32x16 x0 = iadd(iset1(int32_t(c0)), iload(kLane)), x1 = iset1(int32_t(c1));
+  i32x16 x2 = iset1(int32_t(c2)), x3 = iset1(int32_t(c3));
+  uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
+  const i32x16 m0 = iset1(int32_t(0xD2511F53u)), m1 = iset1(int32_t(0xCD9E8D57u));
+  for (int round = 0; round < 10; ++round) {
+    i32x16 high0, low0, high1, low1;
+    mul_wide(m0, x0, high0, low0);
+    mul_wide(m1, x2, high1, low1);
+    x0 = ixor(ixor(high1, x1), iset1(int32_t(k0)));
+    x1 = low1;
+    x2 = ixor(ixor(high0, x3), iset1(int32_t(k1)));
+    x3 = low0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  w[0] = x0;
+  w[1] = x1;
+  w[2] = x2;
+  w[3] = x3;
+}
+
+// log(−log u) = −g of u = (word/2⁸ + ½)·2⁻²⁴. Near 1 the float u is rounded, just where the noise
+// is largest: the difference to the exact 1 − u, itself exact, puts that right.
+KOGRPO_INLINE f32x16 minus_gumbel(i32x16 word) {
+  const i32x16 cell = shift_right<8>(word);
+  const f32x16 width = set1(0x1p-24f), middle = set1(0x1p-25f);
+  const f32x16 u = fma(to_float(cell), width, middle);
+  const f32x16 v = fma(to_float(ixor(cell, iset1(0xFFFFFF))), width, middle);  // 1 − u
+  const f32x16 correction = sub(sub(set1(1.0f), u), v);
+  return log(neg(add(log(u), correction)));
+}
+
+inline void minus_gumbels(const uint32_t* words, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    int32_t padded[kLanes] = {};
+    std::memcpy(padded, words + i, size_t(k) * sizeof(int32_t));
+    store_first(k, out + i, minus_gumbel(iload(padded)));
+  }
+}
+
+inline void exponentials(const float* x, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    store_first(k, out + i, exp(load_first(k, x + i)));
+  }
+}
+
+inline float logarithm(float x) {
+  return log1(x);
+}
+
+// Ids whose z = logits·inv_temperature is at least `floor`, in ascending order; returns how many.
+inline int64_t ids_at_least(const float* logits, int64_t n, float inv_temperature, float floor,
+                            int32_t* ids) {
+  const f32x16 scale = set1(inv_temperature), low = set1(floor);
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    const f32x16 z = mul(load_first(k, logits + i), scale);
+    uint32_t keep = ~greater(low, z) & (k == kLanes ? 0xFFFFu : (1u << k) - 1);
+    for (; keep; keep &= keep - 1) ids[count++] = int32_t(i + __builtin_ctz(keep));
+  }
+  return count;
+}
+
+inline int32_t argmax(const float* logits, int64_t n, float top) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    const uint32_t all = k == kLanes ? 0xFFFFu : (1u << k) - 1;
+    const uint32_t equal = ~greater(set1(top), load_first(k, logits + i)) & all;
+    if (equal) return int32_t(i + __builtin_ctz(equal));
+  }
+  return -1;
+}
+
+inline int32_t gumbel_argmax(const float* logits, int64_t n, float inv_temperature, float top,
+                             const SamplingParams& p) {
+  const f32x16 scale = set1(inv_temperature), lowest = set1(-__builtin_inff());
+  const f32x16 reach = set1(kGumbelHigh);
+  const float certain = top + kGumbelLow;  // the most probable id scores at least this
+  float best = -__builtin_inff();
+  int32_t token = -1;
+  for (int64_t begin = 0; begin < n; begin += 4 * kLanes) {
+    const f32x16 bound = set1(best > certain ? best : certain);
+    f32x16 z[4];
+    uint32_t hopeless = 0xFFFFu;
+    for (int j = 0; j < 4; ++j) {
+      const int64_t left = n - begin - j * kLanes;
+      const int k = left < 0 ? 0 : left < kLanes ? int(left) : kLanes;
+      z[j] = first(k, mul(load_first(k, logits + begin + j * kLanes), scale), lowest);
+      hopeless &= greater(bound, add(z[j], reach));
+    }
+    if (hopeless == 0xFFFFu) continue;
+
+    i32x16 words[4];
+    philox16(uint32_t(begin / 4), uint32_t(p.position), uint32_t(p.stream),
+             uint32_t(p.stream >> 32), p.seed, words);
+    // words[w] lane l belongs to id begin + 4·l + w.
+    float by_word[4][kLanes], noise[4 * kLanes];
+    for (int w = 0; w < 4; ++w) store(by_word[w], minus_gumbel(words[w]));
+    for (int l = 0; l < kLanes; ++l)
+      for (int w = 0; w < 4; ++w) noise[4 * l + w] = by_word[w][l];
+    f32x16 score[4];
+    for (int j = 0; j < 4; ++j) score[j] = sub(z[j], load(noise + j * kLanes));
+    const float top_score = max_lane(max(max(score[0], score[1]), max(score[2], score[3])));
+    if (!(top_score > best)) continue;
+    best = top_score;
+    for (int j = 3; j >= 0; --j) {
+      const uint32_t equal = ~greater(set1(best), score[j]) & 0xFFFFu;
+      if (equal) token = int32_t(begin + j * kLanes + __builtin_ctz(equal));
+    }
+  }
+  return token;
+}
+
+// Rows without restrictions. A row that is not finite gets token −1.
+inline void sample(const Sample& a, Range rows) {
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    const SamplingParams& p = a.params[r];
+    const float* logits = a.logits.row(r);
+    const float inv = p.temperature > 0 ? 1.0f / p.temperature : 1.0f;
+    const SoftmaxSums s = softmax_sums(logits, a.vocab_limit, inv);
+    const float log_sum = log_of_sum(s);
+    int32_t token = -1;
+    if (log_sum == log_sum)
+      token = p.temperature > 0 ? gumbel_argmax(logits, a.vocab_limit, inv, s.max, p)
+                                : argmax(logits, a.vocab_limit, s.max);
+    a.token.i32()[r] = token;
+    a.logprob.f32()[r] =
+        token < 0 ? __builtin_nanf("") : log_probability(logits[token] * inv, s, log_sum);
+  }
+}
+
 }  // namespace kogrpo::KOGRPO_ISA
