@@ -1,0 +1,36 @@
+/**
+ * Appends JSON objects to a file, one a line. Each line goes to the operating system in one write
+ * before `append` returns, so that a killed run loses nothing that was reported. Numbers that JSON
+ * cannot hold (NaN, infinities) become null, as JSON.stringify has it.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { KogrpoError, messageOf } from '../errors.ts'
+
+export class JsonLinesWriter {
+  readonly #path: string
+  #descriptor: number | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Writes one line. The file is made at the first. Errors: `E_REPORT`, naming the file. */
+  append(row: object): void {
+    const line = Buffer.from(`${JSON.stringify(row)}\n`)
+    try {
+      this.#descriptor ??= openSync(this.#path, 'a')
+      for (let written = 0; written < line.length; ) {
+        written += writeSync(this.#descriptor, line, written)
+      }
+    } catch (cause) {
+      throw new KogrpoError('E_REPORT', `cannot write ${this.#path}: ${messageOf(cause)}`, {
+        cause,
+      })
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
+    this.#descriptor = undefined
+  }
+}

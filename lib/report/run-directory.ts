@@ -1,0 +1,94 @@
+/**
+ * The run directory: config.json (everything resolved; itself a recipe that can be run again),
+ * metrics.jsonl, completions.jsonl, summary.json, and the checkpoints pretrain/, sft/ and rl/.
+ * A directory that holds anything is refused, so that no run is overwritten or mixed with another.
+ */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Recipe } from '../config/schema.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+
+/** All that a run writes. `overwrite` removes these and nothing else. */
+const OWN_NAMES = new Set([
+  'config.json',
+  'metrics.jsonl',
+  'completions.jsonl',
+  'summary.json',
+  'checkpoints',
+  'pretrain',
+  'sft',
+  'rl',
+])
+
+export interface RunDirectory {
+  path: string
+  config: string
+  metrics: string
+  completions: string
+  summary: string
+}
+
+/** Writes a JSON file whole or not at all: under another name first, then renamed. */
+export function writeJson(path: string, value: unknown): void {
+  const partial = `${path}.partial`
+  try {
+    writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`)
+    renameSync(partial, path)
+  } catch (cause) {
+    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function clear(path: string, entries: readonly string[]): void {
+  if (!entries.includes('config.json')) {
+    throw new KogrpoError(
+      'E_OUTPUT_DIR',
+      `${path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir`,
+    )
+  }
+  for (const entry of entries) {
+    if (OWN_NAMES.has(entry)) rmSync(join(path, entry), { recursive: true })
+  }
+}
+
+/**
+ * Makes the directory `config.output_dir` and writes config.json there. With `overwrite`, what an
+ * earlier run left there is removed first (its own files only).
+ * Errors: `E_OUTPUT_DIR` when it holds something and `overwrite` is not given, or cannot be made.
+ */
+export function createRunDirectory(
+  config: Recipe,
+  options: { overwrite?: boolean } = {},
+): RunDirectory {
+  const path = config.output_dir
+  let entries: string[] = []
+  try {
+    if (existsSync(path)) entries = readdirSync(path).sort()
+    else mkdirSync(path, { recursive: true })
+  } catch (cause) {
+    throw new KogrpoError(
+      'E_OUTPUT_DIR',
+      `cannot use ${path} as the run directory: ${messageOf(cause)}. Choose another --output-dir`,
+      { cause },
+    )
+  }
+  if (entries.length > 0) {
+    if (!options.overwrite) {
+      const some = entries.slice(0, 4).join(', ') + (entries.length > 4 ? ', …' : '')
+      throw new KogrpoError(
+        'E_OUTPUT_DIR',
+        `the run directory ${path} is not empty (it holds ${some}); choose another --output-dir, or add --overwrite to replace the earlier run`,
+      )
+    }
+    clear(path, entries)
+  }
+  const directory: RunDirectory = {
+    path,
+    config: join(path, 'config.json'),
+    metrics: join(path, 'metrics.jsonl'),
+    completions: join(path, 'completions.jsonl'),
+    summary: join(path, 'summary.json'),
+  }
+  writeJson(directory.config, config)
+  return directory
+}

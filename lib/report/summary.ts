@@ -1,0 +1,109 @@
+/**
+ * summary.json, and what the console shows at the end: the table base / SFT / RL with paired
+ * differences, and the answers of the three models to one held-out problem.
+ */
+import type {
+  ComparisonName,
+  Consumer,
+  EvalResults,
+  EvalStageName,
+  RunEvent,
+  Showcase,
+  Summary,
+} from './events.ts'
+import { writeJson } from './run-directory.ts'
+import { printable, table, wrap } from './width.ts'
+
+export const STAGE_TITLES: Record<EvalStageName, string> = { base: 'base', sft: 'SFT', rl: 'RL' }
+
+const COMPARISON_TITLES: Record<ComparisonName, string> = {
+  sft_minus_base: 'SFT − base',
+  rl_minus_sft: 'RL − SFT',
+  rl_minus_base: 'RL − base',
+}
+
+/** Writes summary.json when the run ends with one. */
+export class SummaryWriter implements Consumer {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  handle(event: RunEvent): void {
+    if (event.type === 'run_end' && event.summary) writeJson(this.#path, event.summary)
+  }
+}
+
+/** A share as a percentage with one decimal, "–" for a number that is not finite. */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–'
+}
+
+/** The percentages of an interval, "–" for an end that is not finite. */
+function interval([low, high]: readonly [number, number]): string {
+  const end = (x: number): string => (Number.isFinite(x) ? (x * 100).toFixed(1) : '–')
+  return `${end(low)} … ${end(high)} %`
+}
+
+function signed(share: number): string {
+  if (!Number.isFinite(share)) return '–'
+  const points = (share * 100).toFixed(1)
+  return Number(points) > 0 ? `+${points}` : points.replace('-', '−')
+}
+
+/** One line for one evaluation, e.g. as soon as it is made. */
+export function evalLine(stage: EvalStageName, results: EvalResults): string {
+  return (
+    `${STAGE_TITLES[stage]}: accuracy ${percent(results.accuracy)} (95 %: ${interval(results.accuracy_ci95)}), ` +
+    `Korean thinking ${percent(results.korean_thinking_rate)}, format ${percent(results.format_rate)}, ` +
+    `mean length ${results.mean_length.toFixed(1)} tokens, n = ${results.n}`
+  )
+}
+
+/** The table of all evaluations and the paired differences of accuracy, as lines. */
+export function summaryLines(summary: Summary): string[] {
+  const rows = [['', 'accuracy', '95 % interval', 'Korean thinking', 'format', 'mean length', 'n']]
+  for (const stage of ['base', 'sft', 'rl'] as const) {
+    const results = summary[stage]
+    if (results === undefined) continue
+    rows.push([
+      STAGE_TITLES[stage],
+      percent(results.accuracy),
+      interval(results.accuracy_ci95),
+      percent(results.korean_thinking_rate),
+      percent(results.format_rate),
+      results.mean_length.toFixed(1),
+      String(results.n),
+    ])
+  }
+  if (rows.length === 1) return []
+  const lines = table(rows, ['left', 'right', 'right', 'right', 'right', 'right', 'right'])
+  const differences: string[][] = []
+  for (const name of ['sft_minus_base', 'rl_minus_sft', 'rl_minus_base'] as const) {
+    const paired = summary.paired_differences[name]?.accuracy
+    if (paired === undefined) continue
+    const [low, high] = paired.ci95
+    differences.push([
+      COMPARISON_TITLES[name],
+      `${signed(paired.difference)} points of accuracy`,
+      `(95 %: ${signed(low)} … ${signed(high)}, n = ${paired.n})`,
+    ])
+  }
+  if (differences.length > 0) lines.push('', ...table(differences, ['left', 'right', 'left']))
+  return lines
+}
+
+/** A held-out problem and the completions of each model, wrapped to `columns`, as lines. */
+export function showcaseLines(showcase: Showcase, columns: number): string[] {
+  const width = Math.max(20, Math.min(columns, 100) - 4)
+  const block = (text: string): string[] =>
+    wrap(printable(text).trim(), width).map(line => `    ${line}`.trimEnd())
+  const lines = ['A held-out problem', ...block(showcase.prompt)]
+  if (showcase.answer !== undefined) lines.push(`  answer: ${printable(showcase.answer)}`)
+  for (const { stage, text, correct } of showcase.completions) {
+    const verdict = correct === undefined ? '' : correct ? ' (correct)' : ' (wrong)'
+    lines.push('', `  ${STAGE_TITLES[stage]}${verdict}`, ...block(text === '' ? '(empty)' : text))
+  }
+  return lines
+}
