@@ -1,0 +1,51 @@
+/**
+ * Finds the final answer in the text after the thinking. Markers are `\boxed{…}`, 정답/답 followed by
+ * a colon, "=" or 은/는, "answer is", "Answer:", "A:" at a line start and "####"; the last marker
+ * wins. Without a marker the last number (with its unit) is the answer. One pass a marker over at
+ * most the last 4,000 characters.
+ */
+import { normalizeMath } from './math-text.ts'
+import { findQuantities, type Quantity } from './quantity.ts'
+
+export type Extracted =
+  | { source: 'boxed' | 'marker'; text: string }
+  | { source: 'last number'; quantity: Quantity }
+
+const WINDOW = 4000
+const MARKER =
+  /(?<![가-힣])(?:최종\s?)?(?:정답|답)\s?(?:[:：=]|(?:은|는)(?:\s?[:：])?)|(?:\banswer\s?(?:is\b\s?:?|[:：]))|^A\s?:|####/gim
+
+/** The final answer stated in `answer` (text without thinking), or null. Never throws. */
+export function extractAnswer(answer: string): Extracted | null {
+  const text = answer.slice(-WINDOW).replace(/\*\*|__/g, '')
+  const marked = lastMarked(text)
+  if (marked !== null) return marked
+  const quantity = findQuantities(normalizeMath(text)).at(-1)
+  return quantity === undefined ? null : { source: 'last number', quantity }
+}
+
+/** The last marked answer of `text`, or null. */
+export function lastMarked(
+  text: string,
+): Extract<Extracted, { source: 'boxed' | 'marker' }> | null {
+  const marker = [...text.matchAll(MARKER)].at(-1)
+  const boxedAt = text.lastIndexOf('\\boxed{')
+  if (boxedAt >= 0 && boxedAt > (marker?.index ?? -1)) {
+    const content = braced(text, boxedAt + '\\boxed{'.length)
+    if (content !== null) return { source: 'boxed', text: content }
+  }
+  if (marker === undefined) return null
+  const rest = text.slice(marker.index + marker[0].length)
+  const line = rest.split('\n').find(candidate => candidate.trim() !== '')
+  return line === undefined ? null : { source: 'marker', text: line.trim() }
+}
+
+/** The text from `start` up to the brace that closes it, or null when none does. */
+function braced(text: string, start: number): string | null {
+  let depth = 1
+  for (let i = start; i < text.length; i++) {
+    if (text[i] === '{') depth++
+    else if (text[i] === '}' && --depth === 0) return text.slice(start, i)
+  }
+  return null
+}

@@ -1,0 +1,51 @@
+/**
+ * A judge that is a function of the task: exact, instant, free. Tasks register theirs under a name;
+ * the recipe asks for it by that name. A function that throws, or answers anything but 0, 1, true
+ * or false, has failed that item.
+ */
+import { KogrpoError, messageOf } from '../../errors.ts'
+import type { Judge, JudgeItem, Verdict } from './types.ts'
+
+export type JudgeProgram = (item: JudgeItem) => boolean | 0 | 1 | Promise<boolean | 0 | 1>
+
+/** Judge programs by name. */
+export class ProgramRegistry {
+  readonly #programs = new Map<string, JudgeProgram>()
+
+  /** Adds a program; throws `E_JUDGE` when the name is taken. Returns itself, for chaining. */
+  register(name: string, program: JudgeProgram): this {
+    if (this.#programs.has(name)) {
+      throw new KogrpoError('E_JUDGE', `judge program '${name}' is already registered`)
+    }
+    this.#programs.set(name, program)
+    return this
+  }
+
+  /** The judge of that name; throws `E_CONFIG` with the known names. */
+  judge(name: string): Judge {
+    const program = this.#programs.get(name)
+    if (program === undefined) {
+      const known = [...this.#programs.keys()].join(', ') || 'none'
+      throw new KogrpoError('E_CONFIG', `judge program '${name}' is unknown (registered: ${known})`)
+    }
+    return async (items, signal) => {
+      const verdicts: Verdict[] = []
+      for (const item of items) {
+        signal?.throwIfAborted()
+        verdicts.push(await runProgram(name, program, item))
+      }
+      return verdicts
+    }
+  }
+}
+
+async function runProgram(name: string, program: JudgeProgram, item: JudgeItem): Promise<Verdict> {
+  try {
+    const result: unknown = await program(item)
+    if (result === 1 || result === true) return { verdict: 1 }
+    if (result === 0 || result === false) return { verdict: 0 }
+    return { failed: `program '${name}' returned ${String(result)} instead of 0 or 1` }
+  } catch (error) {
+    return { failed: `program '${name}' failed: ${messageOf(error)}` }
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Korean consistency: the share of Korean letters among the letters of the thinking and of the
+ * answer, measured separately so that a Korean answer cannot hide English thinking.
+ *
+ * Letters are Unicode letters; Hangul syllables and jamo are Korean, Hanja and everything else are
+ * not. Exempt, because they belong to no language: LaTeX, code, URLs, units of measure, single Latin
+ * letters (variables, choices) and numbers, which have no letters. One linear pass per exemption.
+ */
+import { z } from 'zod'
+import { parseOptions } from './options.ts'
+import { splitThinking } from './think.ts'
+import type { RewardFunction } from './types.ts'
+
+/** Formulas; one that holds a longer Latin word (\text{…} prose) stays in and is counted. */
+const FORMULA = /\$\$[^$]*\$\$|\$[^$\n]*\$|\\\[[^\]]{0,2000}\\\]|\\\((?:(?!\\\)).){0,2000}\\\)/g
+const PROSE_IN_FORMULA = /(?<![\\A-Za-z])[A-Za-z]{4,}/
+
+const EXEMPT: readonly RegExp[] = [
+  /```[^`]*```|`[^`\n]*`/g,
+  /\\[a-zA-Z]+/g,
+  /https?:\/\/\S+/g,
+  // Units, alone or after a number, with powers and "per": km, kg, m/s, cm^2, km/h.
+  /(?<!\p{L})(?:[kcmµμn]?m|[kmµμ]?g|[mkd]?[lL]|[kMG]?Hz|[kM]?W(?:h)?|[kmM]?V|mA|kcal|cal|mol|mph|ha|[kKMGT]B|KRW|USD|EUR|JPY|pH|AM|PM|am|pm)(?:\/(?:h|s|min|m|kg|L|l))?(?!\p{Script=Latin})/gu,
+  // A Latin letter on its own, also as in "2x" or "x축".
+  /(?<!\p{Script=Latin})[A-Za-z](?!\p{Script=Latin})/gu,
+]
+
+export interface KoreanShare {
+  /** Korean letters / letters; null when the text has no letter that counts. */
+  share: number | null
+  korean: number
+  letters: number
+}
+
+/** Share of Korean letters in `text` after the exemptions. */
+export function koreanShare(text: string): KoreanShare {
+  let rest = text
+    .normalize('NFC')
+    .replace(FORMULA, formula => (PROSE_IN_FORMULA.test(formula) ? formula : ' '))
+  for (const pattern of EXEMPT) rest = rest.replace(pattern, ' ')
+  const letters = count(rest, /\p{L}/gu)
+  const korean = count(rest, /(?=\p{L})\p{Script=Hangul}/gu)
+  return { share: letters === 0 ? null : korean / letters, korean, letters }
+}
+
+const schema = z.strictObject({
+  threshold: z.number().gt(0).max(1).default(0.9),
+  value: z.enum(['threshold', 'share']).default('threshold'),
+})
+
+/**
+ * Makes the Korean reward. `value: threshold` gives 1 when thinking and answer both reach
+ * `threshold`, else 0; `value: share` gives the smaller of the two shares. Thinking without a letter
+ * has share 0 (a row of numbers is not Korean thinking); an answer without a letter has share 1 (it
+ * may be just a number). No think block, or no answer, gives 0.
+ */
+export function koreanReward(options?: unknown): RewardFunction {
+  const { threshold, value } = parseOptions('reward korean', schema, options)
+  return input =>
+    input.completions.map(text => {
+      const share = koreanShareOfCompletion(text)
+      return value === 'share' ? share : share >= threshold ? 1 : 0
+    })
+}
+
+/** The smaller of the shares of thinking and answer, by the rules of `koreanReward`. */
+export function koreanShareOfCompletion(completion: string): number {
+  const { thinking, answer } = splitThinking(completion)
+  if (thinking === null || thinking === '' || answer === '') return 0
+  return Math.min(koreanShare(thinking).share ?? 0, koreanShare(answer).share ?? 1)
+}
+
+function count(text: string, pattern: RegExp): number {
+  let matches = 0
+  for (const _ of text.matchAll(pattern)) matches++
+  return matches
+}

@@ -1,0 +1,255 @@
+/**
+ * A quantity: a number with a unit, or several of one kind together (2시간 30분, 3m 20cm, 5월 3일).
+ * Units that convert or must not be confused have a dimension; counters (개, 명, 살 …) and unknown
+ * words have none and do not count. Times of day (3시 30분, 3:30, 오후 3시) and dates are kinds of
+ * their own, so 3시간 is not 3시.
+ */
+import { add, equalRationals, multiply, type Rational, readNumber } from './numeral.ts'
+
+export interface Quantity {
+  /** In the base unit of the dimension. */
+  value: Rational
+  /** The number as written, in the smallest unit written. */
+  written: Rational
+  /** Null: a plain number or a counted thing. */
+  dimension: string | null
+}
+
+interface Unit {
+  dimension: string
+  /** Base units in one of these. */
+  factor: Rational
+}
+
+const unit = (dimension: string, num: number | bigint, den: number | bigint = 1): Unit => ({
+  dimension,
+  factor: { num: BigInt(num), den: BigInt(den) },
+})
+
+/** Longest name first at matching. Length in mm, mass in mg, volume in mL, time in s. */
+const UNITS: readonly [names: string, unit: Unit][] = [
+  ['원|won|KRW|₩', unit('won', 1)],
+  ['달러|dollars|dollar|USD', unit('dollar', 1)],
+  ['센트|cents|cent', unit('dollar', 1, 100)],
+  ['유로|euros|euro|EUR', unit('euro', 1)],
+  ['엔|yen|JPY', unit('yen', 1)],
+  ['위안|yuan|CNY', unit('yuan', 1)],
+  ['mm|밀리미터', unit('length', 1)],
+  ['cm|센티미터|센티', unit('length', 10)],
+  ['m|미터|meters|meter|metres|metre', unit('length', 1000)],
+  ['km|킬로미터|kilometers|kilometres|kilometer', unit('length', 1_000_000)],
+  ['mm^2', unit('area', 1)],
+  ['cm^2|제곱센티미터', unit('area', 100)],
+  ['m^2|제곱미터', unit('area', 1_000_000)],
+  ['km^2|제곱킬로미터', unit('area', 10n ** 12n)],
+  ['cm^3|세제곱센티미터', unit('volume', 1)],
+  ['m^3|세제곱미터', unit('volume', 1_000_000)],
+  ['mL|ml|밀리리터', unit('volume', 1)],
+  ['L|l|리터|liters|liter|litres', unit('volume', 1000)],
+  ['mg|밀리그램', unit('mass', 1)],
+  ['g|그램|grams|gram', unit('mass', 1000)],
+  ['kg|킬로그램|킬로|kilograms', unit('mass', 1_000_000)],
+  ['t|톤', unit('mass', 10n ** 9n)],
+  ['초|seconds|second', unit('time', 1)],
+  ['분|minutes|minute', unit('time', 60)],
+  ['시간|hours|hour', unit('time', 3600)],
+  ['일|days|day', unit('time', 86_400)],
+  ['주일|주|weeks|week', unit('time', 604_800)],
+  ['개월|달|months|month', unit('months', 1)],
+  ['년|years', unit('months', 12)],
+  ['시', unit('clock', 3600)],
+  ['월', unit('date', 100)],
+  ['km/h', unit('speed', 1000, 3600)],
+  ['m/s', unit('speed', 1)],
+  ['%|퍼센트|프로|percent', unit('percent', 1, 100)],
+]
+
+const NAMES: readonly [string, Unit][] = UNITS.flatMap(([names, u]) =>
+  names.split('|').map((name): [string, Unit] => [name, u]),
+).sort(([a], [b]) => b.length - a.length)
+
+/** Words after a number that count things; needed only where the number itself is in Hangul. */
+const COUNTERS =
+  /^(?:개월|개|명|마리|살|세트|세|권|장|쪽|페이지|번|회|송이|자루|대|병|잔|컵|그루|봉지|상자|조각|켤레|벌|척|채|점|등|위|칸|줄|층|팀|가지|곳|군데|포기|통|알|판|단|접시|그릇|도|사람|배)$/
+
+const CLOCK = /^(오전|오후|AM|PM|am|pm)?\s?(\d{1,2}):([0-5]\d)\s?(AM|PM|am|pm)?$/
+const HALF_DAY = /^(오전|오후)\s?/
+const PREFIX = /^(?:약|총|모두|전부|대략|각각|₩)\s*/
+const FACTOR = /^(?:[a-zA-Z]{1,2}(?![a-zA-Z])|[\\^])/
+const ENDING = /\s*(?:입니다|이다|이에요|예요|이야|임|다)?[.!。]*$/
+
+interface QuantityAt extends Quantity {
+  end: number
+}
+
+/** The quantity that starts at `start` of a normalised text, or null. */
+export function readQuantity(text: string, start: number, hangul: boolean): QuantityAt | null {
+  const first = readPart(text, start, hangul)
+  if (first === null) return null
+  if (first.unit === null) {
+    return { value: first.number, written: first.number, dimension: null, end: first.end }
+  }
+  let { dimension, factor } = first.unit
+  let value = multiply(first.number, factor)
+  let end = first.end
+  for (;;) {
+    const gap = text[end] === ' ' ? end + 1 : end
+    if ((dimension === 'clock' || dimension === 'time') && isHalf(text, gap)) {
+      value = add(value, { num: 1800n, den: 1n })
+      end = gap + 1
+      break
+    }
+    const next = readPart(text, gap, hangul)
+    if (next?.unit == null) break
+    const part = continuation(dimension, factor, next.unit)
+    if (part === null) break
+    value = add(value, multiply(next.number, part))
+    factor = part
+    end = next.end
+  }
+  if (dimension === 'date' && factor.num === 100n) {
+    // A month alone is just a number.
+    return { value: first.number, written: first.number, dimension: null, end }
+  }
+  const written = multiply(value, { num: factor.den, den: factor.num })
+  return { value, written, dimension, end }
+}
+
+/** The whole of `text` as one quantity (counter words and polite endings allowed), or null. */
+export function parseQuantity(text: string): Quantity | null {
+  let rest = text.replace(ENDING, '').replace(PREFIX, '')
+  const clock = CLOCK.exec(rest)
+  if (clock !== null) return clockTime(clock)
+  const half = HALF_DAY.exec(rest)
+  if (half !== null) rest = rest.slice(half[0].length)
+  const hangul = !/^[-+]?[\d.]/.test(rest)
+  const quantity = readQuantity(rest, 0, true)
+  if (quantity === null) return null
+  const tail = rest.slice(quantity.end)
+  const word = tail.trim()
+  const allowed =
+    word === '' ||
+    COUNTERS.test(word) ||
+    (!hangul && (/^[가-힣]{1,6}$/.test(word) || /^\s?[a-zA-Z]{3,15}$/.test(tail)))
+  if (!allowed || /^(?:pi|sqrt|sin|cos|tan|log|or|and)$/.test(word)) return null
+  if (half !== null) {
+    if (quantity.dimension !== 'clock') return null
+    return { ...quantity, value: halfDay(quantity.value, half[1]!) }
+  }
+  return quantity
+}
+
+/** Every quantity in running text that starts with a digit, in order. */
+export function findQuantities(text: string): Quantity[] {
+  const found: Quantity[] = []
+  let position = 0
+  while (position < text.length) {
+    if (!/\d/.test(text[position]!)) {
+      position++
+      continue
+    }
+    const minus = text[position - 1] === '-' && !/[\p{L}\p{N})]/u.test(text[position - 2] ?? ' ')
+    const quantity = readQuantity(text, minus ? position - 1 : position, false)
+    if (quantity === null) {
+      while (position < text.length && /[\d.,]/.test(text[position]!)) position++
+    } else {
+      // 2x, 3\\pi and 2^n are expressions, not the number they begin with.
+      if (quantity.dimension !== null || !FACTOR.test(text.slice(quantity.end, quantity.end + 3))) {
+        found.push(quantity)
+      }
+      position = quantity.end
+    }
+  }
+  return found
+}
+
+/**
+ * Equality of quantities. Same dimension: by value. One without a dimension: by the number as
+ * written. A percentage equals both its number (50) and its value (0.5). Otherwise unequal.
+ * Decimals agree to 1e-6 relative, so that a rounded expansion of a fraction passes.
+ */
+export function equalQuantities(a: Quantity, b: Quantity): boolean {
+  if (a.dimension === b.dimension) return close(a.value, b.value)
+  if (a.dimension === null || b.dimension === null) {
+    const [plain, other] = a.dimension === null ? [a, b] : [b, a]
+    if (close(plain.written, other.written)) return true
+    return other.dimension === 'percent' && close(plain.written, other.value)
+  }
+  return false
+}
+
+function readPart(
+  text: string,
+  start: number,
+  hangul: boolean,
+): { number: Rational; unit: Unit | null; end: number } | null {
+  const number = readNumber(text, start, hangul)
+  if (number === null) return null
+  for (const gap of text[number.end] === ' ' ? [0, 1] : [0]) {
+    const at = number.end + gap
+    const found = NAMES.find(([name]) => text.startsWith(name, at) && endsWord(text, at, name))
+    if (found !== undefined) {
+      return { number: number.value, unit: found[1], end: at + found[0].length }
+    }
+  }
+  return { number: number.value, unit: null, end: number.end }
+}
+
+/** A Latin unit ends where its word ends; "개" after a Korean month "달" etc. needs no check. */
+function endsWord(text: string, at: number, name: string): boolean {
+  const next = text[at + name.length] ?? ' '
+  if (/[a-zA-Z]$/.test(name)) return !/[a-zA-Z^/]/.test(next)
+  // 시 is also the start of 시간 (longer, tried first) and of words such as 시작.
+  return name !== '시' || !/[작도험장]/.test(next)
+}
+
+/** The factor of the next part when it continues the one before, else null. */
+function continuation(dimension: string, factor: Rational, next: Unit): Rational | null {
+  if (dimension === 'clock' && next.dimension === 'time' && next.factor.num <= 60n) {
+    return next.factor
+  }
+  // 5월 3일: the day of a date, which elsewhere is a duration.
+  if (dimension === 'date' && next.dimension === 'time' && next.factor.num === 86_400n) {
+    return { num: 1n, den: 1n }
+  }
+  const smaller = next.factor.num * factor.den < factor.num * next.factor.den
+  return next.dimension === dimension && smaller ? next.factor : null
+}
+
+function isHalf(text: string, position: number): boolean {
+  return text[position] === '반' && !/[가-힣]/.test(text[position + 1] ?? ' ')
+}
+
+function clockTime(match: RegExpExecArray): Quantity | null {
+  const hours = Number(match[2])
+  if (hours > 24) return null
+  const seconds = BigInt(hours * 3600 + Number(match[3]) * 60)
+  const half = match[1] ?? match[4]
+  const value = { num: seconds, den: 1n }
+  return {
+    value: half === undefined ? value : halfDay(value, half),
+    written: { num: seconds / 60n, den: 1n },
+    dimension: 'clock',
+  }
+}
+
+function halfDay(value: Rational, half: string): Rational {
+  const noon = 43_200n * value.den
+  const afternoon = /오후|pm/i.test(half)
+  if (afternoon && value.num < noon) return { num: value.num + noon, den: value.den }
+  if (!afternoon && value.num >= noon && value.num < 2n * noon) {
+    return { num: value.num - noon, den: value.den }
+  }
+  return value
+}
+
+function close(a: Rational, b: Rational): boolean {
+  if (equalRationals(a, b)) return true
+  const left = a.num * b.den
+  const right = b.num * a.den
+  const difference = left > right ? left - right : right - left
+  const size = right < 0n ? -right : right
+  // Integers are exact: only a side with a fractional part may be a rounded expansion.
+  if (a.num % a.den === 0n && b.num % b.den === 0n) return false
+  return difference * 1_000_000n <= size
+}

@@ -1,0 +1,113 @@
+/**
+ * Runs reward functions on a batch and refuses anything that is not one number (or null) a sample:
+ * a wrong length, a single value for many samples, NaN and infinities are errors that name function
+ * and sample, never a silent 0.
+ */
+import { KogrpoError, messageOf } from '../errors.ts'
+import type { NamedReward, RewardInput, RewardValues } from './types.ts'
+
+/**
+ * `values[k][i]`: reward k of sample i. Functions run concurrently; the first error wins.
+ * Throws `E_REWARD`.
+ */
+export async function runRewards(
+  rewards: readonly NamedReward[],
+  input: RewardInput,
+): Promise<RewardValues[]> {
+  if (rewards.length === 0) {
+    throw new KogrpoError('E_REWARD', 'there is no reward function; name at least one')
+  }
+  const samples = checkInput(input)
+  return Promise.all(
+    rewards.map(async ({ name, reward }) => {
+      let values: unknown
+      try {
+        values = await reward(input)
+      } catch (error) {
+        if (error instanceof KogrpoError) throw error
+        throw new KogrpoError('E_REWARD', `reward '${name}' failed: ${messageOf(error)}`, {
+          cause: error,
+        })
+      }
+      return checkValues(name, values, samples)
+    }),
+  )
+}
+
+/**
+ * Weighted total a sample over its non-null rewards, for logs; null where every reward is null.
+ * Advantages come from `groupAdvantages`, which knows the groups: there a null contributes nothing
+ * to its sample instead of counting as 0.
+ */
+export function combineRewards(
+  values: readonly RewardValues[],
+  weights: readonly number[],
+): RewardValues {
+  if (values.length === 0 || values.length !== weights.length) {
+    throw new KogrpoError(
+      'E_REWARD',
+      `${weights.length} weights for ${values.length} reward functions; give one weight each`,
+    )
+  }
+  return values[0]!.map((_, i) => {
+    let total: number | null = null
+    for (let k = 0; k < values.length; k++) {
+      const value = values[k]![i]
+      if (value === undefined) {
+        throw new KogrpoError('E_REWARD', `reward ${k} has no value for sample ${i}`)
+      }
+      if (value !== null) total = (total ?? 0) + weights[k]! * value
+    }
+    return total
+  })
+}
+
+function checkInput(input: RewardInput): number {
+  const samples = input.completions.length
+  if (samples === 0) throw new KogrpoError('E_REWARD', 'there is no completion to rate')
+  const lengths: [string, number][] = [
+    ['prompts', input.prompts.length],
+    ['completionIds', input.completionIds.length],
+    ['truncated', input.truncated.length],
+    ...Object.entries(input.columns).map(([name, column]): [string, number] => [
+      `columns.${name}`,
+      column.length,
+    ]),
+  ]
+  for (const [name, length] of lengths) {
+    if (length !== samples) {
+      throw new KogrpoError('E_REWARD', `${name} has ${length} entries for ${samples} completions`)
+    }
+  }
+  return samples
+}
+
+function checkValues(name: string, values: unknown, samples: number): RewardValues {
+  if (!Array.isArray(values)) {
+    throw new KogrpoError(
+      'E_REWARD',
+      `reward '${name}' returned ${describe(values)}; it must return an array with one number or null a sample`,
+    )
+  }
+  if (values.length !== samples) {
+    const hint =
+      values.length === 1
+        ? '; one value cannot stand for the batch'
+        : '; return null where the reward does not apply'
+    throw new KogrpoError(
+      'E_REWARD',
+      `reward '${name}' returned ${values.length} values for ${samples} samples${hint}`,
+    )
+  }
+  return values.map((value: unknown, i) => {
+    if (value === null || (typeof value === 'number' && Number.isFinite(value))) return value
+    throw new KogrpoError(
+      'E_REWARD',
+      `reward '${name}' returned ${describe(value)} for sample ${i}; it must be a finite number, or null for "not applicable"`,
+    )
+  })
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'number' || value === undefined ? String(value) : `a ${typeof value}`
+}
