@@ -19,6 +19,7 @@ if [[ $quick == 1 ]]; then
   generate=(--variants dynamic)
   grpo=(--variants default)
 fi
+export PYTHONDONTWRITEBYTECODE=1
 lines="$(mktemp)"
 trap 'rm -f "$lines"' EXIT
 python torch_train.py --threads "$threads" ${train[@]+"${train[@]}"} | tee -a "$lines"
