@@ -1,0 +1,49 @@
+/**
+ * Errors of the command line and their exit codes: 2 for a command that was mistyped, 130 and 143
+ * for a run that SIGINT or SIGTERM stopped, 1 for everything else.
+ */
+import { KogrpoError, messageOf } from '../errors.ts'
+
+/** A mistake in the command line itself. */
+export class UsageError extends KogrpoError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_USAGE', message, options)
+    this.name = 'UsageError'
+  }
+}
+
+/** The run was stopped by a signal, cleanly; the message says how to go on. */
+export class Interrupted extends KogrpoError {
+  readonly exitCode: number
+
+  constructor(signal: NodeJS.Signals, message: string) {
+    super('E_INTERRUPTED', message)
+    this.name = 'Interrupted'
+    this.exitCode = signal === 'SIGTERM' ? 143 : 130
+  }
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return 2
+  return error instanceof Interrupted ? error.exitCode : 1
+}
+
+/** Whether the message is meant for people: one of this project's errors, or the engine's. */
+function isClear(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^E_[A-Z]/.test(String(error.code))
+}
+
+/** What to print for an error: its message, and with `debug` its stack and causes. */
+export function describeError(error: unknown, debug: boolean): string {
+  if (error instanceof Interrupted) return messageOf(error)
+  const title = isClear(error) ? 'kogrpo' : 'kogrpo: unexpected error'
+  if (!debug) {
+    const hint = isClear(error) ? '' : ' (KOGRPO_DEBUG=1 shows where)'
+    return `${title}: ${messageOf(error)}${hint}`
+  }
+  const parts: string[] = []
+  for (let e: unknown = error; e !== undefined; e = e instanceof Error ? e.cause : undefined) {
+    parts.push(e instanceof Error ? (e.stack ?? e.message) : String(e))
+  }
+  return `${title}: ${parts.join('\ncaused by ')}`
+}

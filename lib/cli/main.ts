@@ -1,0 +1,193 @@
+#!/usr/bin/env node
+/**
+ * The command `kogrpo`. The first argument names a command, whose module is loaded only then, so
+ * that help is instant. Exit codes: 0 done, 1 failed, 2 mistyped, 130 / 143 stopped by a signal.
+ */
+import { readFileSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Argv, CommandModule, Options } from 'yargs'
+import yargs from 'yargs'
+import { didYouMean } from '../config/nearest.ts'
+import { messageOf } from '../errors.ts'
+import { type CliContext, processContext } from './context.ts'
+import { describeError, exitCodeOf, UsageError } from './errors.ts'
+
+/** What a module lib/cli/<command>.ts exports. */
+export interface CommandFile {
+  /** A yargs CommandModule, of whatever arguments. */
+  command: {
+    describe?: string | false
+    builder?: unknown
+    handler(argv: never): void | Promise<void>
+  }
+  /**
+   * Takes out of the arguments what yargs cannot read, before it does; `extra` is added to `argv`.
+   */
+  prepare?(args: readonly string[]): { args: string[]; extra: Record<string, unknown> }
+}
+
+interface CommandEntry {
+  usage: string
+  describe: string
+  load(): Promise<CommandFile>
+}
+
+const COMMANDS: Record<string, CommandEntry> = {
+  train: {
+    usage: 'train [recipe]',
+    describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
+    load: () => import('./train.ts'),
+  },
+  generate: {
+    usage: 'generate',
+    describe: 'Complete the prompts of a JSONL file',
+    load: () => import('./generate.ts'),
+  },
+  score: {
+    usage: 'score',
+    describe: 'Log-probabilities and entropies of the tokens of a JSONL file',
+    load: () => import('./score.ts'),
+  },
+  bench: {
+    usage: 'bench',
+    describe: 'Measure the engine on this machine',
+    load: () => import('./bench.ts'),
+  },
+  doctor: {
+    usage: 'doctor',
+    describe: 'Say what this machine can run, and why not the rest',
+    load: () => import('./doctor.ts'),
+  },
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return String((JSON.parse(readFileSync(file, 'utf8')) as { version: unknown }).version)
+}
+
+function parser(): Argv {
+  return yargs()
+    .scriptName('kogrpo')
+    .locale('en')
+    .exitProcess(false)
+    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .version(packageVersion())
+    .alias('help', 'h')
+    .wrap(100)
+}
+
+/** The options a parser knows, by every name; none if yargs no longer tells. */
+function knownOptions(parser: Argv): string[] {
+  const { key, alias } =
+    (parser as { getOptions?(): { key: object; alias: object } }).getOptions?.() ?? {}
+  return Object.keys({ ...key, ...alias }).filter(name => name.length > 1)
+}
+
+/** yargs' complaint in this project's words. */
+function usageMessage(complaint: string, args: readonly string[], known: string[]): string {
+  const missingValue = /^Not enough arguments following: (\S+)/.exec(complaint)
+  if (missingValue) return `--${missingValue[1]}: needs a value`
+  const required = /^Missing required arguments?: (.+)/.exec(complaint)
+  if (required) return `required: ${required[1]!.replaceAll(/[^ ,]+/g, '--$&')}`
+  if (/^Unknown argument/.test(complaint)) {
+    const names = args.flatMap(word => /^--?([^=\d][^=]*)/.exec(word)?.slice(1) ?? [])
+    const unknown = names.filter(n => !known.includes(n) && !known.includes(n.replace(/^no-/, '')))
+    const messages = unknown.map(n => `unknown option --${n}${didYouMean(n, known, '--')}`)
+    return messages.join('\n') || complaint.replace(/^Unknown/, 'unexpected')
+  }
+  return complaint.replaceAll(/\s*\n\s*/g, ' ')
+}
+
+async function help(args: readonly string[], context: CliContext): Promise<void> {
+  const top = parser().usage('kogrpo teaches Qwen3 to think in Korean.\n\n$0 <command> [options]')
+  for (const { usage, describe } of Object.values(COMMANDS)) top.command(usage, describe)
+  top.epilogue('kogrpo <command> --help shows the options of a command.')
+  const version = args[0] === '--version'
+  await top.parseAsync(version ? ['--version'] : ['--help'], {}, (_error, _argv, output) => {
+    context.stdout.write(`${output}\n`)
+  })
+}
+
+async function run(args: readonly string[], context: CliContext): Promise<void> {
+  const [name, ...rest] = args
+  if (name === undefined || ['--help', '-h', 'help', '--version'].includes(name)) {
+    return help(args, context)
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (entry === undefined) {
+    throw new UsageError(
+      name.startsWith('-')
+        ? `expected a command before ${name}: one of ${Object.keys(COMMANDS).join(', ')}`
+        : `unknown command "${name}"${didYouMean(name, Object.keys(COMMANDS)) || `; commands: ${Object.keys(COMMANDS).join(', ')}`}`,
+    )
+  }
+  const { command, prepare } = await entry.load()
+  const prepared = prepare?.(rest) ?? { args: rest, extra: {} }
+
+  // Errors of the handler must not reach yargs, which would take them for mistyped options.
+  let failed: { error: unknown } | undefined
+  let known: string[] = []
+  const module: CommandModule = {
+    command: entry.usage,
+    describe: command.describe ?? entry.describe,
+    builder: async argv => {
+      const { builder } = command
+      const built =
+        typeof builder === 'function'
+          ? await (builder as (argv: Argv) => Argv | Promise<Argv>)(argv)
+          : argv.options((builder ?? {}) as Record<string, Options>)
+      known = knownOptions(built)
+      return built
+    },
+    handler: async argv => {
+      try {
+        await command.handler(argv as never)
+      } catch (error) {
+        failed = { error }
+      }
+    },
+  }
+  const words = [name, ...prepared.args]
+  try {
+    await parser()
+      .command(module)
+      .strict()
+      .fail((message, error) => {
+        throw error ?? new Error(message)
+      })
+      .parseAsync(words, { ...prepared.extra, context }, (_error, _argv, output) => {
+        if (output !== '') context.stdout.write(`${output}\n`)
+      })
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    const message = usageMessage(messageOf(error), prepared.args, known)
+    throw new UsageError(`${message}\nSee: kogrpo ${name} --help`, { cause: error })
+  }
+  if (failed !== undefined) throw failed.error
+}
+
+/** Runs one command line (without `node` and the script) and returns its exit code. */
+export async function main(
+  args: readonly string[],
+  context: CliContext = processContext,
+): Promise<number> {
+  try {
+    await run(args, context)
+    return 0
+  } catch (error) {
+    const debug = (context.env.KOGRPO_DEBUG ?? '') !== ''
+    context.stderr.write(`${describeError(error, debug)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function isScript(): boolean {
+  const script = process.argv[1]
+  try {
+    return script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)
+  } catch {
+    return false
+  }
+}
+
+if (isScript()) process.exitCode = await main(process.argv.slice(2))

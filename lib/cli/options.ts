@@ -1,0 +1,73 @@
+/**
+ * Options that commands share: --seed, --threads, --device, --output-dir. Words are read here and
+ * not by yargs, so that a bad one is an error that names the option and what it takes.
+ */
+import type { Options } from 'yargs'
+import { didYouMean } from '../config/nearest.ts'
+import { UsageError } from './errors.ts'
+
+/** Reads an option that takes a whole number of at least `minimum` (and at most `maximum`). */
+export function wholeNumber(option: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
+  return (word: string | undefined): number | undefined => {
+    if (word === undefined) return undefined
+    const value = /^-?\d+$/.test(word) ? Number(word) : Number.NaN
+    if (value >= minimum && value <= maximum) return value
+    const range =
+      maximum === Number.MAX_SAFE_INTEGER ? `at least ${minimum}` : `${minimum} to ${maximum}`
+    throw new UsageError(`--${option}: expected a whole number, ${range}, got "${word}"`)
+  }
+}
+
+/** Reads an option that takes one of `words`. */
+export function oneOf<const W extends string>(option: string, words: readonly W[]) {
+  return (word: string | undefined): W | undefined => {
+    if (word === undefined) return undefined
+    const found = words.find(w => w === word)
+    if (found !== undefined) return found
+    throw new UsageError(
+      `--${option}: expected one of ${words.join(', ')}, got "${word}"${didYouMean(word, words)}`,
+    )
+  }
+}
+
+/** Reads an option that takes a path or a name. */
+export function nonEmpty(option: string) {
+  return (word: string | undefined): string | undefined => {
+    if (word === '') throw new UsageError(`--${option}: expected some text, got ""`)
+    return word
+  }
+}
+
+const SHARED = {
+  seed: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Every random number follows from it',
+    coerce: wholeNumber('seed', 0, 0xffff_ffff),
+  },
+  threads: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'CPU threads (0 = one per core); results do not depend on it',
+    coerce: wholeNumber('threads', 0),
+  },
+  device: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Where the engine computes: cpu or cuda',
+    coerce: oneOf('device', ['cpu', 'cuda']),
+  },
+  'output-dir': {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Directory to write to',
+    coerce: nonEmpty('output-dir'),
+  },
+} as const satisfies Record<string, Options>
+
+/** The named shared options, for `yargs.options(...)`. */
+export function sharedOptions<N extends keyof typeof SHARED>(
+  ...names: N[]
+): Pick<typeof SHARED, N> {
+  return Object.fromEntries(names.map(name => [name, SHARED[name]])) as Pick<typeof SHARED, N>
+}

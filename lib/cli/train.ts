@@ -1,0 +1,172 @@
+/**
+ * `kogrpo train [recipe] [--dotted.key value …]`: resolves the recipe, makes the run directory,
+ * connects the reports and runs the stages. All of the training stands in lib/train.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { recipeJsonSchema } from '../config/json-schema.ts'
+import { describeKeys } from '../config/keys.ts'
+import { loadRecipe, type Override } from '../config/load.ts'
+import { type Recipe, recipeSchema } from '../config/schema.ts'
+import { CompletionsWriter } from '../report/completions-writer.ts'
+import type { Consumer } from '../report/events.ts'
+import { MetricsWriter } from '../report/metrics-writer.ts'
+import { Progress } from '../report/progress.ts'
+import { Reporter } from '../report/reporter.ts'
+import { createRunDirectory, type RunDirectory } from '../report/run-directory.ts'
+import { SummaryWriter } from '../report/summary.ts'
+import type { CliContext } from './context.ts'
+import { runInterruptibly } from './interrupt.ts'
+import { sharedOptions } from './options.ts'
+import { splitOverrides } from './train-overrides.ts'
+
+interface TrainArguments {
+  recipe?: string
+  seed?: number
+  threads?: number
+  device?: 'cpu' | 'cuda'
+  outputDir?: string
+  overwrite?: boolean
+  dryRun?: boolean
+  keys?: boolean
+  jsonSchema?: boolean
+  /** Added by main.ts: what `prepare` took out, and the process. */
+  overrides: Override[]
+  context: CliContext
+}
+
+/** Top-level keys of a recipe that have an option of their own, with the dash of options. */
+const OPTION_KEYS = new Set(['seed', 'threads', 'device', 'output_dir'])
+
+export function prepare(args: readonly string[]): {
+  args: string[]
+  extra: Record<string, unknown>
+} {
+  const recipeKeys = Object.keys(recipeSchema.shape).filter(key => !OPTION_KEYS.has(key))
+  const { overrides, rest } = splitOverrides(args, new Set(recipeKeys))
+  return { args: rest, extra: { overrides } }
+}
+
+/** The options that stand for recipe keys, after the dotted ones: the plain option wins. */
+function allOverrides(argv: TrainArguments): Override[] {
+  const plain = { seed: argv.seed, threads: argv.threads, device: argv.device }
+  const overrides = [...argv.overrides]
+  for (const [key, value] of Object.entries({ ...plain, output_dir: argv.outputDir })) {
+    if (value !== undefined) overrides.push({ key, value: String(value) })
+  }
+  return overrides
+}
+
+/** Says how to go on after the run in `directory` was stopped: from its last checkpoint. */
+export function howToGoOn(config: Recipe, directory: RunDirectory): string {
+  const shell = (word: string): string =>
+    /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  const again = `kogrpo train ${shell(directory.config)}`
+  // The last checkpoint first, with the stages that it has behind it.
+  const checkpoints = [
+    { name: 'rl', done: ['pretrain', 'sft'] },
+    { name: 'sft', done: ['pretrain', 'sft'] },
+    { name: 'pretrain', done: ['pretrain'] },
+  ] as const
+  for (const { name, done } of checkpoints) {
+    const path = join(directory.path, name)
+    if (!existsSync(join(path, 'config.json'))) continue
+    const skip = done.filter(stage => config[stage] !== undefined).map(stage => ` --${stage} null`)
+    return (
+      `stopped. ${path} is the last checkpoint. To go on from it:\n` +
+      `  ${again} --output-dir ${shell(`${directory.path}-2`)} --model.path ${shell(path)} --model.init pretrained${skip.join('')}`
+    )
+  }
+  return `stopped before the first checkpoint. To start again:\n  ${again} --overwrite`
+}
+
+function showKeys(context: CliContext): void {
+  for (const { key, type, default: value, description } of describeKeys()) {
+    const shown = value === undefined ? '' : ` [${JSON.stringify(value)}]`
+    context.stdout.write(`--${key} <${type}>${shown}\n    ${description}\n`)
+  }
+}
+
+async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> {
+  const { context } = argv
+  if (argv.keys) return showKeys(context)
+  if (argv.jsonSchema) {
+    context.stdout.write(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`)
+    return
+  }
+  const { recipe, warnings } = loadRecipe(argv.recipe, { overrides: allOverrides(argv) })
+  if (argv.dryRun) {
+    for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`)
+    context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
+    return
+  }
+  const directory = createRunDirectory(recipe, { overwrite: argv.overwrite === true })
+  const { steps, completions, heartbeat_seconds } = recipe.logging
+  const consumers: Consumer[] = [
+    new MetricsWriter(directory.metrics),
+    ...(completions ? [new CompletionsWriter(directory.completions)] : []),
+    new SummaryWriter(directory.summary),
+    new Progress({
+      output: context.stderr,
+      results: context.stdout,
+      heartbeatSeconds: heartbeat_seconds,
+      plainEverySteps: steps,
+    }),
+  ]
+  const reporter = new Reporter(consumers)
+  const note = (level: 'info' | 'warning', message: string): void =>
+    reporter.emit({ type: 'note', level, message })
+  try {
+    for (const warning of warnings) note('warning', warning)
+    await runInterruptibly(
+      context,
+      {
+        onInterrupt: () =>
+          note('info', 'stopping after the work in hand; press Ctrl-C again to quit at once'),
+        message: () => howToGoOn(recipe, directory),
+      },
+      async signal => {
+        const { runTraining } = await import('../train/run.ts')
+        await runTraining(recipe, { reporter, signal })
+      },
+    )
+  } finally {
+    reporter.close()
+  }
+}
+
+export const command: CommandModule<object, TrainArguments> = {
+  command: 'train [recipe]',
+  describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 train [recipe] [--dotted.key value …]\n\nTrains a model by a recipe, and evaluates it before and after.',
+      )
+      .positional('recipe', {
+        type: 'string',
+        describe: 'A .yaml or .json file, or the name of a built-in recipe [default: mini]',
+      })
+      .options(sharedOptions('seed', 'threads', 'device', 'output-dir'))
+      .option('overwrite', {
+        type: 'boolean',
+        describe: 'Replace an earlier run in the output directory',
+      })
+      .option('dry-run', {
+        type: 'boolean',
+        describe: 'Print the resolved recipe as JSON, and do nothing else',
+      })
+      .option('keys', {
+        type: 'boolean',
+        describe: 'Print every key of a recipe, with its default',
+      })
+      .option('json-schema', {
+        type: 'boolean',
+        describe: 'Print the JSON schema of a recipe, for an editor',
+      })
+      .example('$0 train', 'the miniature')
+      .example('$0 train my.yaml --grpo.learning_rate 1e-5', 'one key of a recipe changed')
+      .example('$0 train mini --grpo null', 'without the RL stage') as never,
+  handler,
+}

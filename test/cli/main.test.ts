@@ -1,0 +1,293 @@
+import { EventEmitter } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { main } from '../../lib/cli/main.ts'
+import type { Recipe } from '../../lib/config/schema.ts'
+import { KogrpoError } from '../../lib/errors.ts'
+import type { Reporter } from '../../lib/report/reporter.ts'
+
+type RunTraining = (
+  config: Recipe,
+  io: { reporter: Reporter; signal: AbortSignal },
+) => Promise<void>
+
+const training = vi.hoisted(() => ({ run: vi.fn() }))
+vi.mock('../../lib/train/run.ts', () => ({ runTraining: training.run }))
+
+const directory = mkdtempSync(join(tmpdir(), 'kogrpo-cli-'))
+const recipe = join(directory, 'small.yaml')
+writeFileSync(
+  recipe,
+  'sft: {data: [{path: mini:sft}]}\ngrpo: {data: [{path: mini:grpo}], min_lr_ratio: 0.5}\n',
+)
+
+let fresh = 0
+const outputDir = (): string => join(directory, `out-${fresh++}`)
+
+beforeEach(() => {
+  training.run.mockReset()
+  training.run.mockImplementation(async () => {})
+})
+
+/** Starts one command line in this process. */
+function start(args: string[], env: Record<string, string> = {}) {
+  const out: string[] = []
+  const err: string[] = []
+  const signals = new EventEmitter()
+  const context = {
+    stdout: { write: (text: string) => out.push(text) },
+    stderr: { write: (text: string) => err.push(text) },
+    env,
+    signals,
+    exit: vi.fn(),
+  }
+  const done = main(args, context).then(code => ({
+    code,
+    stdout: out.join(''),
+    stderr: err.join(''),
+  }))
+  return { signals, done }
+}
+
+const kogrpo = (args: string[], env?: Record<string, string>) => start(args, env).done
+
+/** Starts training and waits until the loop runs. */
+async function startTraining(args: string[]) {
+  const started = start(['train', ...args])
+  await vi.waitFor(() => expect(training.run).toHaveBeenCalled(), 10_000)
+  return started
+}
+
+/** The recipe that the training was called with. */
+const config = (): Recipe => (training.run.mock.calls[0] as Parameters<RunTraining>)[0]
+
+describe('help', () => {
+  test.each([[[]], [['--help']], [['-h']], [['help']]])('%j lists the commands', async args => {
+    const { code, stdout, stderr } = await kogrpo(args)
+    expect([code, stderr]).toEqual([0, ''])
+    for (const name of ['train', 'generate', 'score', 'bench', 'doctor']) {
+      expect(stdout).toContain(`kogrpo ${name}`)
+    }
+  })
+
+  test('--version is that of the package', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+    expect((await kogrpo(['--version'])).stdout).toBe(`${version}\n`)
+  })
+
+  test('train --help shows its options and runs nothing', async () => {
+    const { code, stdout } = await kogrpo(['train', '--help'])
+    expect(code).toBe(0)
+    for (const option of ['--seed', '--threads', '--device', '--output-dir', '--overwrite']) {
+      expect(stdout).toContain(option)
+    }
+    expect(training.run).not.toHaveBeenCalled()
+  })
+
+  test('train --keys lists dotted keys with defaults', async () => {
+    const { stdout } = await kogrpo(['train', '--keys'])
+    expect(stdout).toContain('--grpo.num_generations <number> [8]\n    completions per prompt')
+  })
+
+  test('train --json-schema prints a JSON schema', async () => {
+    const { stdout } = await kogrpo(['train', '--json-schema'])
+    expect(JSON.parse(stdout)).toMatchObject({ title: 'kogrpo recipe', type: 'object' })
+  })
+
+  test('train --dry-run prints the resolved recipe and runs nothing', async () => {
+    const { code, stdout, stderr } = await kogrpo(['train', recipe, '--dry-run', '--seed', '5'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ seed: 5, grpo: { num_generations: 8 } })
+    expect(stderr).toContain('warning: ')
+    expect(training.run).not.toHaveBeenCalled()
+  })
+})
+
+describe('mistyped commands end with code 2 and the nearest spelling', () => {
+  test.each([
+    [['trian'], 'kogrpo: unknown command "trian"; did you mean "train"?\n'],
+    [['zzz'], 'kogrpo: unknown command "zzz"; commands: train, generate, score, bench, doctor\n'],
+    [['--seed', '3', 'train'], 'kogrpo: expected a command before --seed: one of train, '],
+    [
+      ['train', recipe, '--sead', '3'],
+      'kogrpo: unknown option --sead; did you mean "--seed"?\nSee: kogrpo train --help\n',
+    ],
+    [
+      ['train', recipe, '--output_dri', 'x'],
+      'kogrpo: unknown option --output_dri; did you mean "--output-dir"?',
+    ],
+    [
+      ['train', recipe, '--overwite'],
+      'kogrpo: unknown option --overwite; did you mean "--overwrite"?',
+    ],
+    [['train', recipe, '--xyzzy'], 'kogrpo: unknown option --xyzzy\n'],
+    [['train', recipe, '--seed'], 'kogrpo: --seed: needs a value\n'],
+    [
+      ['train', recipe, '--seed', 'x'],
+      'kogrpo: --seed: expected a whole number, 0 to 4294967295, got "x"\n',
+    ],
+    [['train', recipe, '--seed', '1.5'], 'got "1.5"'],
+    [['train', recipe, '--seed', '-1'], 'got "-1"'],
+    [
+      ['train', recipe, '--threads', '-2'],
+      'kogrpo: --threads: expected a whole number, at least 0, got "-2"\n',
+    ],
+    [
+      ['train', recipe, '--device', 'cud'],
+      'kogrpo: --device: expected one of cpu, cuda, got "cud"; did you mean "cuda"?\n',
+    ],
+    [['train', recipe, '--output-dir', ''], 'kogrpo: --output-dir: expected some text, got ""\n'],
+    [['train', recipe, 'extra'], 'kogrpo: unexpected argument: extra\n'],
+  ])('%j', async (args, message) => {
+    const { code, stdout, stderr } = await kogrpo(args)
+    expect(stderr).toContain(message)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(training.run).not.toHaveBeenCalled()
+  })
+})
+
+describe('train', () => {
+  test('passes the resolved recipe on and fills the run directory', async () => {
+    const out = outputDir()
+    training.run.mockImplementation(async (_config: Recipe, io: { reporter: Reporter }) => {
+      io.reporter.emit({ type: 'step', stage: 'sft', step: 1, metrics: { loss: 1 } })
+      io.reporter.emit({ type: 'run_end', summary: { paired_differences: {}, wall_s: 1, seed: 9 } })
+    })
+    const { code, stderr } = await kogrpo([
+      'train',
+      recipe,
+      '--output-dir',
+      out,
+      '--seed',
+      '9',
+      '--threads',
+      '2',
+      '--grpo.learning_rate',
+      '1e-4',
+      '--sft.data.0.path=x.jsonl',
+    ])
+    expect(code).toBe(0)
+    expect(config()).toMatchObject({
+      name: 'small',
+      seed: 9,
+      threads: 2,
+      output_dir: out,
+      grpo: { learning_rate: 1e-4 },
+      sft: { data: [{ path: 'x.jsonl' }] },
+    })
+    expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))).toMatchObject({ seed: 9 })
+    expect(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).toBe(
+      '{"stage":"sft","step":1,"loss":1}\n',
+    )
+    expect(existsSync(join(out, 'summary.json'))).toBe(true)
+    expect(existsSync(join(out, 'completions.jsonl'))).toBe(false)
+    expect(stderr).toContain('warning: ')
+  })
+
+  test('the last of a repeated option wins; null takes a stage away', async () => {
+    const out = outputDir()
+    await kogrpo([
+      'train',
+      recipe,
+      '--seed',
+      '1',
+      '--seed',
+      '2',
+      '--output-dir',
+      out,
+      '--grpo',
+      'null',
+    ])
+    expect(config()).toMatchObject({ seed: 2 })
+    expect(config().grpo).toBeUndefined()
+  })
+
+  test('errors of the recipe are one message and code 1, without a stack', async () => {
+    const { code, stderr } = await kogrpo(['train', recipe, '--grpo.learning_rte', '1'])
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      'kogrpo: --grpo.learning_rte: unknown key "grpo.learning_rte"; did you mean "--grpo.learning_rate"?\n',
+    )
+  })
+
+  test('a run directory in use is refused; --overwrite replaces the run', async () => {
+    const out = outputDir()
+    expect((await kogrpo(['train', recipe, '--output-dir', out])).code).toBe(0)
+    const again = await kogrpo(['train', recipe, '--output-dir', out])
+    expect(again.code).toBe(1)
+    expect(again.stderr).toContain(
+      'is not empty (it holds config.json); choose another --output-dir',
+    )
+    expect((await kogrpo(['train', recipe, '--output-dir', out, '--overwrite'])).code).toBe(0)
+  })
+
+  test('errors: clear ones as they are, others marked; KOGRPO_DEBUG shows the stack and causes', async () => {
+    training.run.mockImplementation(async () => {
+      throw new KogrpoError('E_DATA', 'a.jsonl:3: bad', { cause: new Error('inner') })
+    })
+    const plain = await kogrpo(['train', recipe, '--output-dir', outputDir()])
+    expect(plain.code).toBe(1)
+    expect(plain.stderr).toMatch(/^kogrpo: a\.jsonl:3: bad$/m)
+    expect(plain.stderr).not.toContain('    at ')
+    const debug = await kogrpo(['train', recipe, '--output-dir', outputDir()], {
+      KOGRPO_DEBUG: '1',
+    })
+    expect(debug.stderr).toMatch(/a\.jsonl:3: bad\n +at .*\ncaused by Error: inner/s)
+    training.run.mockImplementation(async () => {
+      throw new TypeError('x is not a function')
+    })
+    const odd = await kogrpo(['train', recipe, '--output-dir', outputDir()])
+    expect(odd.code).toBe(1)
+    expect(odd.stderr).toContain(
+      'kogrpo: unexpected error: x is not a function (KOGRPO_DEBUG=1 shows where)',
+    )
+  })
+
+  test('Ctrl-C stops cleanly and says how to go on from the last checkpoint', async () => {
+    const out = outputDir()
+    training.run.mockImplementation(async (_config: Recipe, io: { signal: AbortSignal }) => {
+      mkdirSync(join(out, 'sft'))
+      writeFileSync(join(out, 'sft', 'config.json'), '{}')
+      await new Promise((_, reject) => {
+        io.signal.addEventListener('abort', () => reject(io.signal.reason))
+      })
+    })
+    const started = await startTraining([recipe, '--output-dir', out])
+    started.signals.emit('SIGINT', 'SIGINT')
+    const { code, stderr } = await started.done
+    expect(code).toBe(130)
+    expect(stderr).toContain('stopping after the work in hand; press Ctrl-C again to quit at once')
+    expect(stderr).toContain(
+      `stopped. ${join(out, 'sft')} is the last checkpoint. To go on from it:`,
+    )
+    const command = stderr
+      .split('\n')
+      .find(line => line.startsWith('  kogrpo '))!
+      .trim()
+      .split(' ')
+    training.run.mockReset()
+    expect((await kogrpo(command.slice(1))).code).toBe(0)
+    expect(config()).toMatchObject({ output_dir: `${out}-2`, model: { path: join(out, 'sft') } })
+    expect(config().sft).toBeUndefined()
+    expect(config().grpo).toBeDefined()
+  })
+
+  test('Ctrl-C before the first checkpoint says how to start again', async () => {
+    const out = outputDir()
+    training.run.mockImplementation(
+      (_config: Recipe, io: { signal: AbortSignal }) =>
+        new Promise<void>(resolve => {
+          io.signal.addEventListener('abort', () => resolve())
+        }),
+    )
+    const started = await startTraining([recipe, '--output-dir', out])
+    started.signals.emit('SIGTERM', 'SIGTERM')
+    const { code, stderr } = await started.done
+    expect(code).toBe(143)
+    expect(stderr).toContain(`  kogrpo train ${join(out, 'config.json')} --overwrite\n`)
+    training.run.mockReset()
+    expect((await kogrpo(['train', join(out, 'config.json'), '--overwrite'])).code).toBe(0)
+  })
+})
