@@ -7,7 +7,7 @@
   'target_defaults': {
     'include_dirs': ['native'],
     'cflags_cc': ['-std=c++20', '-O3', '-ffp-contract=off', '-fno-math-errno', '-fvisibility=hidden',
-                  '-Wall', '-Wextra', '-Werror', '-Wno-psabi', '-fPIC'],
+                  '-Wall', '-Wextra', '-Werror', '-Wno-psabi', '-Wno-restrict', '-fPIC'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-exceptions', '-fno-rtti'],
     'xcode_settings': {
       'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',

@@ -1,1 +1,371 @@
-// (to be written)
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "cpu/cpuid.h"
+#include "engine/tensor_file.h"
+
+namespace kogrpo {
+namespace {
+
+const ModelConfig& checked(const ModelConfig& c) {
+  if (c.vocab_size < 1 || c.hidden_size < 1 || c.intermediate_size < 1 || c.num_layers < 1 ||
+      c.num_heads < 1 || c.num_kv_heads < 1 || c.head_dim < 16 || c.head_dim % 16 != 0 ||
+      c.num_heads % c.num_kv_heads != 0)
+    throw std::invalid_argument(
+        "config: sizes must be positive, head_dim a multiple of 16, num_attention_heads a multiple "
+        "of num_key_value_heads");
+  return c;
+}
+
+int thread_count(int requested) {
+  return requested > 0 ? requested : default_threads();
+}
+
+float* zeroed(Buffer<float>& buffer, int64_t n) {
+  const bool fresh = buffer.empty();
+  float* p = buffer.reserve(static_cast<size_t>(n));
+  if (fresh) std::memset(p, 0, static_cast<size_t>(n) * sizeof(float));
+  return p;
+}
+
+}  // namespace
+
+Engine::Engine(const ModelConfig& config, const EngineOptions& options)
+    : config_(checked(config)),
+      options_(options),
+      ops_(*available_kernels().front(), thread_count(options.threads)),
+      layout_(config_),
+      parameters_(static_cast<size_t>(layout_.total())),
+      policy_(config_, layout_, parameters_.data()),
+      transformer_(ops_, config_),
+      head_(ops_, config_),
+      generator_(ops_, config_, transformer_, head_) {}
+
+// ---- parameters
+
+void Engine::initialize(const InitOptions& options) {
+  for (const Parameter& p : layout_.all()) {
+    float* out = parameters_.data() + p.offset;
+    constexpr int64_t kBlock = 4096;
+    ops_.pool().run(p.size(), kBlock, [&](Range range, int) {
+      kogrpo::initialize(p, options, out, range.begin, range.end);
+    });
+  }
+  parameters_changed();
+}
+
+void Engine::load_parameter(const std::string& name, const std::string& path, int64_t offset,
+                            DType dtype) {
+  const Parameter& p = layout_.find(name);
+  read_tensor(path, offset, dtype, parameters_.data() + p.offset, p.size());
+  parameters_changed();
+}
+
+void Engine::save_parameters(const std::string& path, std::span<const uint8_t> header,
+                             const std::vector<std::string>& names, DType dtype) {
+  TensorFileWriter file(path, header);
+  for (const std::string& name : names) {
+    const Parameter& p = layout_.find(name);
+    file.append(parameters_.data() + p.offset, p.size(), dtype);
+  }
+  file.finish();
+}
+
+std::vector<float> Engine::read_parameter(const std::string& name) const {
+  const Parameter& p = layout_.find(name);
+  return {parameters_.data() + p.offset, parameters_.data() + p.offset + p.size()};
+}
+
+void Engine::write_parameter(const std::string& name, std::span<const float> values) {
+  const Parameter& p = layout_.find(name);
+  if (static_cast<int64_t>(values.size()) != p.size())
+    throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
+                                " elements, not " + std::to_string(values.size()));
+  std::copy(values.begin(), values.end(), parameters_.data() + p.offset);
+  parameters_changed();
+}
+
+std::vector<float> Engine::read_gradient(const std::string& name) const {
+  const Parameter& p = layout_.find(name);
+  if (gradients_.empty()) return std::vector<float>(static_cast<size_t>(p.size()), 0.0f);
+  return {gradients_.data() + p.offset, gradients_.data() + p.offset + p.size()};
+}
+
+namespace {
+
+struct StateHeader {
+  char magic[8] = {'k', 'o', 'g', 'r', 'p', 'o', 's', '1'};
+  int64_t total = 0, step = 0, has_moments = 0;
+};
+
+}  // namespace
+
+void Engine::save_state(const std::string& path) {
+  StateHeader header;
+  header.total = layout_.total();
+  header.step = step_;
+  header.has_moments = m_.empty() ? 0 : 1;
+  TensorFileWriter file(path, std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header));
+  file.append(parameters_.data(), layout_.total(), DType::f32);
+  if (header.has_moments) {
+    file.append(m_.data(), layout_.total(), DType::f32);
+    file.append(v_.data(), layout_.total(), DType::f32);
+  }
+  file.finish();
+}
+
+void Engine::load_state(const std::string& path) {
+  StateHeader expected, header;
+  constexpr int64_t kWords = sizeof header / sizeof(float);
+  read_tensor(path, 0, DType::f32, reinterpret_cast<float*>(&header), kWords);
+  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0)
+    throw IoError("'" + path + "' is not a kogrpo optimizer state");
+  if (header.total != layout_.total())
+    throw IoError("'" + path + "' holds " + std::to_string(header.total) +
+                  " parameters; this model has " + std::to_string(layout_.total()));
+  const int64_t n = layout_.total(), bytes = n * static_cast<int64_t>(sizeof(float));
+  const auto begin = static_cast<int64_t>(sizeof header);
+  read_tensor(path, begin, DType::f32, parameters_.data(), n);
+  reset_optimizer();
+  if (header.has_moments) {
+    read_tensor(path, begin + bytes, DType::f32, m_.reserve(static_cast<size_t>(n)), n);
+    read_tensor(path, begin + 2 * bytes, DType::f32, v_.reserve(static_cast<size_t>(n)), n);
+  }
+  step_ = header.step;
+  zero_gradients();
+  parameters_changed();
+}
+
+void Engine::update_slot(const std::string& slot, float alpha) {
+  if (slot == "policy" || slot.empty())
+    throw std::invalid_argument("slot: a name other than 'policy' is needed");
+  if (!(alpha >= 0.0f && alpha <= 1.0f))
+    throw std::invalid_argument("alpha must be in [0, 1], not " + std::to_string(alpha));
+  Slot& target = slots_[slot];
+  const bool fresh = target.parameters.empty();
+  float* p = target.parameters.reserve(static_cast<size_t>(layout_.total()));
+  if (fresh) target.view = std::make_unique<ModelView>(config_, layout_, p);
+  ops_.lerp(p, parameters_.data(), layout_.total(), fresh ? 1.0f : alpha);
+}
+
+const ModelView& Engine::view(const std::string& slot) const {
+  if (slot == "policy") return policy_;
+  const auto found = slots_.find(slot);
+  if (found == slots_.end())
+    throw std::invalid_argument("slot: there is no parameter slot named '" + slot + "'");
+  return *found->second.view;
+}
+
+const PackedModel& Engine::packed() {
+  if (!packed_) packed_ = std::make_unique<PackedModel>(ops_, policy_);
+  return *packed_;
+}
+
+// ---- forward and backward
+
+PackedBatch Engine::make_batch(const BatchArguments& b) const {
+  PackedBatch batch = PackedBatch::make(b.tokens, b.cu_seqlens, config_.vocab_size);
+  if (!b.mask.empty() && b.mask.size() != b.tokens.size())
+    throw std::invalid_argument("mask must have one element per token (" +
+                                std::to_string(b.tokens.size()) + "), not " +
+                                std::to_string(b.mask.size()));
+  return batch;
+}
+
+HeadOptions Engine::head_options(const BatchArguments& b) const {
+  if (!(b.temperature > 0.0f) || !std::isfinite(b.temperature))
+    throw std::invalid_argument("temperature must be positive, not " +
+                                std::to_string(b.temperature));
+  if (b.vocab_limit < 0 || b.vocab_limit > config_.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config_.vocab_size));
+  return {1.0f / b.temperature, b.vocab_limit == 0 ? config_.vocab_size : b.vocab_limit,
+          options_.lm_head_chunk};
+}
+
+void Engine::check_coefficients(const PackedBatch& batch, const HeadRows& rows,
+                                std::span<const float> coef, const char* name) const {
+  if (coef.size() != batch.tokens.size())
+    throw std::invalid_argument(std::string(name) + " must have one element per token (" +
+                                std::to_string(batch.tokens.size()) + "), not " +
+                                std::to_string(coef.size()));
+  size_t next = 0;
+  for (size_t t = 0; t < coef.size(); ++t) {
+    const bool predicted = next < rows.tokens.size() && static_cast<size_t>(rows.tokens[next]) == t;
+    if (predicted) ++next;
+    if (!std::isfinite(coef[t]))
+      throw std::invalid_argument(std::string(name) + "[" + std::to_string(t) + "] is not finite");
+    if (!predicted && coef[t] != 0.0f)
+      throw std::invalid_argument(std::string(name) + "[" + std::to_string(t) +
+                                  "] must be 0: the token is masked or the first of its sequence");
+  }
+}
+
+TokenValues Engine::forward(const BatchArguments& arguments, const std::string& slot, bool keep,
+                            int64_t* handle, const AbortFlag& abort) {
+  const ModelView& weights = view(slot);
+  if (keep && &weights != &policy_)
+    throw std::invalid_argument("keep: only the slot 'policy' has gradients");
+  std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
+  kept->batch = make_batch(arguments);
+  kept->rows = HeadRows::select(kept->batch, arguments.mask);
+  kept->options = head_options(arguments);
+  // Nothing is kept of a forward without a backward: one layer's activations are enough.
+  kept->activations.recompute = options_.recompute || !keep;
+  const int64_t t = kept->batch.size();
+  TokenValues values{std::vector<float>(static_cast<size_t>(t)),
+                     std::vector<float>(static_cast<size_t>(t))};
+  const PackedModel* packed = &weights == &policy_ ? packed_.get() : nullptr;
+  transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
+  head_.forward(matrix(kept->activations.hidden.data(), t, config_.hidden_size), weights.head,
+                packed ? packed->head.get() : nullptr, kept->rows, kept->options, values.logprobs,
+                values.entropies, abort);
+  if (keep) {
+    *handle = next_handle_++;
+    kept_[*handle] = std::move(kept);
+  } else {
+    spare_ = std::move(kept);
+  }
+  return values;
+}
+
+void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
+                                std::span<const float> coef_entropy, TokenValues& values,
+                                const AbortFlag& abort) {
+  const int64_t t = kept.batch.size(), h = config_.hidden_size;
+  const ModelView& g = gradients();
+  const Tensor dhidden = matrix(dhidden_.reserve(static_cast<size_t>(t * h)), t, h);
+  head_.forward_backward(matrix(kept.activations.hidden.data(), t, h), policy_.head, kept.rows,
+                         kept.options, coef, coef_entropy, values.logprobs, values.entropies,
+                         dhidden, g.head, abort);
+  transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, abort);
+}
+
+void Engine::backward(int64_t handle, std::span<const float> coef,
+                      std::span<const float> coef_entropy, const AbortFlag& abort) {
+  const auto found = kept_.find(handle);
+  if (found == kept_.end())
+    throw std::invalid_argument("handle " + std::to_string(handle) +
+                                " is unknown: already used by backward or released");
+  Kept& kept = *found->second;
+  check_coefficients(kept.batch, kept.rows, coef, "coef");
+  if (!coef_entropy.empty()) check_coefficients(kept.batch, kept.rows, coef_entropy, "entropyCoef");
+  TokenValues values{std::vector<float>(coef.size()), std::vector<float>(coef.size())};
+  backward_from_rows(kept, coef, coef_entropy, values, abort);
+  release(handle);
+}
+
+void Engine::release(int64_t handle) {
+  const auto found = kept_.find(handle);
+  if (found == kept_.end()) return;
+  spare_ = std::move(found->second);
+  kept_.erase(found);
+}
+
+TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<const float> coef,
+                                     std::span<const float> coef_entropy, const AbortFlag& abort) {
+  std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
+  kept->batch = make_batch(arguments);
+  kept->rows = HeadRows::select(kept->batch, arguments.mask);
+  kept->options = head_options(arguments);
+  kept->activations.recompute = options_.recompute;
+  check_coefficients(kept->batch, kept->rows, coef, "coef");
+  if (!coef_entropy.empty())
+    check_coefficients(kept->batch, kept->rows, coef_entropy, "entropyCoef");
+  TokenValues values{std::vector<float>(coef.size()), std::vector<float>(coef.size())};
+  transformer_.forward(policy_, packed_.get(), kept->batch, kept->activations, abort);
+  backward_from_rows(*kept, coef, coef_entropy, values, abort);
+  spare_ = std::move(kept);
+  return values;
+}
+
+std::vector<float> Engine::logits(std::span<const int32_t> tokens,
+                                  std::span<const int32_t> positions) {
+  const std::vector<int32_t> cu{0, static_cast<int32_t>(tokens.size())};
+  const PackedBatch batch = PackedBatch::make(tokens, cu, config_.vocab_size);
+  for (const int32_t p : positions)
+    if (p < 0 || p >= static_cast<int32_t>(tokens.size()))
+      throw std::invalid_argument("positions: " + std::to_string(p) + " is outside the sequence");
+  Activations state;
+  state.recompute = true;
+  transformer_.forward(policy_, packed_.get(), batch, state, AbortFlag());
+  const Tensor z = head_.logits(matrix(state.hidden.data(), batch.size(), config_.hidden_size),
+                                positions, policy_.head, packed_ ? packed_->head.get() : nullptr);
+  return {z.f32(), z.f32() + z.size()};
+}
+
+std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> requests,
+                                             GenerateOptions options,
+                                             const std::function<void(int64_t)>& on_progress,
+                                             const AbortFlag& abort) {
+  if (options.vocab_limit == 0) options.vocab_limit = config_.vocab_size;
+  if (options.vocab_limit < 1 || options.vocab_limit > config_.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config_.vocab_size));
+  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
+  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  return generator_.run(policy_, packed(), requests, options, on_progress, abort);
+}
+
+// ---- optimizer
+
+ModelView& Engine::gradients() {
+  if (!gradient_view_) {
+    zeroed(gradients_, layout_.total());
+    gradient_view_.emplace(config_, layout_, gradients_.data());
+  }
+  return *gradient_view_;
+}
+
+void Engine::zero_gradients() {
+  if (gradients_.empty()) return;
+  std::memset(gradients_.data(), 0, static_cast<size_t>(layout_.total()) * sizeof(float));
+}
+
+double Engine::optimizer_step(const OptimizerArguments& a) {
+  gradients();
+  const double norm = std::sqrt(ops_.sum_of_squares(gradients_.data(), layout_.total()));
+  if (std::isfinite(norm)) {
+    const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
+                           ? static_cast<float>(a.max_grad_norm / (norm + 1e-6))
+                           : 1.0f;
+    zeroed(m_, layout_.total());
+    zeroed(v_, layout_.total());
+    ++step_;
+    const std::vector<Parameter>& all = layout_.all();
+    for (size_t first = 0; first < all.size();) {
+      size_t end = first + 1;
+      while (end < all.size() && all[end].decay == all[first].decay) ++end;
+      const int64_t begin = all[first].offset;
+      const int64_t n = all[end - 1].offset + all[end - 1].size() - begin;
+      ops_.adamw({parameters_.data() + begin, gradients_.data() + begin, m_.data() + begin,
+                  v_.data() + begin, n, a.learning_rate, a.beta1, a.beta2, a.epsilon,
+                  all[first].decay ? a.weight_decay : 0.0f, clip, step_});
+      first = end;
+    }
+    parameters_changed();
+  }
+  zero_gradients();
+  return norm;
+}
+
+void Engine::reset_optimizer() {
+  m_.release();
+  v_.release();
+  step_ = 0;
+}
+
+MemoryUse Engine::memory_use() const {
+  const auto bytes = [](const Buffer<float>& b) {
+    return static_cast<int64_t>(b.size() * sizeof(float));
+  };
+  MemoryUse use{bytes(parameters_), bytes(gradients_), bytes(m_) + bytes(v_), 0};
+  for (const auto& [name, slot] : slots_) use.slots += bytes(slot.parameters);
+  return use;
+}
+
+}  // namespace kogrpo

@@ -1,1 +1,228 @@
-// (to be written)
+#include "engine/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace kogrpo {
+
+PackedBatch PackedBatch::make(std::span<const int32_t> tokens, std::span<const int32_t> cu_seqlens,
+                              int64_t vocab_size) {
+  if (cu_seqlens.size() < 2 || cu_seqlens.front() != 0 ||
+      cu_seqlens.back() != static_cast<int64_t>(tokens.size()))
+    throw std::invalid_argument("cuSeqlens must start with 0 and end with tokens.length (" +
+                                std::to_string(tokens.size()) + ")");
+  PackedBatch batch;
+  batch.tokens.assign(tokens.begin(), tokens.end());
+  batch.cu_seqlens.assign(cu_seqlens.begin(), cu_seqlens.end());
+  batch.positions.resize(tokens.size());
+  for (size_t b = 0; b + 1 < cu_seqlens.size(); ++b) {
+    const int32_t begin = cu_seqlens[b], end = cu_seqlens[b + 1];
+    if (end <= begin)
+      throw std::invalid_argument("cuSeqlens[" + std::to_string(b + 1) +
+                                  "] must be greater than its predecessor: no empty sequences");
+    for (int32_t t = begin; t < end; ++t) batch.positions[static_cast<size_t>(t)] = t - begin;
+  }
+  for (size_t t = 0; t < tokens.size(); ++t)
+    if (tokens[t] < 0 || tokens[t] >= vocab_size)
+      throw std::invalid_argument("tokens[" + std::to_string(t) +
+                                  "] = " + std::to_string(tokens[t]) +
+                                  " is outside the vocabulary of " + std::to_string(vocab_size));
+  return batch;
+}
+
+int64_t PackedBatch::longest() const {
+  int64_t longest = 0;
+  for (size_t b = 0; b + 1 < cu_seqlens.size(); ++b)
+    longest = std::max<int64_t>(longest, cu_seqlens[b + 1] - cu_seqlens[b]);
+  return longest;
+}
+
+void RopeTable::reserve(int64_t positions) {
+  if (positions <= rows_) return;
+  positions = (positions + 255) / 256 * 256;
+  const int64_t half = head_dim_ / 2;
+  cos_.resize(static_cast<size_t>(positions * half));
+  sin_.resize(static_cast<size_t>(positions * half));
+  for (int64_t i = 0; i < half; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim_);
+    const float inverse_frequency = 1.0f / std::pow(static_cast<float>(theta_), exponent);
+    for (int64_t p = rows_; p < positions; ++p) {
+      const float angle = static_cast<float>(p) * inverse_frequency;
+      cos_[static_cast<size_t>(p * half + i)] = static_cast<float>(std::cos(double(angle)));
+      sin_[static_cast<size_t>(p * half + i)] = static_cast<float>(std::sin(double(angle)));
+    }
+  }
+  rows_ = positions;
+}
+
+PackedModel::PackedModel(Ops& ops, const ModelView& weights) {
+  for (const LayerView& w : weights.layers)
+    layers.push_back({ops.pack(w.qkv), ops.pack(w.o), ops.pack(w.gate_up), ops.pack(w.down)});
+  head = ops.pack(weights.head);
+}
+
+void Transformer::allocate(LayerActivations& a, int64_t t) {
+  const auto n = static_cast<size_t>(t);
+  const auto h = static_cast<size_t>(config_.hidden_size);
+  a.rstd0.reserve(n);
+  a.qkv.reserve(n * static_cast<size_t>(config_.qkv_size()));
+  a.qk.reserve(n * static_cast<size_t>(config_.q_size() + config_.kv_size()));
+  a.attention.reserve(n * static_cast<size_t>(config_.q_size()));
+  a.lse.reserve(n * static_cast<size_t>(config_.num_heads));
+  a.x1.reserve(n * h);
+  a.rstd1.reserve(n);
+  a.gate_up.reserve(n * static_cast<size_t>(2 * config_.intermediate_size));
+}
+
+namespace {
+
+void copy(const Tensor& from, const Tensor& to) {
+  std::memcpy(to.data, from.data, static_cast<size_t>(from.size()) * sizeof(float));
+}
+
+}  // namespace
+
+void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* packed,
+                                const PackedBatch& batch, LayerActivations& a, const Tensor& x2) {
+  const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
+  const int64_t q = config_.q_size(), kv = config_.kv_size();
+  const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
+                         static_cast<int64_t>(batch.cu_seqlens.size()));
+  const Tensor positions = ints(const_cast<int32_t*>(batch.positions.data()), t);
+  const Tensor x0 = matrix(a.x0.data(), t, h), x1 = matrix(a.x1.data(), t, h);
+  const Tensor normed = matrix(h_.reserve(static_cast<size_t>(t * h)), t, h);
+  const Tensor qkv = matrix(a.qkv.data(), t, q + 2 * kv), qk = matrix(a.qk.data(), t, q + kv);
+  const Tensor attention = matrix(a.attention.data(), t, q);
+  const Tensor gate_up = matrix(a.gate_up.data(), t, 2 * i);
+  const Tensor act = matrix(act_.reserve(static_cast<size_t>(t * i)), t, i);
+
+  ops_.rmsnorm_forward({x0, w.input_norm, normed, vector(a.rstd0.data(), t), config_.rms_norm_eps});
+  ops_.linear({normed, w.qkv, qkv, packed ? packed->qkv.get() : nullptr, false});
+  ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(), qk,
+                             config_.num_heads, config_.num_kv_heads, config_.head_dim,
+                             config_.rms_norm_eps});
+  ops_.attention_forward({qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
+                          matrix(a.lse.data(), t, config_.num_heads), cu, config_.num_heads,
+                          config_.num_kv_heads, config_.head_dim,
+                          1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
+  copy(x0, x1);
+  ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
+
+  ops_.rmsnorm_forward({x1, w.post_norm, normed, vector(a.rstd1.data(), t), config_.rms_norm_eps});
+  ops_.linear({normed, w.gate_up, gate_up, packed ? packed->gate_up.get() : nullptr, false});
+  ops_.swiglu_forward({gate_up, act});
+  copy(x1, x2);
+  ops_.linear({act, w.down, x2, packed ? packed->down.get() : nullptr, true});
+}
+
+void Transformer::forward(const ModelView& weights, const PackedModel* packed,
+                          const PackedBatch& batch, Activations& state, const AbortFlag& abort) {
+  const int64_t t = batch.size(), h = config_.hidden_size;
+  const auto n = static_cast<size_t>(t * h);
+  rope_.reserve(batch.longest());
+  state.layers.resize(weights.layers.size());
+  if (state.recompute) allocate(recomputed_, t);
+
+  const Tensor ids = ints(const_cast<int32_t*>(batch.tokens.data()), t);
+  state.x.reserve(n);
+  float* input = state.layers.empty() ? state.x.data() : state.layers[0].x0.reserve(n);
+  ops_.embedding_forward({ids, weights.embed, matrix(input, t, h)});
+
+  for (size_t l = 0; l < weights.layers.size(); ++l) {
+    abort.check();
+    const bool last = l + 1 == weights.layers.size();
+    float* output = last ? state.x.data() : state.layers[l + 1].x0.reserve(n);
+    LayerActivations& a = state.layers[l];
+    if (!state.recompute) {
+      allocate(a, t);
+      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a,
+                    matrix(output, t, h));
+    } else {
+      std::swap(recomputed_.x0, a.x0);
+      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, recomputed_,
+                    matrix(output, t, h));
+      std::swap(recomputed_.x0, a.x0);
+    }
+  }
+  ops_.rmsnorm_forward(
+      {matrix(state.x.data(), t, h), weights.final_norm, matrix(state.hidden.reserve(n), t, h),
+       vector(state.rstd.reserve(static_cast<size_t>(t)), t), config_.rms_norm_eps});
+}
+
+void Transformer::layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
+                                 LayerActivations& a, const Tensor& dx) {
+  const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
+  const int64_t q = config_.q_size(), kv = config_.kv_size();
+  const auto n = static_cast<size_t>(t);
+  const auto scratch = [&](Buffer<float>& buffer, int64_t cols) {
+    return matrix(buffer.reserve(n * static_cast<size_t>(cols)), t, cols);
+  };
+  const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
+                         static_cast<int64_t>(batch.cu_seqlens.size()));
+  const Tensor positions = ints(const_cast<int32_t*>(batch.positions.data()), t);
+  const Tensor x0 = matrix(a.x0.data(), t, h), x1 = matrix(a.x1.data(), t, h);
+  const Tensor rstd0 = vector(a.rstd0.data(), t), rstd1 = vector(a.rstd1.data(), t);
+  const Tensor qkv = matrix(a.qkv.data(), t, q + 2 * kv), qk = matrix(a.qk.data(), t, q + kv);
+  const Tensor attention = matrix(a.attention.data(), t, q);
+  const Tensor gate_up = matrix(a.gate_up.data(), t, 2 * i);
+  const Tensor normed = scratch(h_, h), dh = scratch(dh_, h), act = scratch(act_, i);
+
+  // Feed-forward: x2 = x1 + down(swiglu(gate_up(norm(x1)))).
+  ops_.swiglu_forward({gate_up, act});
+  ops_.linear_backward_weight({dx, act, g.down});
+  const Tensor dact = scratch(dact_, i), dgate_up = scratch(dgate_up_, 2 * i);
+  ops_.linear_backward_input({dx, w.down, dact, false});
+  ops_.swiglu_backward({dact, gate_up, dgate_up});
+  ops_.rmsnorm_forward({x1, w.post_norm, normed, rstd1, config_.rms_norm_eps});
+  ops_.linear_backward_weight({dgate_up, normed, g.gate_up});
+  ops_.linear_backward_input({dgate_up, w.gate_up, dh, false});
+  ops_.rmsnorm_backward({dh, x1, w.post_norm, rstd1, dx, g.post_norm, true});
+
+  // Attention: x1 = x0 + o(attention(rope(norm(qkv(norm(x0)))))).
+  ops_.linear_backward_weight({dx, attention, g.o});
+  const Tensor dattention = scratch(dattention_, q), dqk = scratch(dqk_, q + kv);
+  const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
+  ops_.linear_backward_input({dx, w.o, dattention, false});
+  ops_.attention_backward({dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv),
+                           attention, matrix(a.lse.data(), t, config_.num_heads), cu,
+                           dqk.columns(0, q), dqk.columns(q, kv), dqkv.columns(q + kv, kv),
+                           config_.num_heads, config_.num_kv_heads, config_.head_dim,
+                           1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
+  ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
+                              dqkv, g.q_norm, g.k_norm, config_.num_heads, config_.num_kv_heads,
+                              config_.head_dim, config_.rms_norm_eps});
+  ops_.rmsnorm_forward({x0, w.input_norm, normed, rstd0, config_.rms_norm_eps});
+  ops_.linear_backward_weight({dqkv, normed, g.qkv});
+  ops_.linear_backward_input({dqkv, w.qkv, dh, false});
+  ops_.rmsnorm_backward({dh, x0, w.input_norm, rstd0, dx, g.input_norm, true});
+}
+
+void Transformer::backward(const ModelView& weights, const ModelView& gradients,
+                           const PackedBatch& batch, Activations& state, const Tensor& dhidden,
+                           const AbortFlag& abort) {
+  const int64_t t = batch.size(), h = config_.hidden_size;
+  const auto n = static_cast<size_t>(t * h);
+  const Tensor dx = matrix(dx_.reserve(n), t, h);
+  ops_.rmsnorm_backward({dhidden, matrix(state.x.data(), t, h), weights.final_norm,
+                         vector(state.rstd.data(), t), dx, gradients.final_norm, false});
+  for (size_t l = weights.layers.size(); l-- > 0;) {
+    abort.check();
+    LayerActivations& a = state.layers[l];
+    if (!state.recompute) {
+      layer_backward(weights.layers[l], gradients.layers[l], batch, a, dx);
+    } else {
+      std::swap(recomputed_.x0, a.x0);
+      layer_forward(weights.layers[l], nullptr, batch, recomputed_, matrix(x2_.reserve(n), t, h));
+      layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, dx);
+      std::swap(recomputed_.x0, a.x0);
+    }
+  }
+  ops_.embedding_backward(
+      {ints(const_cast<int32_t*>(batch.tokens.data()), t), dx, gradients.embed});
+}
+
+}  // namespace kogrpo

@@ -1,0 +1,317 @@
+/**
+ * One model on one device. The engine samples and trains on the same weights and knows no algorithm:
+ * a loss arrives as coefficients, ∂L/∂logprob (and ∂L/∂entropy) per token.
+ *
+ * Batches are packed: `tokens` holds sequences one behind the other, sequence b is
+ * [cuSeqlens[b], cuSeqlens[b + 1]). `logprobs[t]` is log p(tokens[t] | the tokens before it in its
+ * sequence); it is 0 at each sequence's first token and where `mask` is 0.
+ *
+ * Every value is a function of its own sequence alone, to the bit: not of the batch, the packing, the
+ * chunking or the thread count, and the log-prob of a sampled token is the one forward() gives.
+ *
+ * Calls of one engine run in order on its own thread; several engines may live side by side. Failures
+ * are Errors with a `code` (ERR_INVALID_ARGUMENT, ERR_IO, ERR_OUT_OF_MEMORY, ABORT_ERR, ERR_ENGINE).
+ */
+import { KogrpoError } from '../errors.ts'
+import type { ModelConfig } from '../model/config.ts'
+import type { ModelDirectory } from '../model/directory.ts'
+import { type Parameter, parameterLayout } from '../model/parameters.ts'
+import { type Control, loadNative, type NativeEngine } from './native.ts'
+
+export interface InitOptions {
+  /** Integer; every weight follows from it and the weight's name and index. */
+  seed: number
+  /** Standard deviation of every matrix (default: 0.02). */
+  std?: number
+  /** Norm weights are 1 + normScale · normal (default: 0). */
+  normScale?: number
+}
+
+export interface EngineOptions {
+  config: ModelConfig
+  device?: 'cpu' | 'cuda'
+  /** CPU threads; 0 (default): every processor this process may use. */
+  threads?: number
+  /** Recompute activations in the backward pass: less memory, the same bits. */
+  gradientCheckpointing?: boolean
+  /** Rows of logits that exist at a time; 0 (default): as many as 128 MiB hold. */
+  lmHeadChunk?: number
+  /** Random weights instead of a checkpoint's. */
+  init?: InitOptions
+}
+
+export interface Batch {
+  tokens: Int32Array
+  cuSeqlens: Int32Array
+  /** 1 where a token's log-prob is wanted; absent: everywhere. */
+  mask?: Uint8Array
+}
+
+export interface ForwardOptions {
+  /** Logits are divided by it, as in sampling (default: 1). */
+  temperature?: number
+  /** Ids from here on have probability 0 (default: none; the tokenizer's size for sampling). */
+  vocabLimit?: number
+  signal?: AbortSignal
+}
+
+export interface TokenValues {
+  logprobs: Float32Array
+  entropies: Float32Array
+}
+
+export interface GenerateRequest {
+  /** The prompt. */
+  tokens: Int32Array
+  maxNewTokens: number
+  /** Ids that end the completion (the id itself is kept). */
+  stopTokens?: Int32Array
+  /** 0: the likeliest token, with its log-prob at temperature 1. Default: 1. */
+  temperature?: number
+  topK?: number
+  topP?: number
+  minP?: number
+  /** Same seed and stream, same noise; give every sequence its own stream. */
+  seed?: number
+  stream?: number
+}
+
+export interface GenerateOptions {
+  vocabLimit?: number
+  /** Sequences running at once (default: 256); the others wait their turn. */
+  maxSequences?: number
+  /** Bytes of keys and values (default: what maxSequences need). */
+  maxCacheBytes?: number
+  /** Prompt tokens read per step (default: 512). */
+  prefillRows?: number
+  signal?: AbortSignal
+  /** Called about five times a second with the number of tokens generated so far. */
+  onProgress?: (tokens: number) => void
+}
+
+export interface Completion {
+  tokens: Int32Array
+  /** Of each token, under the distribution it was sampled from. */
+  logprobs: Float32Array
+  finishReason: 'stop' | 'length'
+}
+
+export interface OptimizerOptions {
+  learningRate: number
+  beta1?: number
+  beta2?: number
+  epsilon?: number
+  /** Decoupled, on matrices only. */
+  weightDecay?: number
+  /** Clip to this global norm; 0 (default): no clipping. */
+  maxGradNorm?: number
+}
+
+export class Engine implements AsyncDisposable {
+  readonly config: ModelConfig
+  readonly threads: number
+  /** Instruction set of the kernels in use. */
+  readonly isa: string
+  readonly #native: NativeEngine
+
+  private constructor(native: NativeEngine, config: ModelConfig, threads: number, isa: string) {
+    this.#native = native
+    this.config = config
+    this.threads = threads
+    this.isa = isa
+  }
+
+  /** An engine with random (`init`) or, until they are loaded, undefined weights. */
+  static async create(options: EngineOptions): Promise<Engine> {
+    if (options.device === 'cuda')
+      throw new KogrpoError(
+        'E_DEVICE',
+        'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)',
+      )
+    const native = new (loadNative().NativeEngine)()
+    const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
+    const opened = await native.open(config, { threads, gradientCheckpointing, lmHeadChunk })
+    const engine = new Engine(native, config, opened.threads, opened.isa)
+    if (options.init) await native.initialize(options.init)
+    return engine
+  }
+
+  /** An engine with the weights of a Hugging Face directory (opened with its weights). */
+  static async load(
+    directory: ModelDirectory,
+    options: Omit<EngineOptions, 'config' | 'init'> = {},
+  ): Promise<Engine> {
+    const { config, weights, dir } = directory
+    if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+    const engine = await Engine.create({ ...options, config })
+    try {
+      await engine.#native.loadParameters(
+        weights.map(({ parameter: { name }, entry: { file, begin, dtype } }) => ({
+          name,
+          file,
+          begin,
+          dtype,
+        })),
+      )
+      return engine
+    } catch (error) {
+      await engine.dispose()
+      throw error
+    }
+  }
+
+  /** Writes `header` (a safetensors header of all parameters in flat order as `dtype`) and the
+   *  weights behind it. bf16 rounds to nearest, ties to even. */
+  async writeWeights(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
+    const names = parameterLayout(this.config).parameters.map(p => p.name)
+    await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
+  }
+
+  /** Log-probs and entropies of a batch under a parameter slot; nothing is kept. */
+  async score(
+    batch: Batch,
+    { signal, ...options }: ForwardOptions & { slot?: string } = {},
+  ): Promise<TokenValues> {
+    return await this.#call(signal, control =>
+      this.#native.forward({ ...batch, ...options }, control),
+    )
+  }
+
+  /** As score() under the policy, and keeps what backward(handle, …) needs: one or the other of
+   *  backward and release must follow. */
+  async forward(
+    batch: Batch,
+    { signal, ...options }: ForwardOptions = {},
+  ): Promise<TokenValues & { handle: number }> {
+    const result = await this.#call(signal, control =>
+      this.#native.forward({ ...batch, ...options, keep: true }, control),
+    )
+    return { ...result, handle: result.handle as number }
+  }
+
+  /** Adds the gradient of a loss with ∂L/∂logprobs[t] = coef[t] and ∂L/∂entropies[t] =
+   *  entropyCoef[t]. Aborted half way it leaves the gradients undefined: zeroGradients(). */
+  async backward(
+    handle: number,
+    coef: Float32Array,
+    entropyCoef?: Float32Array,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await this.#call(signal, control =>
+      this.#native.backward({ handle, coef, entropyCoef }, control),
+    )
+  }
+
+  /** Frees a handle of forward() that no backward will follow. */
+  async release(handle: number): Promise<void> {
+    await this.#native.release({ handle })
+  }
+
+  /** forward() and backward() in one pass for coefficients that are known beforehand: the gradient of
+   *  the logits is formed chunk by chunk and nothing is computed twice. */
+  async forwardBackward(
+    batch: Batch,
+    coef: Float32Array,
+    { signal, ...options }: ForwardOptions & { entropyCoef?: Float32Array } = {},
+  ): Promise<TokenValues> {
+    return await this.#call(signal, control =>
+      this.#native.forwardBackward({ ...batch, ...options, coef }, control),
+    )
+  }
+
+  /** Rows of logits [positions.length, vocabSize] of one sequence: for tests and small looks. */
+  async logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array> {
+    return await this.#native.logits(tokens, positions)
+  }
+
+  /** Completions in the order of the requests. Requests with equal prompts share the prompt's
+   *  computation. The bytes of a completion do not depend on the other requests. */
+  async generate(
+    requests: GenerateRequest[],
+    { signal, onProgress, ...options }: GenerateOptions = {},
+  ): Promise<Completion[]> {
+    return await this.#call(
+      signal,
+      control => this.#native.generate(requests, options, control),
+      onProgress,
+    )
+  }
+
+  async zeroGradients(): Promise<void> {
+    await this.#native.zeroGradients()
+  }
+
+  /** Clips, makes one AdamW step and clears the gradients. `gradNorm` is the norm before clipping; if
+   *  it is not finite nothing has changed but the gradients, which are cleared. */
+  async optimizerStep(options: OptimizerOptions): Promise<{ gradNorm: number }> {
+    return { gradNorm: await this.#native.optimizerStep(options) }
+  }
+
+  /** Forgets moments and step count. */
+  async resetOptimizer(): Promise<void> {
+    await this.#native.resetOptimizer()
+  }
+
+  /** slot ← (1 − alpha)·slot + alpha·policy; a new slot becomes a copy. */
+  async updateSlot(slot: string, alpha = 1): Promise<void> {
+    await this.#native.updateSlot({ slot, alpha })
+  }
+
+  /** fp32 weights, moments and step count, for an exact resume. */
+  async saveState(path: string): Promise<void> {
+    await this.#native.saveState(path)
+  }
+
+  async loadState(path: string): Promise<void> {
+    await this.#native.loadState(path)
+  }
+
+  async readParameter(name: string): Promise<Float32Array> {
+    return await this.#native.readParameter(name)
+  }
+
+  async writeParameter(name: string, values: Float32Array): Promise<void> {
+    await this.#native.writeParameter(name, values)
+  }
+
+  async readGradient(name: string): Promise<Float32Array> {
+    return await this.#native.readGradient(name)
+  }
+
+  /** Bytes by purpose. */
+  async memoryUse(): Promise<Record<'parameters' | 'gradients' | 'moments' | 'slots', number>> {
+    return await this.#native.memoryUse()
+  }
+
+  /** The parameters in the engine's flat order (for the test that holds it to lib/model). */
+  async layout(): Promise<Pick<Parameter, 'name' | 'offset' | 'decay'>[]> {
+    return await this.#native.layout()
+  }
+
+  /** Frees the memory now; later calls fail. */
+  async dispose(): Promise<void> {
+    await this.#native.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  async #call<T>(
+    signal: AbortSignal | undefined,
+    run: (control: Control) => Promise<T>,
+    onProgress?: (progress: number) => void,
+  ): Promise<T> {
+    signal?.throwIfAborted()
+    const control = new (loadNative().Control)()
+    const abort = (): void => control.abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    const timer = onProgress && setInterval(() => onProgress(control.progress), 200)
+    try {
+      return await run(control)
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      clearInterval(timer)
+    }
+  }
+}

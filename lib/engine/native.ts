@@ -1,0 +1,106 @@
+/**
+ * Loads the native addon and gives it types. This file and engine.ts are the only TypeScript that
+ * knows the addon. Looked for, in this order: KOGRPO_NATIVE (a path), the node-gyp build, the cmake-js
+ * build. An addon that is absent or does not load is an error that lists what was tried.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { KogrpoError, messageOf } from '../errors.ts'
+
+export interface NativeTensor {
+  name: string
+  file: string
+  begin: number
+  dtype: string
+}
+
+/** Aborts the call it was given to, and tells its progress (unit: see the call). */
+export interface Control {
+  abort(): void
+  readonly progress: number
+}
+
+/** Arguments are documented in engine.ts, where they are checked. */
+export interface NativeEngine {
+  open(config: object, options: object): Promise<{ threads: number; isa: string }>
+  close(): Promise<void>
+  initialize(init: object, control?: Control): Promise<void>
+  loadParameters(tensors: NativeTensor[], control?: Control): Promise<void>
+  saveParameters(
+    path: string,
+    header: Uint8Array,
+    names: string[],
+    dtype: string,
+    control?: Control,
+  ): Promise<void>
+  readParameter(name: string): Promise<Float32Array>
+  writeParameter(name: string, values: Float32Array): Promise<void>
+  readGradient(name: string): Promise<Float32Array>
+  saveState(path: string): Promise<void>
+  loadState(path: string): Promise<void>
+  updateSlot(options: { slot: string; alpha: number }): Promise<void>
+  forward(
+    batch: object,
+    control?: Control,
+  ): Promise<{ logprobs: Float32Array; entropies: Float32Array; handle?: number }>
+  backward(options: object, control?: Control): Promise<void>
+  release(options: { handle: number }): Promise<void>
+  forwardBackward(
+    batch: object,
+    control?: Control,
+  ): Promise<{ logprobs: Float32Array; entropies: Float32Array }>
+  logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array>
+  generate(
+    requests: object[],
+    options: object,
+    control?: Control,
+  ): Promise<{ tokens: Int32Array; logprobs: Float32Array; finishReason: 'stop' | 'length' }[]>
+  zeroGradients(): Promise<void>
+  optimizerStep(options: object): Promise<number>
+  resetOptimizer(): Promise<void>
+  memoryUse(): Promise<{ parameters: number; gradients: number; moments: number; slots: number }>
+  layout(): Promise<{ name: string; rows: number; cols: number; offset: number; decay: boolean }[]>
+}
+
+export interface NativeAddon {
+  NativeEngine: new () => NativeEngine
+  Control: new () => Control
+  machine(): { instructionSets: string[]; threads: number }
+}
+
+/** Where the addon may be, relative to the package's root (dist/engine and lib/engine are equally deep). */
+function candidates(): string[] {
+  const override = process.env.KOGRPO_NATIVE
+  if (override) return [override]
+  const root = new URL('../../', import.meta.url)
+  return ['build/Release/kogrpo.node', 'build-cmake/Release/kogrpo.node'].map(path =>
+    fileURLToPath(new URL(path, root)),
+  )
+}
+
+let loaded: NativeAddon | undefined
+
+/** The addon, loaded once per process. Throws `E_NATIVE` with the remedy if there is none. */
+export function loadNative(): NativeAddon {
+  if (loaded) return loaded
+  const require = createRequire(import.meta.url)
+  const tried: string[] = []
+  for (const path of candidates()) {
+    if (!existsSync(path)) {
+      tried.push(`  ${path}: not there`)
+      continue
+    }
+    try {
+      loaded = require(path) as NativeAddon
+      return loaded
+    } catch (error) {
+      tried.push(`  ${path}: ${messageOf(error)}`)
+    }
+  }
+  throw new KogrpoError(
+    'E_NATIVE',
+    `the native addon could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}:\n` +
+      `${tried.join('\n')}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)`,
+  )
+}

@@ -1,0 +1,57 @@
+// The addon's module: classes NativeEngine and Control, and what the machine can do.
+
+#include <napi.h>
+
+#include "addon/control.h"
+#include "addon/convert.h"
+#include "addon/engine_wrap.h"
+#include "cpu/cpuid.h"
+#include "cpu/pool.h"
+
+namespace kogrpo {
+namespace {
+
+// Types by which Control::from tells its instances from any other object (napi type tags).
+constexpr napi_type_tag kControlTag{0x6b6f6772706f0001, 0x636f6e74726f6c21};
+
+Napi::Value machine(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object o = Napi::Object::New(env);
+  Napi::Array isas = Napi::Array::New(env);
+  uint32_t i = 0;
+  for (const KernelTable* table : available_kernels()) isas.Set(i++, table->isa);
+  o.Set("instructionSets", isas);
+  o.Set("threads", default_threads());
+  return o;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("NativeEngine", EngineWrap::define(env));
+  exports.Set("Control", Control::define(env));
+  exports.Set("machine", Napi::Function::New<machine>(env, "machine"));
+  return exports;
+}
+
+}  // namespace
+
+Napi::Function Control::define(Napi::Env env) {
+  return DefineClass(
+      env, "Control",
+      {InstanceMethod<&Control::abort>("abort"), InstanceAccessor<&Control::progress>("progress")});
+}
+
+Control::Control(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Control>(info), shared_(std::make_shared<JobControl>()) {
+  info.This().As<Napi::Object>().TypeTag(&kControlTag);
+}
+
+std::shared_ptr<JobControl> Control::from(const Napi::Value& value) {
+  if (value.IsUndefined()) return nullptr;
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kControlTag))
+    throw bad(value.Env(), "control", "a Control");
+  return Unwrap(value.As<Napi::Object>())->shared_;
+}
+
+NODE_API_MODULE(kogrpo, init)
+
+}  // namespace kogrpo

@@ -1,0 +1,387 @@
+#include "addon/engine_wrap.h"
+
+#include <utility>
+
+#include "addon/control.h"
+#include "addon/convert.h"
+
+namespace kogrpo {
+namespace {
+
+ToJs undefined() {
+  return [](Napi::Env env) { return env.Undefined(); };
+}
+
+template <class T>
+ToJs typed(std::vector<T> values) {
+  return [values = std::move(values)](Napi::Env env) { return to_js(env, values); };
+}
+
+ToJs token_values(TokenValues values, int64_t handle) {
+  return [values = std::move(values), handle](Napi::Env env) {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("logprobs", to_js(env, values.logprobs));
+    o.Set("entropies", to_js(env, values.entropies));
+    if (handle != 0) o.Set("handle", Napi::Number::New(env, static_cast<double>(handle)));
+    return static_cast<Napi::Value>(o);
+  };
+}
+
+// Owns what BatchArguments points into.
+struct OwnedBatch {
+  std::vector<int32_t> tokens, cu_seqlens;
+  std::vector<uint8_t> mask;
+  float temperature = 1.0f;
+  int64_t vocab_limit = 0;
+
+  explicit OwnedBatch(const Napi::Object& o)
+      : tokens(array<int32_t>(o.Get("tokens"), "tokens")),
+        cu_seqlens(array<int32_t>(o.Get("cuSeqlens"), "cuSeqlens")),
+        mask(array_or_empty<uint8_t>(o.Get("mask"), "mask")),
+        temperature(static_cast<float>(number_or(o, "temperature", 1.0))),
+        vocab_limit(integer_or(o, "vocabLimit", 0)) {}
+
+  BatchArguments arguments() const { return {tokens, cu_seqlens, mask, temperature, vocab_limit}; }
+};
+
+ModelConfig model_config(const Napi::Object& o) {
+  ModelConfig c;
+  c.vocab_size = integer(o, "vocabSize");
+  c.hidden_size = integer(o, "hiddenSize");
+  c.intermediate_size = integer(o, "intermediateSize");
+  c.num_layers = integer(o, "numLayers");
+  c.num_heads = integer(o, "numHeads");
+  c.num_kv_heads = integer(o, "numKvHeads");
+  c.head_dim = integer(o, "headDim");
+  c.rms_norm_eps = static_cast<float>(number(o, "rmsNormEps"));
+  c.rope_theta = number(o, "ropeTheta");
+  c.tie_word_embeddings = boolean_or(o, "tieWordEmbeddings", false);
+  return c;
+}
+
+DType dtype(const Napi::Value& value) {
+  const std::string name = string(value, "dtype");
+  if (name == "F32") return DType::f32;
+  if (name == "BF16") return DType::bf16;
+  if (name == "F16") return DType::f16;
+  throw bad(value.Env(), "dtype", "F32, BF16 or F16");
+}
+
+GenerateRequest generate_request(const Napi::Object& o) {
+  GenerateRequest r;
+  r.prompt = array<int32_t>(o.Get("tokens"), "tokens");
+  r.max_new_tokens = integer(o, "maxNewTokens");
+  r.stop_tokens = array_or_empty<int32_t>(o.Get("stopTokens"), "stopTokens");
+  r.sampling.temperature = static_cast<float>(number_or(o, "temperature", 1.0));
+  r.sampling.top_k = static_cast<int32_t>(integer_or(o, "topK", 0));
+  r.sampling.top_p = static_cast<float>(number_or(o, "topP", 1.0));
+  r.sampling.min_p = static_cast<float>(number_or(o, "minP", 0.0));
+  r.sampling.seed = static_cast<uint64_t>(integer_or(o, "seed", 0));
+  r.sampling.stream = static_cast<uint64_t>(integer_or(o, "stream", 0));
+  return r;
+}
+
+}  // namespace
+
+Napi::Function EngineWrap::define(Napi::Env env) {
+  return DefineClass(env, "NativeEngine",
+                     {
+                         InstanceMethod<&EngineWrap::open>("open"),
+                         InstanceMethod<&EngineWrap::close>("close"),
+                         InstanceMethod<&EngineWrap::initialize>("initialize"),
+                         InstanceMethod<&EngineWrap::load_parameters>("loadParameters"),
+                         InstanceMethod<&EngineWrap::save_parameters>("saveParameters"),
+                         InstanceMethod<&EngineWrap::read_parameter>("readParameter"),
+                         InstanceMethod<&EngineWrap::write_parameter>("writeParameter"),
+                         InstanceMethod<&EngineWrap::read_gradient>("readGradient"),
+                         InstanceMethod<&EngineWrap::save_state>("saveState"),
+                         InstanceMethod<&EngineWrap::load_state>("loadState"),
+                         InstanceMethod<&EngineWrap::update_slot>("updateSlot"),
+                         InstanceMethod<&EngineWrap::forward>("forward"),
+                         InstanceMethod<&EngineWrap::backward>("backward"),
+                         InstanceMethod<&EngineWrap::release>("release"),
+                         InstanceMethod<&EngineWrap::forward_backward>("forwardBackward"),
+                         InstanceMethod<&EngineWrap::logits>("logits"),
+                         InstanceMethod<&EngineWrap::generate>("generate"),
+                         InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
+                         InstanceMethod<&EngineWrap::optimizer_step>("optimizerStep"),
+                         InstanceMethod<&EngineWrap::reset_optimizer>("resetOptimizer"),
+                         InstanceMethod<&EngineWrap::memory_use>("memoryUse"),
+                         InstanceMethod<&EngineWrap::layout>("layout"),
+                     });
+}
+
+EngineWrap::EngineWrap(Info info)
+    : Napi::ObjectWrap<EngineWrap>(info),
+      engine_(std::make_shared<std::unique_ptr<Engine>>()),
+      thread_(std::make_unique<EngineThread>(info.Env())) {}
+
+Napi::Promise EngineWrap::run(Info info, const Napi::Value& control,
+                              std::function<ToJs(Engine&, JobControl&)> work) {
+  return thread_->run(info.This().As<Napi::Object>(), Control::from(control),
+                      [engine = engine_, work = std::move(work)](JobControl& c) {
+                        if (!*engine) throw std::invalid_argument("the engine is closed");
+                        return work(**engine, c);
+                      });
+}
+
+Napi::Value EngineWrap::open(Info info) {
+  const ModelConfig config = model_config(object(info[0], "config"));
+  const Napi::Object o = object(info[1], "options");
+  EngineOptions options;
+  options.threads = static_cast<int>(integer_or(o, "threads", 0));
+  options.recompute = boolean_or(o, "gradientCheckpointing", false);
+  options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
+  return thread_->run(info.This().As<Napi::Object>(), nullptr,
+                      [engine = engine_, config, options](JobControl&) {
+                        *engine = std::make_unique<Engine>(config, options);
+                        const int threads = (*engine)->ops().threads();
+                        const std::string isa((*engine)->ops().name());
+                        return [threads, isa](Napi::Env env) -> Napi::Value {
+                          Napi::Object result = Napi::Object::New(env);
+                          result.Set("threads", threads);
+                          result.Set("isa", isa);
+                          return result;
+                        };
+                      });
+}
+
+Napi::Value EngineWrap::close(Info info) {
+  return thread_->run(info.This().As<Napi::Object>(), nullptr, [engine = engine_](JobControl&) {
+    engine->reset();
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::initialize(Info info) {
+  const Napi::Object o = object(info[0], "init");
+  const InitOptions options{static_cast<uint64_t>(integer(o, "seed")), number_or(o, "std", 0.02),
+                            number_or(o, "normScale", 0.0)};
+  return run(info, info[1], [options](Engine& engine, JobControl&) {
+    engine.initialize(options);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::load_parameters(Info info) {
+  struct Entry {
+    std::string name, file;
+    int64_t begin;
+    DType dtype;
+  };
+  std::vector<Entry> entries;
+  const auto list = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object(list.Get(i), "tensors[" + std::to_string(i) + "]");
+    entries.push_back({string(o.Get("name"), "name"), string(o.Get("file"), "file"),
+                       integer(o, "begin"), dtype(o.Get("dtype"))});
+  }
+  return run(info, info[1], [entries = std::move(entries)](Engine& engine, JobControl& control) {
+    for (const Entry& e : entries) {
+      control.abort.check();
+      engine.load_parameter(e.name, e.file, e.begin, e.dtype);
+      control.progress += 1;
+    }
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::save_parameters(Info info) {
+  std::vector<std::string> names;
+  const auto list = info[2].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) names.push_back(string(list.Get(i), "name"));
+  return run(info, info[4],
+             [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+              names = std::move(names), type = dtype(info[3])](Engine& engine, JobControl&) {
+               engine.save_parameters(path, header, names, type);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::read_parameter(Info info) {
+  return run(info, info[1], [name = string(info[0], "name")](Engine& engine, JobControl&) {
+    return typed(engine.read_parameter(name));
+  });
+}
+
+Napi::Value EngineWrap::write_parameter(Info info) {
+  return run(info, info[2],
+             [name = string(info[0], "name"), values = array<float>(info[1], "values")](
+                 Engine& engine, JobControl&) {
+               engine.write_parameter(name, values);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::read_gradient(Info info) {
+  return run(info, info[1], [name = string(info[0], "name")](Engine& engine, JobControl&) {
+    return typed(engine.read_gradient(name));
+  });
+}
+
+Napi::Value EngineWrap::save_state(Info info) {
+  return run(info, info[1], [path = string(info[0], "path")](Engine& engine, JobControl&) {
+    engine.save_state(path);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::load_state(Info info) {
+  return run(info, info[1], [path = string(info[0], "path")](Engine& engine, JobControl&) {
+    engine.load_state(path);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::update_slot(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [slot = string(o.Get("slot"), "slot"), alpha = static_cast<float>(number(o, "alpha"))](
+                 Engine& engine, JobControl&) {
+               engine.update_slot(slot, alpha);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::forward(Info info) {
+  const Napi::Object o = object(info[0], "batch");
+  return run(info, info[1],
+             [batch = OwnedBatch(o), keep = boolean_or(o, "keep", false),
+              slot = o.Get("slot").IsUndefined() ? "policy" : string(o.Get("slot"), "slot")](
+                 Engine& engine, JobControl& control) {
+               int64_t handle = 0;
+               TokenValues values =
+                   engine.forward(batch.arguments(), slot, keep, &handle, control.abort);
+               return token_values(std::move(values), handle);
+             });
+}
+
+Napi::Value EngineWrap::backward(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [handle = integer(o, "handle"), coef = array<float>(o.Get("coef"), "coef"),
+              entropy = array_or_empty<float>(o.Get("entropyCoef"), "entropyCoef")](
+                 Engine& engine, JobControl& control) {
+               engine.backward(handle, coef, entropy, control.abort);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::release(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1], [handle = integer(o, "handle")](Engine& engine, JobControl&) {
+    engine.release(handle);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::forward_backward(Info info) {
+  const Napi::Object o = object(info[0], "batch");
+  return run(info, info[1],
+             [batch = OwnedBatch(o), coef = array<float>(o.Get("coef"), "coef"),
+              entropy = array_or_empty<float>(o.Get("entropyCoef"), "entropyCoef")](
+                 Engine& engine, JobControl& control) {
+               return token_values(
+                   engine.forward_backward(batch.arguments(), coef, entropy, control.abort), 0);
+             });
+}
+
+Napi::Value EngineWrap::logits(Info info) {
+  return run(info, info[2],
+             [tokens = array<int32_t>(info[0], "tokens"),
+              positions = array<int32_t>(info[1], "positions")](Engine& engine, JobControl&) {
+               return typed(engine.logits(tokens, positions));
+             });
+}
+
+Napi::Value EngineWrap::generate(Info info) {
+  const auto list = info[0].As<Napi::Array>();
+  std::vector<GenerateRequest> requests;
+  for (uint32_t i = 0; i < list.Length(); ++i)
+    requests.push_back(
+        generate_request(object(list.Get(i), "requests[" + std::to_string(i) + "]")));
+  const Napi::Object o = object(info[1], "options");
+  GenerateOptions options;
+  options.vocab_limit = integer_or(o, "vocabLimit", 0);
+  options.max_sequences = integer_or(o, "maxSequences", options.max_sequences);
+  options.max_cache_bytes = integer_or(o, "maxCacheBytes", 0);
+  options.prefill_rows = integer_or(o, "prefillRows", options.prefill_rows);
+  return run(
+      info, info[2],
+      [requests = std::move(requests), options](Engine& engine, JobControl& control) {
+        std::vector<GenerateResult> results = engine.generate(
+            requests, options, [&](int64_t done) { control.progress = done; }, control.abort);
+        return [results = std::move(results)](Napi::Env env) -> Napi::Value {
+          Napi::Array out = Napi::Array::New(env, results.size());
+          for (size_t i = 0; i < results.size(); ++i) {
+            Napi::Object r = Napi::Object::New(env);
+            r.Set("tokens", to_js(env, results[i].tokens));
+            r.Set("logprobs", to_js(env, results[i].logprobs));
+            r.Set("finishReason", results[i].reason == FinishReason::stop ? "stop" : "length");
+            out.Set(static_cast<uint32_t>(i), r);
+          }
+          return out;
+        };
+      });
+}
+
+Napi::Value EngineWrap::zero_gradients(Info info) {
+  return run(info, info[0], [](Engine& engine, JobControl&) {
+    engine.zero_gradients();
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::optimizer_step(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  const OptimizerArguments a{static_cast<float>(number(o, "learningRate")),
+                             static_cast<float>(number_or(o, "beta1", 0.9)),
+                             static_cast<float>(number_or(o, "beta2", 0.999)),
+                             static_cast<float>(number_or(o, "epsilon", 1e-8)),
+                             static_cast<float>(number_or(o, "weightDecay", 0)),
+                             static_cast<float>(number_or(o, "maxGradNorm", 0))};
+  return run(info, info[1], [a](Engine& engine, JobControl&) {
+    const double norm = engine.optimizer_step(a);
+    return [norm](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, norm); };
+  });
+}
+
+Napi::Value EngineWrap::reset_optimizer(Info info) {
+  return run(info, info[0], [](Engine& engine, JobControl&) {
+    engine.reset_optimizer();
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::memory_use(Info info) {
+  return run(info, info[0], [](Engine& engine, JobControl&) {
+    return [use = engine.memory_use()](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("parameters", static_cast<double>(use.parameters));
+      o.Set("gradients", static_cast<double>(use.gradients));
+      o.Set("moments", static_cast<double>(use.moments));
+      o.Set("slots", static_cast<double>(use.slots));
+      return o;
+    };
+  });
+}
+
+Napi::Value EngineWrap::layout(Info info) {
+  return run(info, info[0], [](Engine& engine, JobControl&) {
+    return [all = engine.layout().all()](Napi::Env env) -> Napi::Value {
+      Napi::Array out = Napi::Array::New(env, all.size());
+      for (size_t i = 0; i < all.size(); ++i) {
+        Napi::Object o = Napi::Object::New(env);
+        o.Set("name", all[i].name);
+        o.Set("rows", static_cast<double>(all[i].rows));
+        o.Set("cols", static_cast<double>(all[i].cols));
+        o.Set("offset", static_cast<double>(all[i].offset));
+        o.Set("decay", all[i].decay);
+        out.Set(static_cast<uint32_t>(i), o);
+      }
+      return out;
+    };
+  });
+}
+
+}  // namespace kogrpo

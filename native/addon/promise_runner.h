@@ -1,0 +1,66 @@
+#pragma once
+// The one way work leaves the JavaScript thread: EngineThread owns a thread and a queue; run()
+// takes a closure, returns a promise. The closure executes on the engine's thread and returns a
+// second closure that makes the JavaScript value, back on the JavaScript thread. Errors become
+// Error objects with a `code`. Jobs run one at a time in the order of the calls.
+
+#include <napi.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "engine/errors.h"
+
+namespace kogrpo {
+
+// Abort flag and progress of one call, shared with JavaScript (class Control in control.h).
+struct JobControl {
+  AbortFlag abort;
+  std::atomic<int64_t> progress{0};
+};
+
+using ToJs = std::function<Napi::Value(Napi::Env)>;
+using Work = std::function<ToJs(JobControl&)>;
+
+class EngineThread {
+ public:
+  explicit EngineThread(Napi::Env env);
+  ~EngineThread();
+  EngineThread(const EngineThread&) = delete;
+  EngineThread& operator=(const EngineThread&) = delete;
+
+  // `owner` is kept alive until the promise settles.
+  Napi::Promise run(Napi::Object owner, std::shared_ptr<JobControl> control, Work work);
+
+ private:
+  struct Job {
+    Napi::Promise::Deferred deferred;
+    Napi::ObjectReference owner;
+    std::shared_ptr<JobControl> control;
+    Work work;
+    ToJs result;
+    std::string error, code;
+  };
+  static void settle(Napi::Env env, Napi::Function, EngineThread* self, Job* job);
+  using Settle = Napi::TypedThreadSafeFunction<EngineThread, Job, settle>;
+
+  void loop();
+
+  Settle settle_;
+  int64_t pending_ = 0;  // JavaScript thread only
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::unique_ptr<Job>> queue_;
+  std::shared_ptr<JobControl> current_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace kogrpo

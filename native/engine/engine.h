@@ -1,0 +1,146 @@
+#pragma once
+// One model on one device: parameters in slots, gradients, optimizer, packed forward and backward,
+// generation. Knows no algorithm: losses arrive as ∂L/∂logprob and ∂L/∂entropy per token.
+// Not thread-safe: one thread owns an engine (native/addon gives each its own).
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_ops.h"
+#include "engine/generate.h"
+#include "engine/lm_head.h"
+#include "engine/parameters.h"
+#include "engine/transformer.h"
+
+namespace kogrpo {
+
+struct EngineOptions {
+  int threads = 0;         // 0: every processor this process may use
+  bool recompute = false;  // activation recomputation (gradient_checkpointing)
+  int64_t lm_head_chunk = 0;
+};
+
+struct BatchArguments {
+  std::span<const int32_t> tokens, cu_seqlens;
+  std::span<const uint8_t> mask;  // which tokens' log-probs are wanted; empty: all
+  float temperature = 1.0f;
+  int64_t vocab_limit = 0;  // 0: the whole vocabulary
+};
+
+// Per token of the batch; 0 where nothing was asked for and at each sequence's first token.
+struct TokenValues {
+  std::vector<float> logprobs, entropies;
+};
+
+struct OptimizerArguments {
+  float learning_rate = 0, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0;
+  float max_grad_norm = 0;  // 0: no clipping
+};
+
+struct MemoryUse {
+  int64_t parameters = 0, gradients = 0, moments = 0, slots = 0;  // bytes
+};
+
+class Engine {
+ public:
+  Engine(const ModelConfig& config, const EngineOptions& options);
+
+  const ModelConfig& config() const { return config_; }
+  const ParameterLayout& layout() const { return layout_; }
+  CpuOps& ops() { return ops_; }
+
+  void initialize(const InitOptions& options);
+  void load_parameter(const std::string& name, const std::string& path, int64_t offset,
+                      DType dtype);
+  // Writes `names` behind `header` (made by lib/model/safetensors.ts) in that order.
+  void save_parameters(const std::string& path, std::span<const uint8_t> header,
+                       const std::vector<std::string>& names, DType dtype);
+  std::vector<float> read_parameter(const std::string& name) const;
+  void write_parameter(const std::string& name, std::span<const float> values);
+  std::vector<float> read_gradient(const std::string& name) const;
+
+  // Everything that the next optimizer step depends on: fp32 parameters, moments, step count.
+  void save_state(const std::string& path);
+  void load_state(const std::string& path);
+
+  // Copies of the parameters under a name: slot ← (1 − alpha)·slot + alpha·policy; a slot that does
+  // not exist yet becomes a copy. "policy" itself is the trained one.
+  void update_slot(const std::string& slot, float alpha);
+
+  // Log-probs and entropies under a slot. With keep, what the backward needs stays under the
+  // returned handle (policy only) until backward or release.
+  TokenValues forward(const BatchArguments& batch, const std::string& slot, bool keep,
+                      int64_t* handle, const AbortFlag& abort);
+  void backward(int64_t handle, std::span<const float> coef, std::span<const float> coef_entropy,
+                const AbortFlag& abort);
+  void release(int64_t handle);
+  // Both in one pass, for coefficients that are known beforehand: no logits are computed twice.
+  TokenValues forward_backward(const BatchArguments& batch, std::span<const float> coef,
+                               std::span<const float> coef_entropy, const AbortFlag& abort);
+  // Rows of logits of one sequence at `positions`, [positions, V].
+  std::vector<float> logits(std::span<const int32_t> tokens, std::span<const int32_t> positions);
+
+  std::vector<GenerateResult> generate(std::span<const GenerateRequest> requests,
+                                       GenerateOptions options,
+                                       const std::function<void(int64_t)>& on_progress,
+                                       const AbortFlag& abort);
+
+  void zero_gradients();
+  // Global norm of the gradients before clipping. Steps only if it is finite (otherwise the
+  // parameters and moments are left as they were), then clears the gradients.
+  double optimizer_step(const OptimizerArguments& arguments);
+  // Forgets moments and step count (a new stage, or a reference reset).
+  void reset_optimizer();
+
+  MemoryUse memory_use() const;
+
+ private:
+  struct Kept {
+    PackedBatch batch;
+    HeadRows rows;
+    HeadOptions options;
+    Activations activations;
+  };
+
+  const ModelView& view(const std::string& slot) const;
+  const PackedModel& packed();
+  void parameters_changed() { packed_.reset(); }
+  ModelView& gradients();
+  PackedBatch make_batch(const BatchArguments& batch) const;
+  HeadOptions head_options(const BatchArguments& batch) const;
+  void check_coefficients(const PackedBatch& batch, const HeadRows& rows,
+                          std::span<const float> coef, const char* name) const;
+  void backward_from_rows(Kept& kept, std::span<const float> coef,
+                          std::span<const float> coef_entropy, TokenValues& values,
+                          const AbortFlag& abort);
+
+  ModelConfig config_;
+  EngineOptions options_;
+  CpuOps ops_;
+  ParameterLayout layout_;
+  Buffer<float> parameters_, gradients_, m_, v_;
+  ModelView policy_;
+  std::optional<ModelView> gradient_view_;
+  int64_t step_ = 0;
+  struct Slot {
+    Buffer<float> parameters;
+    std::unique_ptr<ModelView> view;
+  };
+  std::map<std::string, Slot> slots_;
+  std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
+  Transformer transformer_;
+  LmHead head_;
+  Generator generator_;
+  Buffer<float> dhidden_;
+  std::map<int64_t, std::unique_ptr<Kept>> kept_;
+  std::unique_ptr<Kept> spare_;  // its buffers are used again
+  int64_t next_handle_ = 1;
+};
+
+}  // namespace kogrpo

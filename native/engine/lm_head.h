@@ -1,0 +1,65 @@
+#pragma once
+// LM head fused with log-prob, entropy and their gradients, in chunks of rows: tokens × vocabulary
+// logits never exist beyond one chunk. Per row 2·H·V operations forward, 4·H·V backward.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/errors.h"
+#include "engine/transformer.h"
+#include "ops/ops.h"
+
+namespace kogrpo {
+
+struct HeadOptions {
+  float inv_temperature = 1.0f;
+  int64_t vocab_limit = 0;  // ids at or above it have probability 0
+  int64_t chunk = 0;        // rows per chunk; 0: as many as kChunkFloats allow
+};
+
+// The predictions asked for: hidden row `rows[i]` predicts token `targets[i]`, which stands at
+// `tokens[i] = rows[i] + 1` of the batch.
+struct HeadRows {
+  std::vector<int32_t> rows, targets, tokens;
+
+  // Every token but each sequence's first, where `mask` (may be empty: all) is non-zero.
+  static HeadRows select(const PackedBatch& batch, std::span<const uint8_t> mask);
+  int64_t size() const { return static_cast<int64_t>(rows.size()); }
+};
+
+class LmHead {
+ public:
+  LmHead(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
+
+  // logprobs and entropies [T] of the batch; positions that no row predicts become 0.
+  void forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
+               const HeadRows& rows, const HeadOptions& options, std::span<float> logprobs,
+               std::span<float> entropies, const AbortFlag& abort);
+
+  // Forward, and the gradient of L with ∂L/∂logprob[t] = coef[t], ∂L/∂entropy[t] = coef_entropy[t]
+  // (may be empty: 0) formed inside each chunk: dhidden [T,H] overwritten, dhead accumulated.
+  void forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
+                        const HeadOptions& options, std::span<const float> coef,
+                        std::span<const float> coef_entropy, std::span<float> logprobs,
+                        std::span<float> entropies, const Tensor& dhidden, const Tensor& dhead,
+                        const AbortFlag& abort);
+
+  // Whole rows of logits [rows.size(), V], for sampling and tests. The result lives until the next
+  // call.
+  Tensor logits(const Tensor& hidden, std::span<const int32_t> rows, const Tensor& head,
+                const PackedWeight* packed);
+
+  int64_t chunk_rows(const HeadOptions& options) const;
+
+ private:
+  struct Chunk;
+  Tensor gather(const Tensor& hidden, std::span<const int32_t> rows);
+
+  Ops& ops_;
+  const ModelConfig& config_;
+  Buffer<float> hidden_, dhidden_, logits_, per_row_;
+};
+
+}  // namespace kogrpo

@@ -1,0 +1,38 @@
+#pragma once
+// Bytes of tensors in files. Headers (names, shapes, offsets) are parsed in TypeScript
+// (lib/model/safetensors.ts), where no parser error can corrupt memory; here are only memory-mapped
+// ranges, checked against the file's size, and the conversions to and from fp32.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "ops/tensor.h"
+
+namespace kogrpo {
+
+// Reads n elements of `dtype` at `offset` of the file as fp32. Throws IoError.
+void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n);
+
+// Appends tensors to a new file behind `header`, then flushes it to the disk. Throws IoError; a
+// file that could not be completed is removed.
+class TensorFileWriter {
+ public:
+  TensorFileWriter(const std::string& path, std::span<const uint8_t> header);
+  ~TensorFileWriter();
+  TensorFileWriter(const TensorFileWriter&) = delete;
+  TensorFileWriter& operator=(const TensorFileWriter&) = delete;
+
+  // dtype f32 or bf16 (rounded to nearest, ties to even).
+  void append(const float* data, int64_t n, DType dtype);
+  void finish();
+
+ private:
+  void write(const void* data, size_t bytes);
+
+  std::string path_;
+  int fd_ = -1;
+};
+
+}  // namespace kogrpo

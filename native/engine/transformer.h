@@ -1,0 +1,100 @@
+#pragma once
+// The Qwen3 blocks over a packed batch: forward, and backward from ∂L/∂(final hidden states).
+//
+// Kept per token and layer for the backward: both residual inputs x0, x1 [H], raw qkv, rotated qk,
+// attention output and lse, gate|up. Norm outputs and SwiGLU outputs are recomputed (they cost a
+// pass over memory and no product). With `recompute`, only x0 is kept and the block runs again.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/config.h"
+#include "engine/errors.h"
+#include "engine/parameters.h"
+#include "ops/ops.h"
+
+namespace kogrpo {
+
+// Sequences one behind the other: tokens[T], cu_seqlens[B+1]; positions restart with each sequence.
+struct PackedBatch {
+  std::vector<int32_t> tokens, cu_seqlens, positions;
+
+  // Checks the arguments (names in messages are the JavaScript ones).
+  static PackedBatch make(std::span<const int32_t> tokens, std::span<const int32_t> cu_seqlens,
+                          int64_t vocab_size);
+  int64_t size() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t longest() const;
+};
+
+// cos and sin over positions, in the same single-precision steps as transformers'
+// Qwen3RotaryEmbedding.
+class RopeTable {
+ public:
+  explicit RopeTable(const ModelConfig& config)
+      : head_dim_(config.head_dim), theta_(config.rope_theta) {}
+  // Makes rows [0, positions) available.
+  void reserve(int64_t positions);
+  Tensor cos() const { return matrix(const_cast<float*>(cos_.data()), rows_, head_dim_ / 2); }
+  Tensor sin() const { return matrix(const_cast<float*>(sin_.data()), rows_, head_dim_ / 2); }
+
+ private:
+  int64_t head_dim_;
+  double theta_;
+  int64_t rows_ = 0;
+  std::vector<float> cos_, sin_;
+};
+
+// Weights of one slot in the backend's streaming layout (see Ops::pack).
+struct PackedModel {
+  struct Layer {
+    std::unique_ptr<PackedWeight> qkv, o, gate_up, down;
+  };
+  std::vector<Layer> layers;
+  std::unique_ptr<PackedWeight> head;
+
+  PackedModel(Ops& ops, const ModelView& weights);
+};
+
+struct LayerActivations {
+  Buffer<float> x0, rstd0, qkv, qk, attention, lse, x1, rstd1, gate_up;
+};
+
+struct Activations {
+  bool recompute = false;
+  std::vector<LayerActivations> layers;  // with recompute: x0 only
+  Buffer<float> x, rstd, hidden;         // final residual, its norm's 1/rms, normed output [T,H]
+};
+
+class Transformer {
+ public:
+  Transformer(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config), rope_(config) {}
+
+  // Fills `state`; state.hidden [T,H] is the input of the LM head.
+  void forward(const ModelView& weights, const PackedModel* packed, const PackedBatch& batch,
+               Activations& state, const AbortFlag& abort);
+
+  // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`. `state` must be of the same
+  // weights.
+  void backward(const ModelView& weights, const ModelView& gradients, const PackedBatch& batch,
+                Activations& state, const Tensor& dhidden, const AbortFlag& abort);
+
+  RopeTable& rope() { return rope_; }
+
+ private:
+  void allocate(LayerActivations& layer, int64_t tokens);
+  void layer_forward(const LayerView& w, const PackedModel::Layer* packed, const PackedBatch& batch,
+                     LayerActivations& a, const Tensor& x2);
+  void layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
+                      LayerActivations& a, const Tensor& dx);
+
+  Ops& ops_;
+  const ModelConfig& config_;
+  RopeTable rope_;
+  LayerActivations recomputed_;
+  Buffer<float> h_, act_, dact_, dgate_up_, dh_, dattention_, dqk_, dqkv_, dx_, x2_;
+};
+
+}  // namespace kogrpo
