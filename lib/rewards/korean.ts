@@ -11,18 +11,20 @@ import { parseOptions } from './options.ts'
 import { splitThinking } from './think.ts'
 import type { RewardFunction } from './types.ts'
 
-/** Formulas; one that holds a longer Latin word (\text{…} prose) stays in and is counted. */
+/** LaTeX commands, with the argument of those whose argument is a name or a style. */
+const COMMAND =
+  /\\(?:begin|end|math[a-z]+|operatorname|overline|ref|label)\s*\{[^{}]*\}|\\[a-zA-Z]+/g
+/** Formulas; one that holds Latin prose (two words in a row) stays in and is counted. */
 const FORMULA = /\$\$[^$]*\$\$|\$[^$\n]*\$|\\\[[^\]]{0,2000}\\\]|\\\((?:(?!\\\)).){0,2000}\\\)/g
-const PROSE_IN_FORMULA = /(?<![\\A-Za-z])[A-Za-z]{4,}/
+const PROSE = /(?<![A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}/
 
 const EXEMPT: readonly RegExp[] = [
   /```[^`]*```|`[^`\n]*`/g,
-  /\\[a-zA-Z]+/g,
   /https?:\/\/\S+/g,
   // Units, alone or after a number, with powers and "per": km, kg, m/s, cm^2, km/h.
   /(?<!\p{L})(?:[kcmµμn]?m|[kmµμ]?g|[mkd]?[lL]|[kMG]?Hz|[kM]?W(?:h)?|[kmM]?V|mA|kcal|cal|mol|mph|ha|[kKMGT]B|KRW|USD|EUR|JPY|pH|AM|PM|am|pm)(?:\/(?:h|s|min|m|kg|L|l))?(?!\p{Script=Latin})/gu,
-  // A Latin letter on its own, also as in "2x" or "x축".
-  /(?<!\p{Script=Latin})[A-Za-z](?!\p{Script=Latin})/gu,
+  // A Latin letter on its own (2x, x축), and points, abbreviations of up to four capitals (ABCD).
+  /(?<!\p{Script=Latin})(?:[A-Za-z]|[A-Z]{2,4})(?!\p{Script=Latin})/gu,
 ]
 
 export interface KoreanShare {
@@ -36,7 +38,8 @@ export interface KoreanShare {
 export function koreanShare(text: string): KoreanShare {
   let rest = text
     .normalize('NFC')
-    .replace(FORMULA, formula => (PROSE_IN_FORMULA.test(formula) ? formula : ' '))
+    .replace(COMMAND, ' ')
+    .replace(FORMULA, formula => (PROSE.test(formula) ? formula : ' '))
   for (const pattern of EXEMPT) rest = rest.replace(pattern, ' ')
   const letters = count(rest, /\p{L}/gu)
   const korean = count(rest, /(?=\p{L})\p{Script=Hangul}/gu)
@@ -44,7 +47,7 @@ export function koreanShare(text: string): KoreanShare {
 }
 
 const schema = z.strictObject({
-  threshold: z.number().gt(0).max(1).default(0.9),
+  threshold: z.number().gt(0).max(1).default(0.8),
   value: z.enum(['threshold', 'share']).default('threshold'),
 })
 
