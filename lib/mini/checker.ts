@@ -152,6 +152,9 @@ function readNumber(text: string): { value: number; length: number } | null {
   return any ? { value: total + section + (current ?? 0), length: at } : null
 }
 
+/** A statement longer than this, in characters, is not one; it also bounds the time a text can take. */
+const MAX_STATEMENT = 400
+
 /** 일 and 이 are also a unit and a particle: after a number they are those. */
 function isUnitHere(rest: string, afterNumber: boolean): boolean {
   return afterNumber && /^(?:일|이)(?![십백천만억])/u.test(rest)
@@ -230,6 +233,7 @@ export function checkMiniAnswer(task: MiniTask, answer: string): MiniVerdict {
   let statement = marker === null ? visible : visible.slice(marker.index + marker[0].length)
   statement = statement.replace(new RegExp(MARKER, 'gu'), ' ').trim()
   if (statement === '') return no('no answer')
+  if (statement.length > MAX_STATEMENT) return no('too long to be an answer')
   if (HEDGE.test(statement)) return no('hedged, denied or left as a calculation')
 
   const asked = /(\d+시|\d+월|오전|오후) (?:몇 분|며칠|몇 시)/.exec(task.question ?? '')?.[1]

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { checkMiniAnswer, type MiniTask } from '../../lib/mini/checker.ts'
 import { inKoreanUnits } from '../../lib/mini/korean.ts'
@@ -114,6 +115,32 @@ describe('checkMiniAnswer', () => {
       expect(checkMiniAnswer(won(String(amount)), text).verdict, text).toBe(true)
       expect(checkMiniAnswer(won(String(amount + 1000)), text).verdict, text).toBe(false)
     }
+  })
+
+  it('takes any text, and passes none that holds a number other than the gold one', () => {
+    const pieces = [
+      ...'0123456789,.만천백십일이삼 원개분시-()',
+      '정답: ',
+      '\n',
+      '입니다',
+      '</think>',
+    ]
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 40 }), parts => {
+        const text = parts.join('')
+        const { verdict } = checkMiniAnswer(won('12000'), text)
+        if (!verdict) return
+        const stated = text.split('</think>').at(-1)!.split('정답: ').slice(1).join(' ')
+        for (const digits of stated.match(/\d[\d,]*/g) ?? []) {
+          expect(['12000', '12,000', '12', '1', '2', '2000', '2,000']).toContain(
+            digits.replace(/,$/, ''),
+          )
+        }
+      }),
+      { numRuns: 3000, seed: 1 },
+    )
+    const long = `정답: ${'일 천 만 '.repeat(3000)}`
+    expect(checkMiniAnswer(won('12000'), long).verdict).toBe(false)
   })
 
   it('refuses a gold answer it cannot read', () => {
