@@ -28,9 +28,13 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof Interrupted ? error.exitCode : 1
 }
 
+/** Codes of the engine's errors whose messages name what is at fault. */
+const ENGINE_CODES = new Set(['ERR_INVALID_ARGUMENT', 'ERR_IO', 'ERR_OUT_OF_MEMORY', 'ERR_ENGINE'])
+
 /** Whether the message is meant for people: one of this project's errors, or the engine's. */
 function isClear(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^E_[A-Z]/.test(String(error.code))
+  if (!(error instanceof Error && 'code' in error)) return false
+  return ENGINE_CODES.has(String(error.code)) || /^E_[A-Z]/.test(String(error.code))
 }
 
 /** What to print for an error: its message, and with `debug` its stack and causes. */

@@ -6,13 +6,12 @@ import type { CliContext } from './context.ts'
 import { Interrupted } from './errors.ts'
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']
-const ABORT_CODES = new Set(['ABORT_ERR', 'E_ABORT', 'E_ABORTED'])
 
 /** Whether `error` is what an aborted task throws, and not a failure of its own. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   if (error === signal.reason) return true
   if (!(error instanceof Error)) return false
-  return error.name === 'AbortError' || ('code' in error && ABORT_CODES.has(String(error.code)))
+  return error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR')
 }
 
 export interface InterruptOptions {

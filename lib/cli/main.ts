@@ -190,4 +190,12 @@ function isScript(): boolean {
   }
 }
 
-if (isScript()) process.exitCode = await main(process.argv.slice(2))
+if (isScript()) {
+  // A reader that closes its end of the pipe (`| head`) must not end a run; other errors do.
+  const ignoreClosedPipe = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'EPIPE') throw error
+  }
+  process.stdout.on('error', ignoreClosedPipe)
+  process.stderr.on('error', ignoreClosedPipe)
+  process.exitCode = await main(process.argv.slice(2))
+}

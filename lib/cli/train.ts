@@ -62,7 +62,7 @@ function allOverrides(argv: TrainArguments): Override[] {
 export function howToGoOn(config: Recipe, directory: RunDirectory): string {
   const shell = (word: string): string =>
     /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-  const again = `kogrpo train ${shell(directory.config)}`
+  const again = `npx kogrpo train ${shell(directory.config)}`
   // The last checkpoint first, with the stages that it has behind it.
   const checkpoints = [
     { name: 'rl', done: ['pretrain', 'sft'] },

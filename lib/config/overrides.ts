@@ -80,7 +80,7 @@ export function applyOverride(recipe: Record<string, unknown>, { key, value }: O
   for (const [depth, segment] of segments.entries()) {
     const path = segments.slice(0, depth).join('.')
     const prefix = path === '' ? '' : `${path}.`
-    const child = childSchema(schema, segment)
+    const child = segment === '__proto__' ? undefined : childSchema(schema, segment)
     if (child === undefined) {
       const known = knownKeys(schema)
       const message =

@@ -20,27 +20,32 @@ const fraction = z.number().min(0).max(1)
 const decay = z.number().min(0).lt(1)
 const name = z.string().min(1)
 
+/**
+ * What of a record stands in which column of the file. At run time a strict object, so that a
+ * mistyped name is an error; in types a plain mapping, since only written names are in it.
+ */
+const columns: z.ZodType<Record<string, string>, Record<string, string>> = z.strictObject(
+  Object.fromEntries(
+    ['messages', 'prompt', 'completion', 'reasoning', 'text', 'system', 'tools', 'answer'].map(
+      key => [key, name.optional()],
+    ),
+  ),
+) as z.ZodType as z.ZodType<Record<string, string>, Record<string, string>>
+
 const source = z.strictObject({
   path: z
     .string()
-    .regex(/^[a-z][a-z0-9_-]*:[^/]|\.(jsonl|parquet)$/, {
-      error: 'expected a built-in such as "mini:sft", or a path that ends in .jsonl or .parquet',
+    .regex(/^[a-z][a-z0-9_-]*:[^/]|\.(jsonl|jsonl\.gz|parquet)$/, {
+      error:
+        'expected a built-in such as "mini:sft", or a path that ends in .jsonl, .jsonl.gz or .parquet',
     })
-    .describe('a built-in set ("mini:sft"), or a .jsonl or .parquet file'),
+    .describe('a built-in set ("mini:sft"), or a .jsonl, .jsonl.gz or .parquet file'),
   weight: positive
     .default(1)
     .describe('share of this source in the mixture, relative to the others'),
   size: count.optional().describe('take only this many samples (default: all of them)'),
   split: name.optional().describe('part of a built-in set, e.g. "train" or "test"'),
-  columns: z
-    .strictObject({
-      prompt: name.optional(),
-      completion: name.optional(),
-      messages: name.optional(),
-      answer: name.optional(),
-      system: name.optional(),
-      text: name.optional(),
-    })
+  columns: columns
     .optional()
     .describe('which column of the file holds what, when it is not named so itself'),
   options: z
@@ -137,25 +142,22 @@ const reward = <const N extends string>(rewardName: N, weight: number) =>
     options: rewardOptions,
   })
 
-const judgeShape = {
-  timeout_s: positive.default(120).describe('seconds after which one judgement has failed'),
-  max_retries: countOrZero.default(2).describe('further attempts after a failed judgement'),
-  concurrency: count.default(16).describe('judgements in flight at a time'),
-}
-
 const judge = z.discriminatedUnion('kind', [
   z.strictObject({
-    kind: z.literal('program').describe("a function of the task, from the data's own package"),
+    kind: z.literal('program').describe('a function of the task, or an OpenAI-compatible endpoint'),
     name: name.optional().describe('which program (default: the one of the data source)'),
-    ...judgeShape,
   }),
   z.strictObject({
-    kind: z.literal('openai').describe('an OpenAI-compatible HTTP endpoint'),
+    kind: z.literal('openai'),
     name: name.optional().describe('what to call this judge in the logs'),
-    base_url: z.url({ protocol: /^https?$/ }).describe('e.g. http://localhost:8000/v1'),
+    base_url: z.url({ protocol: /^https?$/ }).describe('endpoint, e.g. http://localhost:8000/v1'),
     model: name.describe('model name sent to the endpoint'),
     api_key_env: name.optional().describe('name of the environment variable with the key'),
-    ...judgeShape,
+    timeout_s: positive.default(120).describe('seconds after which one attempt has failed'),
+    max_retries: countOrZero.default(2).describe('further attempts after a failed one'),
+    concurrency: count.default(16).describe('judgements in flight at a time'),
+    max_tokens: count.default(2048).describe('tokens the judge may write, its thinking included'),
+    instruction: name.optional().describe('replaces the grading instruction'),
   }),
 ])
 

@@ -209,7 +209,7 @@ export class Progress implements Consumer {
     this.#erase()
     this.#stage = undefined
     this.#activity = undefined
-    const columns = this.#results.columns ?? 100
+    const columns = this.#results.columns || 100
     const blocks = (event.showcase ?? []).map(showcase => showcaseLines(showcase, columns))
     if (event.summary) blocks.push(summaryLines(event.summary))
     for (const block of blocks) {
@@ -287,7 +287,8 @@ export class Progress implements Consumer {
     if (stage === '' && activity === '') return
     const text = [stage, activity].filter(part => part !== '').join(' · ')
     // One column is left free: a full last column makes some terminals wrap.
-    const columns = Math.max(10, (this.#output.columns ?? 80) - 1)
+    // Terminals of unknown size report no columns, or 0.
+    const columns = Math.max(10, (this.#output.columns || 80) - 1)
     this.#output.write(`\r\u001b[2K${truncate(printable(text), columns)}`)
     this.#drawn = true
     this.#lastDraw = this.#now()

@@ -236,6 +236,13 @@ describe('train', () => {
     })
     expect(debug.stderr).toMatch(/a\.jsonl:3: bad\n +at .*\ncaused by Error: inner/s)
     training.run.mockImplementation(async () => {
+      throw Object.assign(new Error('tokens: expected Int32Array'), {
+        code: 'ERR_INVALID_ARGUMENT',
+      })
+    })
+    const engine = await kogrpo(['train', recipe, '--output-dir', outputDir()])
+    expect(engine.stderr).toMatch(/^kogrpo: tokens: expected Int32Array$/m)
+    training.run.mockImplementation(async () => {
       throw new TypeError('x is not a function')
     })
     const odd = await kogrpo(['train', recipe, '--output-dir', outputDir()])
@@ -264,11 +271,11 @@ describe('train', () => {
     )
     const command = stderr
       .split('\n')
-      .find(line => line.startsWith('  kogrpo '))!
+      .find(line => line.startsWith('  npx kogrpo '))!
       .trim()
       .split(' ')
     training.run.mockReset()
-    expect((await kogrpo(command.slice(1))).code).toBe(0)
+    expect((await kogrpo(command.slice(2))).code).toBe(0)
     expect(config()).toMatchObject({ output_dir: `${out}-2`, model: { path: join(out, 'sft') } })
     expect(config().sft).toBeUndefined()
     expect(config().grpo).toBeDefined()
@@ -286,7 +293,7 @@ describe('train', () => {
     started.signals.emit('SIGTERM', 'SIGTERM')
     const { code, stderr } = await started.done
     expect(code).toBe(143)
-    expect(stderr).toContain(`  kogrpo train ${join(out, 'config.json')} --overwrite\n`)
+    expect(stderr).toContain(`  npx kogrpo train ${join(out, 'config.json')} --overwrite\n`)
     training.run.mockReset()
     expect((await kogrpo(['train', join(out, 'config.json'), '--overwrite'])).code).toBe(0)
   })

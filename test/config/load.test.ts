@@ -202,12 +202,12 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     ],
     [
       'pretrain: {data: [{path: a.csv}]}',
-      'r.yaml:10:26: pretrain.data.0.path: expected a built-in such as "mini:sft", or a path that ends in .jsonl or .parquet, got "a.csv"',
+      'r.yaml:10:26: pretrain.data.0.path: expected a built-in such as "mini:sft", or a path that ends in .jsonl, .jsonl.gz or .parquet, got "a.csv"',
     ],
     ['pretrain: {data: [{}]}', 'r.yaml:10:19: pretrain.data.0.path: is required (text)'],
     [
       'pretrain: {data: [{path: a.jsonl, columns: {question: q}}]}',
-      'r.yaml:10:45: pretrain.data.0.columns.question: unknown key in pretrain.data.0.columns; known keys: prompt, completion, messages, answer, system, text',
+      'r.yaml:10:45: pretrain.data.0.columns.question: unknown key in pretrain.data.0.columns; known keys: messages, prompt, completion, reasoning, text, system, tools, answer',
     ],
   ])('%j', (text, message) => {
     expect(with_(`${text}\n`)).toBe(message)
@@ -372,7 +372,7 @@ describe('dotted overrides', () => {
         'grpo.rewards.1.weight',
         '0.5',
         'grpo.oracle.judge',
-        '{kind: program}',
+        '{kind: openai, base_url: "http://h/v1", model: m}',
         'grpo.oracle.rule',
         'both',
         'grpo.oracle.judge.timeout_s',

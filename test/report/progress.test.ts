@@ -192,6 +192,14 @@ describe('on a terminal', () => {
     progress.close()
   })
 
+  test('a terminal that does not know its size gets 80 columns', () => {
+    const out = new Recorder(true, 0)
+    const progress = open(out)
+    progress.handle({ type: 'activity', activity: 'x'.repeat(200) })
+    expect(displayWidth(out.screen().at(-1)!)).toBe(79)
+    progress.close()
+  })
+
   test('the end shows problems, table and time on the results stream', () => {
     const out = new Recorder(true)
     const table = new Recorder(false, 80)
