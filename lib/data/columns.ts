@@ -1,0 +1,258 @@
+/**
+ * Records to conversations: which columns of a data file hold the prompt, the answer to learn, the
+ * system text, and which are passed on to the rewards.
+ *
+ * A record has `messages`, or `prompt` with an optional `completion` (each a string, which becomes a
+ * user or an assistant message, or a list of messages), or plain `text`. `reasoning`, where mapped, is
+ * the thinking that precedes the completion. `columns` maps these names, and any name the rewards want, to the
+ * file's own: `{ prompt: 'question', completion: 'reason', answer: 'answer' }`. Every column that is
+ * not part of the conversation is kept in `extra`. What the template would drop without a word
+ * (unknown roles, content that is no text) is refused here.
+ */
+import { KogrpoError } from '../errors.ts'
+import type { Message } from './chat-template.ts'
+import type { SourceRecord } from './readers.ts'
+
+/** Canonical name → column of the file. Names beyond the structural ones are kept in `extra`. */
+export type Columns = Readonly<Record<string, string>>
+
+/** The structural names of `columns`. */
+const STRUCTURAL = [
+  'messages',
+  'prompt',
+  'completion',
+  'reasoning',
+  'text',
+  'system',
+  'tools',
+] as const
+type Structural = (typeof STRUCTURAL)[number]
+
+/** What a record says: a conversation, or plain text. */
+export interface Conversation {
+  messages: Message[]
+  /** Messages before this index are context: their assistant turns are not trained. */
+  promptLength: number
+  /** True when the record gave whole `messages` rather than a prompt. */
+  whole: boolean
+  tools: unknown[] | null
+  /** Plain text; `messages` is then empty. */
+  text: string | null
+  /** All other columns, for rewards and reports. */
+  extra: Record<string, unknown>
+  file: string
+  line: number
+}
+
+/** How records are read. */
+export interface ColumnOptions {
+  columns?: Columns | undefined
+  /** A system message put before conversations that have none. */
+  systemPrompt?: string | undefined
+  /** Read the prompt alone; `completion` then stays in `extra` for the rewards. */
+  promptOnly?: boolean | undefined
+}
+
+const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool'])
+
+/** An `E_DATA` error that names the file and line of a record. */
+export function recordError(source: { file: string; line: number }, problem: string): KogrpoError {
+  return new KogrpoError('E_DATA', `${source.file}:${source.line}: ${problem}`)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Text of a content field: a string, null, or OpenAI's list of text parts. */
+function contentText(source: SourceRecord, where: string, content: unknown): string | null {
+  if (content === undefined || content === null) return null
+  if (typeof content === 'string') return content
+  if (Array.isArray(content)) {
+    const parts = content.map(part =>
+      isObject(part) && part.type === 'text' && typeof part.text === 'string' ? part.text : null,
+    )
+    if (parts.every(part => part !== null)) return parts.join('')
+  }
+  throw recordError(source, `${where}.content is neither text nor a list of text parts`)
+}
+
+function parseMessage(source: SourceRecord, where: string, value: unknown): Message {
+  if (!isObject(value)) throw recordError(source, `${where} is not a message { role, content }`)
+  const { role } = value
+  if (typeof role !== 'string' || !ROLES.has(role)) {
+    throw recordError(
+      source,
+      `${where}.role is ${JSON.stringify(role)}; expected ${[...ROLES].join(', ')}`,
+    )
+  }
+  const content = contentText(source, where, value.content)
+  const { reasoning_content: reasoning, tool_calls: calls } = value
+  if (reasoning != null && typeof reasoning !== 'string') {
+    throw recordError(source, `${where}.reasoning_content is not text`)
+  }
+  const said = [content, reasoning, calls].some(
+    part => part != null && (part as { length?: number }).length !== 0,
+  )
+  if (!said && role === 'assistant') throw recordError(source, `${where} says nothing`)
+  if (content === null && role !== 'assistant') throw recordError(source, `${where} has no content`)
+  return { ...value, role, content }
+}
+
+function parseMessages(source: SourceRecord, column: string, value: unknown): Message[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw recordError(source, `column "${column}" is not a list of messages`)
+  }
+  return value.map((item, i) => parseMessage(source, `${column}[${i}]`, item))
+}
+
+/** Looks columns up and remembers which were part of the conversation. */
+class Fields {
+  readonly #source: SourceRecord
+  readonly #columns: Columns
+  readonly #used = new Set<string>()
+
+  constructor(source: SourceRecord, columns: Columns) {
+    this.#source = source
+    this.#columns = columns
+  }
+
+  column(name: Structural): string {
+    return this.#columns[name] ?? name
+  }
+
+  /** Whether the record has the field; a mapped column must exist in every record. */
+  has(name: Structural): boolean {
+    const present = this.#source.record[this.column(name)] != null
+    if (!present && this.#columns[name] !== undefined) {
+      throw recordError(this.#source, `column "${this.column(name)}" (${name}) is missing or null`)
+    }
+    return present
+  }
+
+  take(name: Structural): unknown {
+    const column = this.column(name)
+    this.#used.add(column)
+    return this.#source.record[column]
+  }
+
+  text(name: Structural): string {
+    const value = this.take(name)
+    if (typeof value === 'string') return value
+    throw recordError(this.#source, `column "${this.column(name)}" (${name}) is not text`)
+  }
+
+  /** The columns nobody took, under the names the mapping gives them. */
+  rest(): Record<string, unknown> {
+    const rest = new Map(
+      Object.entries(this.#source.record).filter(([column]) => !this.#used.has(column)),
+    )
+    for (const [name, column] of Object.entries(this.#columns)) {
+      if ((STRUCTURAL as readonly string[]).includes(name)) continue
+      const value = this.#source.record[column]
+      if (value === undefined) {
+        throw recordError(this.#source, `column "${column}" (${name}) is missing`)
+      }
+      if (name !== column && rest.has(name)) {
+        throw recordError(
+          this.#source,
+          `"${name}" is mapped to column "${column}" but the record also has a column "${name}"`,
+        )
+      }
+      rest.set(name, value)
+    }
+    return Object.fromEntries(rest)
+  }
+}
+
+function asTurn(source: SourceRecord, fields: Fields, name: 'prompt' | 'completion'): Message[] {
+  const value = fields.take(name)
+  const column = fields.column(name)
+  const role = name === 'prompt' ? 'user' : 'assistant'
+  if (typeof value === 'string') return [parseMessage(source, column, { role, content: value })]
+  return parseMessages(source, column, isObject(value) ? [value] : value)
+}
+
+function withReasoning(source: SourceRecord, fields: Fields, completion: Message[]): Message[] {
+  const [only, ...more] = completion
+  if (only === undefined || more.length > 0 || only.reasoning_content != null) {
+    throw recordError(source, `column "${fields.column('reasoning')}" needs one plain completion`)
+  }
+  return [{ ...only, reasoning_content: fields.text('reasoning') }]
+}
+
+/** The names by which a record may give its conversation; exactly one of the first three. */
+function form(
+  source: SourceRecord,
+  fields: Fields,
+  columns: Columns,
+): 'messages' | 'prompt' | 'text' {
+  const forms = ['messages', 'prompt', 'text'] as const
+  const mapped = forms.filter(name => columns[name] !== undefined)
+  const present = (mapped.length > 0 ? mapped : forms).filter(name => fields.has(name))
+  const [found] = present
+  if (found !== undefined && present.length === 1) return found
+  const names = Object.keys(source.record).join(', ')
+  throw recordError(
+    source,
+    present.length > 1
+      ? `both "${present.join('" and "')}" are given; say which to use with "columns"`
+      : `no "messages", "prompt" or "text" (columns: ${names}); map one with "columns"`,
+  )
+}
+
+/** The conversation of one record. Throws `KogrpoError` `E_DATA` naming file, line and column. */
+export function toConversation(source: SourceRecord, options: ColumnOptions = {}): Conversation {
+  const columns = options.columns ?? {}
+  const fields = new Fields(source, columns)
+  const { file, line } = source
+  const kind = form(source, fields, columns)
+  if (kind === 'text') {
+    const text = fields.text('text')
+    const extra = fields.rest()
+    return { messages: [], promptLength: 0, whole: true, tools: null, text, extra, file, line }
+  }
+  let messages: Message[]
+  let promptLength = 0
+  if (kind === 'messages') {
+    messages = parseMessages(source, fields.column('messages'), fields.take('messages'))
+  } else {
+    messages = asTurn(source, fields, 'prompt')
+    promptLength = messages.length
+    if (!options.promptOnly && fields.has('completion')) {
+      const completion = asTurn(source, fields, 'completion')
+      const reasoned = columns.reasoning !== undefined && fields.has('reasoning')
+      messages.push(...(reasoned ? withReasoning(source, fields, completion) : completion))
+    }
+  }
+  const own = fields.has('system') ? fields.text('system') : ''
+  const hasSystem = messages[0]?.role === 'system'
+  if (own !== '' && hasSystem) {
+    throw recordError(
+      source,
+      `the conversation has a system message besides "${fields.column('system')}"`,
+    )
+  }
+  const system = own === '' ? options.systemPrompt : own
+  if (system !== undefined && !hasSystem) {
+    messages.unshift({ role: 'system', content: system })
+    if (kind === 'prompt') promptLength++
+  }
+  let tools: unknown[] | null = null
+  if (fields.has('tools')) {
+    const value = fields.take('tools')
+    if (!Array.isArray(value)) throw recordError(source, 'column "tools" is not a list')
+    tools = value.length > 0 ? value : null
+  }
+  const extra = fields.rest()
+  return {
+    messages,
+    promptLength,
+    whole: kind === 'messages',
+    tools,
+    text: null,
+    extra,
+    file,
+    line,
+  }
+}
