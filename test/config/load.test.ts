@@ -456,6 +456,11 @@ describe('dotted overrides', () => {
       "--model: expected keys such as '{key: value}', or one of its keys: --model.KEY",
     ],
     ['pretrain.max_steps', '3', '--pretrain.max_steps: pretrain.data: is required (a list)'],
+    [
+      'sft.data.0.options.__proto__.x',
+      '1',
+      '--sft.data.0.options.__proto__.x: "sft.data.0.options" has no keys below it',
+    ],
     ['grpo.num_generations', '1', '--grpo.num_generations: expected at least 2'],
   ])('--%s %s', (key, value, message) => {
     expect(fails(MINIMAL, [{ key, value }]).startsWith(message)).toBe(true)
