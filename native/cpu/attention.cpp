@@ -4,10 +4,11 @@
 #include "cpu/attention.h"
 
 #include <algorithm>
-#include <stdexcept>
+#include <atomic>
 #include <string>
 #include <vector>
 
+#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
 
 namespace kogrpo {
@@ -15,9 +16,7 @@ namespace {
 
 constexpr int64_t kTile = kPageTokens;
 
-[[noreturn]] void fail(const char* op, const std::string& what) {
-  throw std::invalid_argument(std::string(op) + ": " + what);
-}
+using check::fail;
 
 void check_heads(const char* op, int64_t q_heads, int64_t kv_heads, int64_t head_dim) {
   if (head_dim < 16 || head_dim > 256 || head_dim % 16 != 0)
@@ -25,26 +24,6 @@ void check_heads(const char* op, int64_t q_heads, int64_t kv_heads, int64_t head
   if (kv_heads < 1 || q_heads < 1 || q_heads % kv_heads != 0)
     fail(op, "q_heads is " + std::to_string(q_heads) + ", kv_heads is " + std::to_string(kv_heads) +
                  "; q_heads must be a positive multiple of kv_heads");
-}
-
-std::string shape(int64_t rows, int64_t cols) {
-  std::string text = "[";
-  text += std::to_string(rows);
-  text += ", ";
-  text += std::to_string(cols);
-  text += "]";
-  return text;
-}
-
-void check_tensor(const char* op, const char* name, const Tensor& t, int64_t rows, int64_t cols) {
-  if (t.dtype != DType::f32) fail(op, std::string(name) + " must be float32");
-  if (t.rows != rows || t.cols != cols)
-    fail(op,
-         std::string(name) + " is " + shape(t.rows, t.cols) + ", expected " + shape(rows, cols));
-  if (t.stride < t.cols)
-    fail(op, std::string(name) + "'s stride " + std::to_string(t.stride) +
-                 " is less than its columns " + std::to_string(t.cols));
-  if (t.data == nullptr && rows > 0) fail(op, std::string(name) + " has no data");
 }
 
 // Sequence starts: cu[0] ≥ 0, not decreasing, cu[n] ≤ rows.
@@ -98,10 +77,17 @@ struct Costed {
   Item item;
 };
 
-template <class Item>
-void longest_first(std::vector<Costed<Item>>& items) {
-  std::stable_sort(items.begin(), items.end(),
-                   [](const auto& a, const auto& b) { return a.cost > b.cost; });
+// Calls body(item, worker) for every item, longest first: whoever is free takes the next one.
+template <class Item, class Body>
+void run_items(Pool& pool, std::vector<Costed<Item>>& items, Body body) {
+  const auto longer = [](const auto& a, const auto& b) { return a.cost > b.cost; };
+  if (pool.threads() > 1 && !std::is_sorted(items.begin(), items.end(), longer))
+    std::sort(items.begin(), items.end(), longer);
+  std::atomic<size_t> next{0};
+  pool.run(pool.threads(), 1, [&](Range, int worker) {
+    for (size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < items.size();)
+      body(items[i].item, worker);
+  });
 }
 
 // Cuts the query rows of every (sequence, kv_head) into items. `rows(s)` is the number of query
@@ -122,7 +108,6 @@ std::vector<Costed<AttentionItem>> query_items(int64_t sequences, int64_t kv_hea
       for (int64_t h = 0; h < kv_heads; ++h)
         items.push_back({double(end - begin + 2) * double(keys), {s, h, begin, end}});
     }
-  if (threads > 1) longest_first(items);
   return items;
 }
 
@@ -134,19 +119,17 @@ void CpuOps::attention_forward(const AttentionForward& op) {
   const int64_t rows = op.q.rows, wide = op.q_heads * op.head_dim,
                 narrow = op.kv_heads * op.head_dim;
   const int64_t sequences = check_batch(name, op.cu_seqlens, rows);
-  check_tensor(name, "q", op.q, rows, wide);
-  check_tensor(name, "k", op.k, rows, narrow);
-  check_tensor(name, "v", op.v, rows, narrow);
-  check_tensor(name, "out", op.out, rows, wide);
-  check_tensor(name, "lse", op.lse, rows, op.q_heads);
+  check::matrix(name, "q", op.q, rows, wide);
+  check::matrix(name, "k", op.k, rows, narrow);
+  check::matrix(name, "v", op.v, rows, narrow);
+  check::matrix(name, "out", op.out, rows, wide);
+  check::matrix(name, "lse", op.lse, rows, op.q_heads);
   const int32_t* cu = op.cu_seqlens.i32();
-  const auto items = query_items(
+  auto items = query_items(
       sequences, op.kv_heads, op.q_heads / op.kv_heads, threads(),
       [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); }, [](int64_t) { return int64_t(0); });
-  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
-    float* space = scratch(worker, attention_scratch(op.head_dim));
-    for (int64_t i = range.begin; i < range.end; ++i)
-      kernels_.attention_forward(op, space, items[size_t(i)].item);
+  run_items(pool_, items, [&](const auto& item, int worker) {
+    kernels_.attention_forward(op, scratch(worker, attention_scratch(op.head_dim)), item);
   });
 }
 
@@ -156,15 +139,15 @@ void CpuOps::attention_backward(const AttentionBackward& op) {
   const int64_t rows = op.q.rows, wide = op.q_heads * op.head_dim,
                 narrow = op.kv_heads * op.head_dim;
   const int64_t sequences = check_batch(name, op.cu_seqlens, rows);
-  check_tensor(name, "dout", op.dout, rows, wide);
-  check_tensor(name, "q", op.q, rows, wide);
-  check_tensor(name, "k", op.k, rows, narrow);
-  check_tensor(name, "v", op.v, rows, narrow);
-  check_tensor(name, "out", op.out, rows, wide);
-  check_tensor(name, "lse", op.lse, rows, op.q_heads);
-  check_tensor(name, "dq", op.dq, rows, wide);
-  check_tensor(name, "dk", op.dk, rows, narrow);
-  check_tensor(name, "dv", op.dv, rows, narrow);
+  check::matrix(name, "dout", op.dout, rows, wide);
+  check::matrix(name, "q", op.q, rows, wide);
+  check::matrix(name, "k", op.k, rows, narrow);
+  check::matrix(name, "v", op.v, rows, narrow);
+  check::matrix(name, "out", op.out, rows, wide);
+  check::matrix(name, "lse", op.lse, rows, op.q_heads);
+  check::matrix(name, "dq", op.dq, rows, wide);
+  check::matrix(name, "dk", op.dk, rows, narrow);
+  check::matrix(name, "dv", op.dv, rows, narrow);
 
   const int32_t* cu = op.cu_seqlens.i32();
   const int64_t group = op.q_heads / op.kv_heads, block_tokens = attention_block_tokens(group);
@@ -214,11 +197,9 @@ void CpuOps::attention_backward(const AttentionBackward& op) {
       }
     }
   }
-  if (threads() > 1) longest_first(items);
-  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
-    float* space = scratch(worker, attention_backward_scratch(op.head_dim, group, longest));
-    for (int64_t i = range.begin; i < range.end; ++i)
-      kernels_.attention_backward(op, space, items[size_t(i)].item);
+  run_items(pool_, items, [&](const auto& item, int worker) {
+    kernels_.attention_backward(
+        op, scratch(worker, attention_backward_scratch(op.head_dim, group, longest)), item);
   });
 }
 
@@ -226,8 +207,8 @@ void CpuOps::kv_append(const KvAppend& op) {
   const char* name = "kv_append";
   check_heads(name, op.pages.kv_heads, op.pages.kv_heads, op.pages.head_dim);
   const int64_t narrow = op.pages.kv_heads * op.pages.head_dim;
-  check_tensor(name, "k", op.k, op.k.rows, narrow);
-  check_tensor(name, "v", op.v, op.k.rows, narrow);
+  check::matrix(name, "k", op.k, op.k.rows, narrow);
+  check::matrix(name, "v", op.v, op.k.rows, narrow);
   check_pages(name, op.pages, op.spans, op.k.rows);
   pool_.run(op.spans.sequences * op.pages.kv_heads, 1,
             [&](Range range, int) { kernels_.kv_append(op, range); });
@@ -237,18 +218,16 @@ void CpuOps::attention_cached(const AttentionCached& op) {
   const char* name = "attention_cached";
   check_heads(name, op.q_heads, op.pages.kv_heads, op.pages.head_dim);
   const int64_t wide = op.q_heads * op.pages.head_dim;
-  check_tensor(name, "q", op.q, op.q.rows, wide);
-  check_tensor(name, "out", op.out, op.q.rows, wide);
+  check::matrix(name, "q", op.q, op.q.rows, wide);
+  check::matrix(name, "out", op.out, op.q.rows, wide);
   check_pages(name, op.pages, op.spans, op.q.rows);
   const RowSpans& spans = op.spans;
-  const auto items = query_items(
+  auto items = query_items(
       spans.sequences, op.pages.kv_heads, op.q_heads / op.pages.kv_heads, threads(),
       [&](int64_t s) { return int64_t(spans.cu_rows[s + 1] - spans.cu_rows[s]); },
       [&](int64_t s) { return int64_t(spans.first_position[s]); });
-  pool_.run(int64_t(items.size()), 1, [&](Range range, int worker) {
-    float* space = scratch(worker, attention_scratch(op.pages.head_dim));
-    for (int64_t i = range.begin; i < range.end; ++i)
-      kernels_.attention_cached(op, space, items[size_t(i)].item);
+  run_items(pool_, items, [&](const auto& item, int worker) {
+    kernels_.attention_cached(op, scratch(worker, attention_scratch(op.pages.head_dim)), item);
   });
 }
 

@@ -105,11 +105,12 @@ struct Product {
   int64_t b_step;
   float* c;
   int64_t c_row;
+  int64_t ahead = 0;  // b + ahead is wanted soon (the next tile's); 0: nothing is
 };
 // The chain's start: 0, c, or c·factor[r].
 enum class Start { zero, accumulate, rescale };
 
-template <int rows, int vectors>
+template <int rows, int vectors, bool prefetch>
 [[gnu::noinline]] static void product_tile(const Product& p, int64_t steps, Start start,
                                            const float* factor) {
   f32x16 acc[rows][vectors];
@@ -134,7 +135,10 @@ template <int rows, int vectors>
   for (int64_t s = 0; s < steps; ++s) {
     f32x16 column[vectors];
     KOGRPO_UNROLL
-    for (int v = 0; v < vectors; ++v) column[v] = load(b + 16 * v);
+    for (int v = 0; v < vectors; ++v) {
+      column[v] = load(b + 16 * v);
+      if constexpr (prefetch) __builtin_prefetch(b + p.ahead + 16 * v, 0, 2);
+    }
     KOGRPO_UNROLL
     for (int r = 0; r < rows; ++r) {
       const f32x16 x = set1(a[r][offset]);
@@ -151,22 +155,29 @@ template <int rows, int vectors>
   }
 }
 
+template <int rows, int vectors>
+static void product_of(const Product& p, int64_t steps, Start start, const float* factor) {
+  if (p.ahead != 0)
+    product_tile<rows, vectors, true>(p, steps, start, factor);
+  else
+    product_tile<rows, vectors, false>(p, steps, start, factor);
+}
 template <int vectors>
 static void product_rows(int64_t rows, const Product& p, int64_t steps, Start start,
                          const float* factor) {
   switch (rows) {
     case 1:
-      return product_tile<1, vectors>(p, steps, start, factor);
+      return product_of<1, vectors>(p, steps, start, factor);
     case 2:
-      return product_tile<2, vectors>(p, steps, start, factor);
+      return product_of<2, vectors>(p, steps, start, factor);
     case 3:
-      return product_tile<3, vectors>(p, steps, start, factor);
+      return product_of<3, vectors>(p, steps, start, factor);
     case 4:
-      return product_tile<4, vectors>(p, steps, start, factor);
+      return product_of<4, vectors>(p, steps, start, factor);
     case 5:
-      return product_tile<5, vectors>(p, steps, start, factor);
+      return product_of<5, vectors>(p, steps, start, factor);
     default:
-      return product_tile<6, vectors>(p, steps, start, factor);
+      return product_of<6, vectors>(p, steps, start, factor);
   }
 }
 // rows ≤ kRows, vectors ≤ kVectors
@@ -183,21 +194,22 @@ static void product(int64_t rows, int64_t vectors, const Product& p, int64_t ste
 // s[r][key] = a[r] · bt[·][key] for the vectors of keys that row r's block sees. visible[r], the
 // number of the tile's keys that row r sees, does not decrease.
 static void scores(const float* a, int64_t rows, int64_t depth, const float* bt,
-                   const int32_t* visible, float* s) {
+                   const int32_t* visible, float* s, int64_t ahead = 0) {
   for (int64_t v = 0; v < kTileVectors; v += kVectors)
     for (int64_t r = 0; r < rows; r += kRows) {
       const int64_t n = least(kRows, rows - r);
       const int64_t seen = (visible[r + n - 1] + 15) / 16 - v;
       if (seen > 0)
         product(n, least(seen, kVectors),
-                {a + r * depth, depth, 1, bt + 16 * v, kTile, s + r * kTile + 16 * v, kTile}, depth,
-                Start::zero, nullptr);
+                {a + r * depth, depth, 1, bt + 16 * v, kTile, s + r * kTile + 16 * v, kTile, ahead},
+                depth, Start::zero, nullptr);
     }
 }
 
 // c[r] = start + Σ_{key < visible[r]} p[r][key] · b[key]
 static void weigh(const float* p, int64_t rows, const int32_t* visible, const float* b,
-                  int64_t b_step, int64_t depth, float* c, Start start, const float* factor) {
+                  int64_t b_step, int64_t depth, float* c, Start start, const float* factor,
+                  int64_t ahead = 0) {
   const int64_t all = depth / 16;
   for (int64_t v = 0; v < all; v += kVectors) {
     const int64_t vectors = least(kVectors, all - v);
@@ -205,8 +217,8 @@ static void weigh(const float* p, int64_t rows, const int32_t* visible, const fl
       const int64_t n = least(kRows, rows - r);
       const int64_t common = visible[r];
       product(n, vectors,
-              {p + r * kTile, kTile, 1, b + 16 * v, b_step, c + r * depth + 16 * v, depth}, common,
-              start, factor ? factor + r : nullptr);
+              {p + r * kTile, kTile, 1, b + 16 * v, b_step, c + r * depth + 16 * v, depth, ahead},
+              common, start, factor ? factor + r : nullptr);
       for (int64_t i = r + 1; i < r + n; ++i)
         if (visible[i] > common)
           product(1, vectors,
@@ -261,6 +273,24 @@ struct Rows {
         visible(arena.ints(n)) {}
 };
 
+// eˣ for x ≤ 0, to 1 ulp or so down to the smallest normal number, which stands for all below it:
+// simd.h's polynomial without its care for denormals and overflow. NaN stays NaN.
+KOGRPO_INLINE f32x16 exp_weight(f32x16 x) {
+  const f32x16 low = set1(-87.0f);
+  const i32x16 n = round_to_int(mul(max(x, low), set1(1.44269504088896341f)));
+  const f32x16 nf = to_float(n);
+  f32x16 r = fma(nf, set1(-0.693359375f), max(low, x));
+  r = fma(nf, set1(2.12194440e-4f), r);
+  f32x16 p = set1(1.9875691500e-4f);
+  p = fma(p, r, set1(1.3981999507e-3f));
+  p = fma(p, r, set1(8.3334519073e-3f));
+  p = fma(p, r, set1(4.1665795894e-2f));
+  p = fma(p, r, set1(1.6666665459e-1f));
+  p = fma(p, r, set1(5.0000001201e-1f));
+  p = add(fma(p, mul(r, r), r), set1(1.0f));
+  return mul(p, floats(shift_left<23>(iadd(n, iset1(127)))));
+}
+
 // Scores of rows [begin, count) become exponentials relative to the new maximum.
 static void softmax_tile(const Rows& x, int64_t begin) {
   const f32x16 nothing = set1(-__builtin_inff());
@@ -270,12 +300,12 @@ static void softmax_tile(const Rows& x, int64_t begin) {
     for (int64_t r = block; r < end; ++r) {
       float* s = x.score + r * kTile;
       const int n = x.visible[r];
-      f32x16 high = nothing;
+      f32x16 high = nothing;  // passes over NaN, which the exponentials keep
       KOGRPO_UNROLL
       for (int v = 0; v < kTileVectors; ++v) {
         if (n <= 16 * v) break;
-        high = max(high, n >= 16 * v + 16 ? load(s + 16 * v)
-                                          : first(n - 16 * v, load(s + 16 * v), nothing));
+        const f32x16 tile = load(s + 16 * v);
+        high = max(n >= 16 * v + 16 ? tile : first(n - 16 * v, tile, nothing), high);
       }
       fresh[r - block] = max_lane(high);
     }
@@ -283,7 +313,7 @@ static void softmax_tile(const Rows& x, int64_t begin) {
     const f32x16 old = load_first(lanes, x.top + block);
     const f32x16 top = max(load_first(lanes, fresh), old);
     store_first(lanes, x.top + block, top);
-    const f32x16 factor = exp(sub(old, top));
+    const f32x16 factor = exp_weight(sub(old, top));
     store_first(lanes, x.factor + block, factor);
     for (int64_t r = block; r < end; ++r) {
       float* s = x.score + r * kTile;
@@ -296,7 +326,7 @@ static void softmax_tile(const Rows& x, int64_t begin) {
           p[v] = zero();
           continue;
         }
-        p[v] = exp(sub(load(s + 16 * v), t));
+        p[v] = exp_weight(sub(load(s + 16 * v), t));
         if (n < 16 * v + 16) p[v] = first(n - 16 * v, p[v], zero());
         store(s + 16 * v, p[v]);
       }
@@ -312,6 +342,7 @@ struct TileView {
   const float* keys;    // [depth][kTile]
   const float* values;  // [kTile][value_step]
   int64_t value_step;
+  int64_t keys_ahead, values_ahead;  // distance to the next tile's, if it is worth prefetching
 };
 
 // Runs the rows (q scaled, position ascending) over the tiles of `source`.
@@ -329,10 +360,10 @@ static void attend(const Rows& x, Source& source) {
       x.visible[r] = int32_t(least(kTile, x.position[r] + 1 - tile * kTile));
     const TileView view = source.tile(tile);
     scores(x.q + begin * x.depth, x.count - begin, x.depth, view.keys, x.visible + begin,
-           x.score + begin * kTile);
+           x.score + begin * kTile, view.keys_ahead);
     softmax_tile(x, begin);
     weigh(x.score + begin * kTile, x.count - begin, x.visible + begin, view.values, view.value_step,
-          x.depth, x.out + begin * x.depth, Start::rescale, x.factor + begin);
+          x.depth, x.out + begin * x.depth, Start::rescale, x.factor + begin, view.values_ahead);
   }
 }
 
@@ -348,20 +379,25 @@ struct PackedTiles {
     const int64_t depth = op.head_dim;
     transpose(op.k.row(row) + column, op.k.stride, n, depth, keys);
     for (int64_t i = 0; i < n; ++i) copy(values + i * depth, op.v.row(row + i) + column, depth);
-    return {keys, values, depth};
+    return {keys, values, depth, 0, 0};
   }
 };
 
-// Keys and values where KvAppend left them.
+// Keys and values where KvAppend left them. Decoding reads them once, from far away, in pages that
+// no hardware prefetcher connects: with few rows the next page is asked for while this one is used.
 struct PagedTiles {
   const KvPages& pages;
   const int32_t* table;
-  int64_t head;
+  int64_t head, last;
+  bool prefetch;
 
-  TileView tile(int64_t index) {
-    const int64_t depth = pages.head_dim;
-    const int64_t at = (table[index] * pages.kv_heads + head) * depth * kTile;
-    return {pages.keys + at, pages.values + at, depth};
+  int64_t start(int64_t index) const {
+    return (table[index] * pages.kv_heads + head) * pages.head_dim * kTile;
+  }
+  TileView tile(int64_t index) const {
+    const int64_t at = start(index);
+    const int64_t ahead = prefetch && index < last ? start(index + 1) - at : 0;
+    return {pages.keys + at, pages.values + at, pages.head_dim, ahead, ahead};
   }
 };
 
@@ -391,8 +427,9 @@ inline void attention_forward(const AttentionForward& op, float* scratch,
   for (int64_t r = 0; r < x.count; r += 16) {
     const int lanes = int(least(16, x.count - r));
     float lse[16];
-    store(lse, add(load_first(lanes, x.top + r),
-                   log(first(lanes, load_first(lanes, x.total + r), set1(1.0f)))));
+    const f32x16 total = first(lanes, load_first(lanes, x.total + r), set1(1.0f));
+    // + 0·total: log is for finite numbers; a NaN must not end here
+    store(lse, add(load_first(lanes, x.top + r), fma(total, zero(), log(total))));
     for (int i = 0; i < lanes; ++i) {
       const int64_t token = (item.begin + r + i) / group;
       const int64_t head = item.kv_head * group + (item.begin + r + i) % group;
@@ -417,7 +454,7 @@ inline void attention_cached(const AttentionCached& op, float* scratch, const At
                op.scale, depth);
   }
   PagedTiles source{op.pages, op.pages.block_table + item.sequence * op.pages.max_pages,
-                    item.kv_head};
+                    item.kv_head, x.position[x.count - 1] / kTile, x.count <= 2 * kRows};
   attend(x, source);
   for (int64_t r = 0; r < x.count; ++r) {
     const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
@@ -519,7 +556,7 @@ inline void attention_backward(const AttentionBackward& op, float* scratch,
         const int64_t at = (t0 - token0) * group + r;
         const f32x16 l = set1(lse[at]), e = set1(delta[at]);
         for (int64_t i = r * kTile; i < r * kTile + visible[r]; i += 16) {
-          const f32x16 weight = exp(sub(load(p + i), l));
+          const f32x16 weight = exp_weight(sub(load(p + i), l));
           store(p + i, weight);
           store(ds + i, mul(weight, sub(load(ds + i), e)));
         }
