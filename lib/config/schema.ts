@@ -286,6 +286,10 @@ export const recipeSchema = z.strictObject({
       lm_head_chunk: count
         .default(256)
         .describe('tokens whose logits exist at a time; memory is this × vocabulary × 4 bytes'),
+      save_dtype: z
+        .enum(['float32', 'bfloat16'])
+        .default('float32')
+        .describe('number format of the checkpoints (float32: exactly the weights in training)'),
     })
     .prefault({})
     .describe('the model to start from'),

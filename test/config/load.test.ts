@@ -193,7 +193,7 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     ],
     [
       'model: {zzzzzz: 1}',
-      'r.yaml:10:9: model.zzzzzz: unknown key in model; known keys: path, init, gradient_checkpointing, lm_head_chunk',
+      'r.yaml:10:9: model.zzzzzz: unknown key in model; known keys: path, init, gradient_checkpointing, lm_head_chunk, save_dtype',
     ],
     ['pretrain: {}', 'r.yaml:10:1: pretrain.data: is required (a list)'],
     [
