@@ -60,7 +60,8 @@ export function mergePolicyStats(parts: readonly PolicyStats[]): PolicyStats {
 
 /**
  * TRL's metrics of one optimizer step: `loss`, `clip_ratio/*`, `cispo_clip_ratio` and, where a
- * reference was given, `kl`; plus the ratio's `ratio/{mean,min,max}`. Shares are of trained tokens.
+ * reference was given, `kl`; plus the ratio's `ratio/{mean,min,max}`. Shares are of trained tokens
+ * (at sequence level TRL counts sequences instead).
  * Without a trained token there is nothing to average, and only `loss` is returned.
  */
 export function policyMetrics(parts: readonly PolicyStats[]): Record<string, number> {

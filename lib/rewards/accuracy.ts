@@ -7,9 +7,7 @@ import { z } from 'zod'
 import { KogrpoError } from '../errors.ts'
 import { isEquivalent } from './equivalence.ts'
 import { extractAnswer, lastMarked } from './extract.ts'
-import { normalizeMath } from './math-text.ts'
 import { parseOptions } from './options.ts'
-import { equalQuantities, parseQuantity } from './quantity.ts'
 import { splitThinking } from './think.ts'
 import type { RewardFunction, RewardInput } from './types.ts'
 
@@ -29,12 +27,7 @@ export function accuracyReward(options?: unknown): RewardFunction {
 export function checkAnswer(gold: string, completion: string): 0 | 1 {
   const extracted = extractAnswer(splitThinking(completion).answer)
   if (extracted === null) return 0
-  const expected = lastMarked(gold)?.text ?? gold
-  if (extracted.source === 'last number') {
-    const quantity = parseQuantity(normalizeMath(expected))
-    return quantity !== null && equalQuantities(quantity, extracted.quantity) ? 1 : 0
-  }
-  return isEquivalent(expected, extracted.text) ? 1 : 0
+  return isEquivalent(lastMarked(gold)?.text ?? gold, extracted.text) ? 1 : 0
 }
 
 /** The gold answer of sample `i` as text; throws `E_REWARD` naming column and sample. */

@@ -13,8 +13,11 @@ import { normalizeMath } from './math-text.ts'
 import { equalQuantities, findQuantities, parseQuantity, type Quantity } from './quantity.ts'
 
 const LONGEST = 300
-const HEDGE = /또는|혹은|이거나|거나|아니면|\bor\b|\d\s*~\s*\d|\d\s*[,、]\s+\d/i
-const OPEN_CALCULATION = /\d\s*(?:[×*+÷]|\s-\s)\s*\d/
+/** What stands before the last quantity when it is one of several, or part of a calculation. */
+const HEDGED = /(?:또는|혹은|거나|아니면|\bor|\d[^\s\d]?\s*[,、~])$/i
+const CALCULATED = /\d[^\s\d]?\s*[×*+÷]$|\d\s+-$/
+/** "x = 12": one name for the value, as against an equation. */
+const NAMED = /^[\p{L}]{1,12}\s*=\s*/u
 
 /** True when `candidate` is equivalent to `gold`; an empty gold equals nothing. Never throws. */
 export function isEquivalent(gold: string, candidate: string): boolean {
@@ -24,7 +27,7 @@ export function isEquivalent(gold: string, candidate: string): boolean {
   const compactGold = compact(expected)
   if (compactGold === compact(actual)) return true
   if (expected.length > LONGEST || actual.length > LONGEST) return false
-  const goldQuantity = parseQuantity(expected) ?? parseQuantity(afterEquals(expected))
+  const goldQuantity = parseQuantity(expected.replace(NAMED, ''))
   if (goldQuantity === null) return compactGold === compact(afterEquals(actual))
   const quantity = parseQuantity(actual) ?? quantityOfPhrase(actual)
   return quantity !== null && equalQuantities(goldQuantity, quantity)
@@ -37,9 +40,11 @@ function quantityOfPhrase(phrase: string): Quantity | null {
   const text = bare === '' ? statement : bare
   const whole = parseQuantity(text)
   if (whole !== null) return whole
-  if (HEDGE.test(text) || OPEN_CALCULATION.test(text)) return null
   const last = findQuantities(text).at(-1)
-  if (last !== undefined) return last
+  if (last !== undefined) {
+    const before = text.slice(0, last.start).trimEnd()
+    return HEDGED.test(before) || CALCULATED.test(before) ? null : last
+  }
   // No digit at all: "모두 열다섯 개입니다".
   const words = text.split(' ').slice(0, 20)
   for (let i = 0; i < words.length; i++) {

@@ -26,12 +26,14 @@ export function normalizeMath(text: string): string {
     .replace(/\\(?:times|cdot)(?![a-zA-Z])/g, '×')
     .replace(/\\div(?![a-zA-Z])/g, '÷')
     .replace(/\\(?:text|textbf|textrm|mathrm|mathbf|mbox|operatorname)\s*\{([^{}]*)\}/g, '$1')
-  s = s.replace(/\\[dtc]?frac\s*(\d)\s*(\d)/g, ' $1/$2')
+  // A digit before a fraction makes a mixed number: 1\frac{1}{2} is "1 1/2".
+  s = s.replace(/(\d)(?=\\[dtc]?frac)/g, '$1 ')
+  s = s.replace(/\\[dtc]?frac\s*(\d)\s*(\d)/g, '$1/$2')
   // Innermost fractions first; deeper nesting than this is left as it is.
   for (let depth = 0; depth < 4 && s.includes('frac'); depth++) {
     s = s.replace(
       /\\[dtc]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g,
-      (_m, a: string, b: string) => ` ${operand(a)}/${operand(b)}`,
+      (_m, a: string, b: string) => `${operand(a)}/${operand(b)}`,
     )
   }
   return s.replace(/\s+/g, ' ').trim()

@@ -139,23 +139,30 @@ export function parseQuantity(text: string): Quantity | null {
   return quantity
 }
 
-/** Every quantity in running text that starts with a digit, in order. */
-export function findQuantities(text: string): Quantity[] {
-  const found: Quantity[] = []
+/** A quantity found in running text, and where it starts. */
+export interface QuantityInText extends Quantity {
+  start: number
+}
+
+/** Every quantity in running text that is written with digits, in order. */
+export function findQuantities(text: string): QuantityInText[] {
+  const found: QuantityInText[] = []
   let position = 0
   while (position < text.length) {
-    if (!/\d/.test(text[position]!)) {
+    const point = text[position] === '.' && /\d/.test(text[position + 1] ?? ' ')
+    if (!point && !/\d/.test(text[position]!)) {
       position++
       continue
     }
     const minus = text[position - 1] === '-' && !/[\p{L}\p{N})]/u.test(text[position - 2] ?? ' ')
-    const quantity = readQuantity(text, minus ? position - 1 : position, false)
+    const start = minus ? position - 1 : position
+    const quantity = readQuantity(text, start, false)
     if (quantity === null) {
       while (position < text.length && /[\d.,]/.test(text[position]!)) position++
     } else {
       // 2x, 3\\pi and 2^n are expressions, not the number they begin with.
       if (quantity.dimension !== null || !FACTOR.test(text.slice(quantity.end, quantity.end + 3))) {
-        found.push(quantity)
+        found.push({ ...quantity, start })
       }
       position = quantity.end
     }

@@ -27,6 +27,9 @@ const equal: [gold: string, answer: string][] = [
   ['10000', '만원'],
   ['1/2', '0.5'],
   ['1/2', '2/4'],
+  ['0.4', '값은 .4'],
+  ['-10/9', '-\\frac{10}{9}'],
+  ['12', '4명에게 3개씩이므로, 12개'],
   ['1/2', '\\frac{1}{2}'],
   ['1/2', '$\\dfrac{1}{2}$'],
   ['0.5', '50%'],
@@ -40,9 +43,10 @@ const equal: [gold: string, answer: string][] = [
   ['72', '72.0'],
   ['72', '72.00'],
   ['28.0', '28'],
-  ['1000', '10^3'.replace('10^3', '1×10^3')],
+  ['1000', '1×10^3'],
   ['120000', '1.2e5'],
   ['12', 'x = 12'],
+  ['x = 12', '12개'],
   ['12', '총 12개'],
   ['12', '12 apples'],
   ['12', '12송이입니다'],
@@ -59,7 +63,7 @@ const equal: [gold: string, answer: string][] = [
   ['5월 3일', '5월 3일입니다'],
   ['2.5km', '2,500m'],
   ['320cm', '3m 20cm'],
-  ['1500', '1.5kg'.replace('1.5kg', '1500g')],
+  ['1.5kg', '1500g'],
   ['철수', '철수입니다.'],
   ['(1, 2)', '(1,2)'],
   ['2\\sqrt{3}', '$2\\sqrt{3}$'],
@@ -80,6 +84,9 @@ const unequal: [gold: string, answer: string][] = [
   ['5월 3일', '3월 5일'],
   ['2km', '2m'],
   ['1/2', '1/3'],
+  ['4', '.4'],
+  ['13', '12개, 13개'],
+  ['13', '12개 또는 13개'],
   ['50', '0.5'],
   ['50%', '5'],
   ['12', '13'],
@@ -95,6 +102,7 @@ const unequal: [gold: string, answer: string][] = [
   ['4', '사과'],
   ['1', '일요일'],
   ['철수', '영희'],
+  ['5x - 7y + 4 = 0', 'x + y + 2 = 0'],
   ['', ''],
   ['0', ''],
   ['1000000', '1000001'],
@@ -130,6 +138,8 @@ describe('extractAnswer', () => {
     ['#### 72', '72'],
     ['정답:\n\n  15만원', '15만원'],
     ['최종 답 = 9', '9'],
+    ['정답은 12개입니다. 4명에게 3개씩 주기 때문입니다.', '12개입니다'],
+    ['답은 다음과 같습니다. 12개', '다음과 같습니다. 12개'],
   ]
   for (const [text, expected] of cases) {
     it(JSON.stringify(text), () => {
@@ -137,9 +147,11 @@ describe('extractAnswer', () => {
     })
   }
 
-  it('대답 is not a marker; without one the last number counts', () => {
-    expect(extractAnswer('대답: 3\n모두 4개')).toMatchObject({ source: 'last number' })
-    expect(extractAnswer('철수입니다')).toBeNull()
+  it('대답 is not a marker; without one the last line with a digit speaks', () => {
+    const found = extractAnswer('대답: 3\n모두 4개\n감사합니다')
+    expect(found).toEqual({ source: 'last line', text: '모두 4개' })
+    expect(extractAnswer('철수입니다')).toEqual({ source: 'last line', text: '철수입니다' })
+    expect(extractAnswer(' \n')).toBeNull()
   })
 })
 
@@ -155,6 +167,8 @@ describe('checkAnswer', () => {
 
   it('takes the last number when there is no marker', () => {
     expect(checkAnswer('12', '사과 3개씩 4명이므로 12개입니다.')).toBe(1)
+    expect(checkAnswer('철수', '철수입니다.')).toBe(1)
+    expect(checkAnswer('13', '12개 또는 13개입니다.')).toBe(0)
     expect(checkAnswer('3', '사과 3개씩 4명이므로 12개입니다.')).toBe(0)
     expect(checkAnswer('150000', '가격은 15만 원이에요.')).toBe(1)
   })

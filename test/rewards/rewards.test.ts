@@ -2,8 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { groupAdvantages } from '../../lib/algorithms/advantages.ts'
 import { formatReward } from '../../lib/rewards/format.ts'
 import { koreanReward, koreanShare } from '../../lib/rewards/korean.ts'
+import { oracleMetrics, rewardMetrics } from '../../lib/rewards/metrics.ts'
 import { overlongReward } from '../../lib/rewards/overlong.ts'
 import { createRewards } from '../../lib/rewards/registry.ts'
 import { combineRewards, runRewards } from '../../lib/rewards/run.ts'
@@ -193,6 +195,35 @@ describe('combineRewards', () => {
       ),
     ).toEqual([1.2, 0.1, null])
     expect(() => combineRewards([[1]], [])).toThrow(/0 weights/)
+  })
+})
+
+describe('metrics', () => {
+  it('carry TRL’s names; a reward that applies nowhere is left out', () => {
+    const values = [
+      [1, 0, null, 1],
+      [null, null, null, null],
+    ]
+    const advantages = groupAdvantages({
+      rewards: values,
+      weights: [1, 0.2],
+      num_generations: 2,
+      scale_rewards: 'none',
+    })
+    const metrics = rewardMetrics(['accuracy', 'korean'], values, advantages)
+    expect(metrics).toEqual({
+      reward: expect.closeTo(2 / 3, 12) as number,
+      reward_std: expect.closeTo(Math.sqrt(1 / 3), 12) as number,
+      frac_reward_zero_std: 0.5,
+      'rewards/accuracy/mean': 2 / 3,
+      'rewards/accuracy/std': expect.closeTo(Math.sqrt(1 / 3), 12) as number,
+    })
+    const none = { tp: 0, fp: 0, fn: 0, tn: 0, agreement: null, failure_rate: 0, calls: 0 }
+    expect(oracleMetrics({ ...none, latency_s: 1 })).not.toHaveProperty('judge/agreement')
+    expect(oracleMetrics({ ...none, fp: 2, agreement: 0.5, latency_s: 1 })).toMatchObject({
+      'judge/fp': 2,
+      'judge/agreement': 0.5,
+    })
   })
 })
 
