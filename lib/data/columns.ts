@@ -94,7 +94,8 @@ function parseMessage(source: SourceRecord, where: string, value: unknown): Mess
   const said = [content, reasoning, calls].some(
     part => part != null && (part as { length?: number }).length !== 0,
   )
-  if (!said && role === 'assistant') throw recordError(source, `${where} says nothing`)
+  if (!said && role === 'assistant')
+    throw recordError(source, `${where} is empty: nothing to learn from`)
   if (content === null && role !== 'assistant') throw recordError(source, `${where} has no content`)
   return { ...value, role, content }
 }

@@ -208,6 +208,19 @@ export class Tokenizer {
     return this.#added.get(token) ?? this.#library.token_to_id(token)
   }
 
+  /**
+   * Throws `KogrpoError` `E_TOKENIZER` when a model with `vocabSize` embedding rows lacks rows for
+   * some ids. More rows than ids are usual (padding) and must not be sampled: see `size`.
+   */
+  requireVocabulary(vocabSize: number): void {
+    if (this.size > vocabSize) {
+      fail(
+        this.dir,
+        `the tokenizer has ${this.size} ids but the model only ${vocabSize} embeddings`,
+      )
+    }
+  }
+
   /** Whether `id` is a special token, which `skipSpecial` leaves out. */
   isSpecial(id: number): boolean {
     return this.#special.has(id)
@@ -269,10 +282,14 @@ export class Tokenizer {
 
   /** The text of `ids`; bytes that are not UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
-    const stream = this.decodeStream(options)
-    let text = ''
-    for (let i = 0; i < ids.length; i++) text += stream.push(ids[i] as number)
-    return text + stream.end()
+    const skip = options.skipSpecial ?? false
+    const parts: Uint8Array[] = []
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number
+      const bytes = this.bytesOf(id)
+      if (!(skip && this.#special.has(id))) parts.push(bytes)
+    }
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(parts))
   }
 
   /** A decoder for ids that arrive one by one. */

@@ -80,7 +80,7 @@ describe('toConversation', () => {
     [{ messages: [{ role: 'gpt', content: 'x' }] }, {}, 'messages[0].role is "gpt"'],
     [{ messages: [{ role: 'user', content: [{ type: 'image' }] }] }, {}, 'neither text nor a list'],
     [{ messages: [{ role: 'user' }] }, {}, 'messages[0] has no content'],
-    [{ messages: [user('q'), assistant('')] }, {}, 'messages[1] says nothing'],
+    [{ messages: [user('q'), assistant('')] }, {}, 'messages[1] is empty'],
     [{ messages: [{ role: 'system', content: 'a' }], system: 'b' }, {}, 'a system message besides'],
     [{ prompt: 'q', tools: 'f' }, {}, 'column "tools" is not a list'],
     [{ text: 5 }, {}, 'column "text" (text) is not text'],

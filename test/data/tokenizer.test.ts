@@ -17,6 +17,11 @@ describe('Tokenizer', () => {
     expect(tokenizer.encode('각')).toEqual([0xea, 0xb0, 0x81])
   })
 
+  it('refuses a model with fewer embeddings than ids', () => {
+    tokenizer.requireVocabulary(263)
+    expect(() => tokenizer.requireVocabulary(262)).toThrow(/263 ids but the model only 262/)
+  })
+
   it('round-trips any text after NFC (property)', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), text => {
