@@ -2,9 +2,8 @@
 //   linear                  C = y,  A = x,   B = wᵀ, k over the inputs
 //   linear_backward_input   C = dx, A = dy,  B = w,  k over the outputs
 //   linear_backward_weight  C = dw, A = dyᵀ, B = x,  k over the tokens
-// Chunks of B are packed into panels by all threads together, then blocks of C are handed out. A
-// chunk holds as many panels as all threads' second-level caches; a weight packed beforehand is one
-// chunk. Any split gives the same bits (kernels/matmul.inl).
+// Chunks of B are packed into panels by all threads together, then blocks of C are handed out; a
+// weight packed beforehand is one chunk. Any split gives the same bits (kernels/matmul.inl).
 
 #include "cpu/matmul.h"
 
@@ -18,10 +17,17 @@
 namespace kogrpo {
 namespace {
 
-// Panels of kc rows that one thread keeps in its second-level cache (12 × 48 KB with AVX-512).
-constexpr int64_t kPanelsPerThread = 12;
-// Blocks of C per thread and chunk: enough for the last ones to even out.
+// A chunk of B: this many panels of kc rows (32 × 96 KB with AVX-512), from the shared cache.
+constexpr int64_t kChunkPanels = 32;
+// With many threads it grows by so much for each, to keep the joins between chunks rare.
+constexpr int64_t kChunkPanelsPerThread = 16;
+// A block of C, what one thread does at a time: at most so many tiles by panels; for each row of
+// tiles one panel of A is copied.
+constexpr int64_t kBlockTiles = 32, kBlockPanels = 32;
+// Blocks per thread and chunk: enough for the last ones to even out.
 constexpr int64_t kBlocksPerThread = 4;
+// k per slice when rows of B are copied.
+constexpr int64_t kCopySlice = 64;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
@@ -96,12 +102,12 @@ void CpuOps::multiply(const Product& op) {
   const int64_t threads = pool_.threads();
   const int64_t all_panels = ceil_div(op.n, nr);
 
-  // A chunk: `panels` × `depth`, all of a packed weight.
-  const int64_t budget = kPanelsPerThread * threads;
   int64_t panels = all_panels, depth = op.k;
   if (!op.packed) {
-    panels = std::min(all_panels, budget);
-    depth = std::min(op.k, std::max<int64_t>(1, budget / panels) * kc);
+    // As deep as it gets with all panels or a block's width of them, then as wide.
+    const int64_t budget = std::max(kChunkPanels, kChunkPanelsPerThread * threads);
+    depth = std::min(op.k, budget / std::min(all_panels, kBlockPanels) * kc);
+    panels = std::min(all_panels, budget / ceil_div(depth, kc));
   }
 
   for (int64_t panel = 0; panel < all_panels; panel += panels)
@@ -120,14 +126,17 @@ void CpuOps::multiply(const Product& op) {
         float* to = panels_.reserve(static_cast<size_t>(width * panel_stride));
         MatmulOperand from = op.b;
         from.data += op.b.k_contiguous ? column * op.b.stride : column;
-        const int64_t blocks = ceil_div(ks.end - ks.begin, kc);
-        pool_.run(width * blocks, 1, [&](Range items, int) {
+        // Slices along which the source runs: long in k, or whole rows.
+        const int64_t across = from.k_contiguous ? width : 1;
+        const int64_t slice = from.k_contiguous ? kc : kCopySlice,
+                      slices = ceil_div(ks.end - ks.begin, slice);
+        pool_.run(across * slices, 1, [&](Range items, int) {
           for (int64_t i = items.begin; i < items.end; ++i) {
-            const int64_t p = i / blocks, first = i % blocks * kc;
+            const int64_t p = i / slices, first = i % slices * slice;
             kernels_.matmul_pack({.b = from,
                                   .n = op.n - column,
-                                  .panels = {p, p + 1},
-                                  .ks = {k + first, std::min(k + first + kc, ks.end)},
+                                  .panels = {p, from.k_contiguous ? p + 1 : width},
+                                  .ks = {k + first, std::min(k + first + slice, ks.end)},
                                   .out = to + first * nr,
                                   .panel_stride = panel_stride});
           }
@@ -135,14 +144,14 @@ void CpuOps::multiply(const Product& op) {
         b = to;
       }
 
-      // Blocks of C: at most a cache's worth of panels wide, few enough rows that every thread gets
-      // several.
+      // Blocks of C, small enough for every thread to get several: first narrower, if rows are few.
       const int64_t tiles = ceil_div(op.m, mr);
       const int64_t wanted = threads == 1 ? 1 : threads * kBlocksPerThread;
       const int64_t block_panels =
-          std::clamp<int64_t>(ceil_div(width, ceil_div(wanted, tiles)), 1, kPanelsPerThread);
+          std::clamp<int64_t>(ceil_div(width, ceil_div(wanted, tiles)), 1, kBlockPanels);
       const int64_t across = ceil_div(width, block_panels);
-      const int64_t block_rows = ceil_div(tiles, ceil_div(wanted, across)) * mr;
+      const int64_t block_rows =
+          std::min(kBlockTiles, ceil_div(tiles, ceil_div(wanted, across))) * mr;
       const int64_t down = ceil_div(op.m, block_rows);
       pool_.run(across * down, 1, [&](Range items, int worker) {
         float* scratch_a = align_line(

@@ -22,9 +22,12 @@ constexpr int kTileRows = 6, kTileVectors = 1;
 #endif
 constexpr int64_t kMatmulMr = kTileRows, kMatmulNr = kTileVectors * kLanes;
 
-// k per block: a panel of A (14 rows: 21 KB) leaves the first-level cache room for B to pass
-// through.
-constexpr int64_t kKc = 384;
+// k per block. Measured, not derived: with long blocks C is read and written less often, which pays
+// for streaming the panel of A (14 rows: 43 KB) from the second-level cache. Not a multiple of
+// 1024, where the rows of a panel would fall on the same lines of the first-level cache.
+constexpr int64_t kKc = 768;
+// How many rows of a panel of B the loop asks for ahead.
+constexpr int64_t kAheadB = 16;
 // A's block when k is not contiguous in memory: kMr values of m, padded, per k.
 constexpr int64_t kInterleave = (kMatmulMr + 7) / 8 * 8;
 constexpr int64_t kMatmulScratch =
@@ -59,6 +62,8 @@ static void tile(int64_t kc, const float* a, const float* b, float* c, int64_t c
     f32x16 row[kTileVectors];
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) row[v] = load(b + v * kLanes);
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) __builtin_prefetch(b + kAheadB * kMatmulNr + v * kLanes);
 #pragma GCC unroll 16
     for (int m = 0; m < Rows; ++m) {
       const f32x16 value = set1(a[m * MStep]);
@@ -93,7 +98,7 @@ inline TileKernel tile_of(int64_t rows) {
 }
 
 // Rows [0, rows) × kc of A into the block that `tile` reads.
-inline void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k, int64_t kc,
+static void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k, int64_t kc,
                    float* out) {
   if (a.k_contiguous) {
     for (int64_t m = 0; m < rows; ++m) {
@@ -111,14 +116,41 @@ inline void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k,
   }
 }
 
+// Asks for the memory of the next panel of A, a few lines between every two tiles: its copy would
+// otherwise wait for each of the short rows.
+struct AheadA {
+  const float* at = nullptr;
+  int64_t stride = 0, lines = 0, line = 0, rows = 0;
+
+  AheadA(const MatmulOperand& a, int64_t row, int64_t count, int64_t k, int64_t kc) {
+    const int64_t width = a.k_contiguous ? kc : count;
+    at = a.k_contiguous ? a.data + row * a.stride + k : a.data + k * a.stride + row;
+    stride = a.stride;
+    lines = (width + 15) / 16;
+    rows = a.k_contiguous ? count : kc;
+  }
+  KOGRPO_INLINE void step(int64_t n) {
+    for (; n > 0 && rows > 0; --n) {
+      __builtin_prefetch(at + 16 * line, 0, 2);
+      if (++line == lines) {
+        line = 0;
+        at += stride;
+        --rows;
+      }
+    }
+  }
+};
+
 inline void matmul_block(const MatmulBlock& op) {
-  const int64_t rows = op.rows.end - op.rows.begin;
-  if (rows <= 0) return;
+  const int64_t rows = op.rows.end - op.rows.begin, panels = op.panels.end - op.panels.begin;
+  if (rows <= 0 || panels <= 0) return;
   // Tiles of nearly equal height: 64 rows are 13+13+13+13+12.
   const int64_t count = (rows + kMatmulMr - 1) / kMatmulMr;
   const int64_t height = rows / count, taller = rows % count;
-  for (int64_t k = op.ks.begin; k < op.ks.end; k += kKc) {
-    const int64_t kc = op.ks.end - k < kKc ? op.ks.end - k : kKc;
+  const int64_t depth = op.ks.end - op.ks.begin, k_blocks = (depth + kKc - 1) / kKc;
+  const int64_t k_step = ((depth + k_blocks - 1) / k_blocks + 15) / 16 * 16;
+  for (int64_t k = op.ks.begin; k < op.ks.end; k += k_step) {
+    const int64_t kc = op.ks.end - k < k_step ? op.ks.end - k : k_step;
     const bool load_c = op.load || k > op.ks.begin;
     int64_t row = op.rows.begin;
     for (int64_t i = 0; i < count; ++i) {
@@ -126,9 +158,21 @@ inline void matmul_block(const MatmulBlock& op) {
       copy_a(op.a, row, h, k, kc, op.scratch);
       const TileKernel kernel =
           op.a.k_contiguous ? tile_of<kTileRows, kKc, 1>(h) : tile_of<kTileRows, 1, kInterleave>(h);
-      for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
-        kernel(kc, op.scratch, op.b + p * op.panel_stride + (k - op.ks.begin) * kMatmulNr,
-               op.c + row * op.c_stride + p * kMatmulNr, op.c_stride, op.n - p * kMatmulNr, load_c);
+      AheadA ahead(op.a, row + h, i + 1 < count ? height + (i + 1 < taller) : 0, k, kc);
+      const int64_t share = (ahead.lines * ahead.rows + panels - 1) / panels;
+      float* c = op.c + row * op.c_stride + op.panels.begin * kMatmulNr;
+      for (int64_t p = op.panels.begin; p < op.panels.end; ++p) {
+        float* next = p + 1 < op.panels.end ? c + kMatmulNr
+                      : i + 1 < count ? op.c + (row + h) * op.c_stride + op.panels.begin * kMatmulNr
+                                      : c;
+        for (int64_t m = 0; m < h; ++m)
+          for (int v = 0; v < kTileVectors; ++v)
+            __builtin_prefetch(next + m * op.c_stride + v * kLanes, 1);
+        ahead.step(share);
+        kernel(kc, op.scratch, op.b + p * op.panel_stride + (k - op.ks.begin) * kMatmulNr, c,
+               op.c_stride, op.n - p * kMatmulNr, load_c);
+        c = next;
+      }
       row += h;
     }
   }
@@ -210,43 +254,51 @@ KOGRPO_INLINE void transpose(f32x16 (&r)[16]) {
 }
 #endif
 
-inline void matmul_pack(const MatmulPack& op) {
+// Panel p's part, transposed: 16 columns of B at a time, whose memory runs along k.
+static void pack_along_k(const MatmulPack& op, int64_t p) {
   const int64_t kc = op.ks.end - op.ks.begin;
-  for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
-    for (int v = 0; v < kTileVectors; ++v) {
-      const int64_t column = p * kMatmulNr + v * kLanes;
-      const int64_t left = op.n - column;  // columns of B from here on; may be ≤ 0
-      const int columns = left >= kLanes ? kLanes : left > 0 ? int(left) : 0;
-      float* to = op.out + p * op.panel_stride + v * kLanes;
-      if (op.b.k_contiguous) {
-        const float* from = op.b.data + column * op.b.stride + op.ks.begin;
-        for (int64_t k = 0; k < kc; k += kLanes) {
-          const int depth = kc - k >= kLanes ? kLanes : int(kc - k);
-          f32x16 r[16];
-          if (columns == kLanes && depth == kLanes) {
+  for (int v = 0; v < kTileVectors; ++v) {
+    const int64_t column = p * kMatmulNr + v * kLanes, left = op.n - column;
+    const int columns = left >= kLanes ? kLanes : left > 0 ? int(left) : 0;
+    const float* from = op.b.data + column * op.b.stride + op.ks.begin;
+    float* to = op.out + p * op.panel_stride + v * kLanes;
+    for (int64_t k = 0; k < kc; k += kLanes) {
+      const int depth = kc - k >= kLanes ? kLanes : int(kc - k);
+      f32x16 r[16];
+      if (columns == kLanes && depth == kLanes) {
 #pragma GCC unroll 16
-            for (int i = 0; i < kLanes; ++i) r[i] = load(from + i * op.b.stride + k);
-            transpose(r);
+        for (int i = 0; i < kLanes; ++i) r[i] = load(from + i * op.b.stride + k);
+        transpose(r);
 #pragma GCC unroll 16
-            for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kMatmulNr, r[i]);
-          } else {
-            for (int i = 0; i < kLanes; ++i)
-              r[i] = i < columns ? load_first(depth, from + i * op.b.stride + k) : zero();
-            transpose(r);
-            for (int i = 0; i < depth; ++i) store(to + (k + i) * kMatmulNr, r[i]);
-          }
-        }
+        for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kMatmulNr, r[i]);
       } else {
-        const float* from = op.b.data + op.ks.begin * op.b.stride + column;
-        if (columns == kLanes)
-          for (int64_t k = 0; k < kc; ++k) store(to + k * kMatmulNr, load(from + k * op.b.stride));
-        else if (columns > 0)
-          for (int64_t k = 0; k < kc; ++k)
-            store(to + k * kMatmulNr, load_first(columns, from + k * op.b.stride));
-        else
-          for (int64_t k = 0; k < kc; ++k) store(to + k * kMatmulNr, zero());
+        for (int i = 0; i < kLanes; ++i)
+          r[i] = i < columns ? load_first(depth, from + i * op.b.stride + k) : zero();
+        transpose(r);
+        for (int i = 0; i < depth; ++i) store(to + (k + i) * kMatmulNr, r[i]);
       }
     }
+  }
+}
+
+// Row k of B into its place in every panel.
+static void pack_along_n(const MatmulPack& op, int64_t k) {
+  const float* from = op.b.data + k * op.b.stride;
+  float* to = op.out + (k - op.ks.begin) * kMatmulNr;
+  for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int64_t column = p * kMatmulNr + v * kLanes, left = op.n - column;
+      store(to + p * op.panel_stride + v * kLanes, left >= kLanes ? load(from + column)
+                                                   : left > 0 ? load_first(int(left), from + column)
+                                                              : zero());
+    }
+}
+
+static void matmul_pack(const MatmulPack& op) {
+  if (op.b.k_contiguous)
+    for (int64_t p = op.panels.begin; p < op.panels.end; ++p) pack_along_k(op, p);
+  else
+    for (int64_t k = op.ks.begin; k < op.ks.end; ++k) pack_along_n(op, k);
 }
 
 // The tile's arithmetic without its memory: as many independent chains, operands in registers.
