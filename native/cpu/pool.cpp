@@ -1,6 +1,10 @@
+// Fork and join over persistent threads (cpu/pool.h).
+
 #include "cpu/pool.h"
 
+#if defined(__linux__)
 #include <sched.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -33,35 +37,41 @@ void pause() {
 #endif
 }
 
-// Half a microsecond to a few tens of them, depending on what a pause costs here.
-constexpr int kSpins = 2000;
+// A few tens of microseconds: the pauses between the operations of a step, not those between steps.
+constexpr int kSpins = 1500;
+
+// Pool::State::ticket: the loop's number, whether it can still be joined, how many workers are in.
+constexpr uint64_t kWorkers = 0xFFFF, kOpen = 0x10000, kOneLoop = 0x20000;
+constexpr int kMaxThreads = 1024;
 
 }  // namespace
 
-// One loop is published by raising `generation` and ends when every worker has reported back. The
-// ranges are handed out by `next`. Who waits spins first and then sleeps on a condition variable;
-// the sleeping side is announced under the mutex, so that a wake-up cannot be lost.
+// A loop is published in one word, `ticket`. Workers join it by adding themselves there, while it
+// is open, and take ranges off `next`. When the caller finds no ranges left it closes the loop and
+// waits for those who joined, not for the others: a worker that the system has not scheduled yet
+// delays nobody. Whoever waits spins first and then sleeps; sleepers announce themselves before
+// they look at the word for the last time, and the other side changes the word before it looks for
+// sleepers (both sequentially consistent), so no wake-up is lost.
 struct Pool::State {
   int threads = 1;
   std::vector<std::thread> workers;
 
-  // The present loop: written by the caller before `generation` is raised.
+  // The present loop; readable by those who joined it.
   const Body* body = nullptr;
   int64_t n = 0, step = 1;
 
-  alignas(64) std::atomic<uint64_t> generation{0};
+  alignas(64) std::atomic<uint64_t> ticket{0};
   alignas(64) std::atomic<int64_t> next{0};
-  alignas(64) std::atomic<int> working{0};
+  alignas(64) std::atomic<int> sleeping{0};
+  std::atomic<bool> caller_sleeps{false};
   std::atomic<bool> stop{false};
 
   std::mutex mutex;
   std::condition_variable start, done;
-  int sleeping = 0;            // workers asleep in `start`
-  bool caller_sleeps = false;  // the caller asleep in `done`
   std::exception_ptr failure;  // the loop's first exception
 
   void work(int worker) {
-    InsideLoop inside;
+    const InsideLoop inside;
     try {
       for (;;) {
         const int64_t begin = next.fetch_add(step, std::memory_order_relaxed);
@@ -75,59 +85,74 @@ struct Pool::State {
     }
   }
 
+  // Whether there is something to do for a worker whose last loop was number `seen`.
+  bool ready(uint64_t seen) const {
+    const uint64_t now = ticket.load();
+    return stop.load() || ((now & kOpen) && now / kOneLoop != seen);
+  }
+
   void serve(int worker) {
     uint64_t seen = 0;
     for (;;) {
-      for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen;
-           ++spin)
-        pause();
-      if (generation.load(std::memory_order_acquire) == seen) {
+      for (int spin = 0; spin < kSpins && !ready(seen); ++spin) pause();
+      if (!ready(seen)) {
         std::unique_lock lock(mutex);
-        ++sleeping;
-        start.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
-        --sleeping;
+        sleeping.fetch_add(1);
+        start.wait(lock, [&] { return ready(seen); });
+        sleeping.fetch_sub(1);
       }
-      ++seen;
-      if (stop.load(std::memory_order_relaxed)) return;
+      if (stop.load()) return;
+
+      uint64_t now = ticket.load();
+      while ((now & kOpen) && !ticket.compare_exchange_weak(now, now + 1)) {
+      }
+      if (!(now & kOpen)) continue;  // closed in the meantime
+      seen = now / kOneLoop;
       work(worker);
-      if (working.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      const uint64_t left = ticket.fetch_sub(1) - 1;
+      if (!(left & (kOpen | kWorkers)) && caller_sleeps.load()) {
         const std::lock_guard lock(mutex);
-        if (caller_sleeps) done.notify_one();
+        done.notify_one();
       }
     }
   }
 
-  void publish() {
-    bool wake;
-    {
-      const std::lock_guard lock(mutex);
-      generation.fetch_add(1, std::memory_order_release);
-      wake = sleeping > 0;
-    }
-    if (wake) start.notify_all();
+  void wake() {
+    if (sleeping.load() == 0) return;
+    { const std::lock_guard lock(mutex); }
+    start.notify_all();
   }
 
-  void wait() {
-    for (int spin = 0; spin < kSpins && working.load(std::memory_order_acquire) != 0; ++spin)
-      pause();
+  void open() {
+    const uint64_t number = ticket.load(std::memory_order_relaxed) / kOneLoop + 1;
+    ticket.store(number * kOneLoop | kOpen);
+    wake();
+  }
+
+  void close() {
+    const auto empty = [&] { return (ticket.load() & kWorkers) == 0; };
+    ticket.fetch_and(~kOpen);
+    for (int spin = 0; spin < kSpins && !empty(); ++spin) pause();
+    if (empty()) return;
     std::unique_lock lock(mutex);
-    caller_sleeps = true;
-    done.wait(lock, [&] { return working.load(std::memory_order_acquire) == 0; });
-    caller_sleeps = false;
+    caller_sleeps.store(true);
+    done.wait(lock, empty);
+    caller_sleeps.store(false);
   }
 };
 
 Pool::Pool(int threads) : state_(std::make_unique<State>()) {
-  if (threads < 1)
-    throw std::invalid_argument("Pool: threads must be at least 1, not " + std::to_string(threads));
+  if (threads < 1 || threads > kMaxThreads)
+    throw std::invalid_argument("Pool: threads must be between 1 and " +
+                                std::to_string(kMaxThreads) + ", not " + std::to_string(threads));
   state_->threads = threads;
   for (int worker = 1; worker < threads; ++worker)
     state_->workers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
 }
 
 Pool::~Pool() {
-  state_->stop.store(true, std::memory_order_relaxed);
-  state_->publish();
+  state_->stop.store(true);
+  state_->wake();
   for (std::thread& worker : state_->workers) worker.join();
 }
 
@@ -153,17 +178,18 @@ void Pool::run(int64_t n, int64_t grain, const Body& body) {
   s.body = &body;
   s.failure = nullptr;
   s.next.store(0, std::memory_order_relaxed);
-  s.working.store(s.threads - 1, std::memory_order_relaxed);
-  s.publish();
+  s.open();
   s.work(0);
-  s.wait();
+  s.close();
   if (s.failure) std::rethrow_exception(s.failure);
 }
 
 int default_threads() {
+#if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace kogrpo

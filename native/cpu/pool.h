@@ -1,6 +1,7 @@
 #pragma once
 // A persistent pool of threads for fork-join loops. Workers spin briefly between loops (a training
-// step is thousands of them), then sleep. Exceptions of the body are carried to the caller.
+// step is thousands of them), then sleep. The body's first exception is carried to the caller; the
+// ranges not yet begun are then dropped.
 
 #include <cstdint>
 #include <functional>
@@ -12,7 +13,7 @@ namespace kogrpo {
 
 class Pool {
  public:
-  // threads ≥ 1, the caller's included.
+  // threads ≥ 1, the caller's included; throws std::invalid_argument otherwise.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -22,7 +23,7 @@ class Pool {
 
   // Calls body(range, worker) for disjoint ranges that cover [0, n), worker < threads(). Ranges
   // start at multiples of `grain`. Which worker gets which range is not fixed: results must not
-  // depend on it. Not re-entrant; one caller at a time.
+  // depend on it. One caller at a time; a call from inside a body throws std::logic_error.
   void run(int64_t n, int64_t grain, const std::function<void(Range, int worker)>& body);
 
  private:
