@@ -167,7 +167,7 @@ const oracle = z.strictObject({
     .default('none')
     .describe(
       'how checker and judge make the accuracy: none = checker alone, override = judge alone, ' +
-        "appeal = judge re-examines the checker's failures, veto = its passes, both = pass needs both",
+        "appeal = judge re-examines the checker's failures, veto = its passes, both = wherever it gave a verdict",
     ),
   judge: judge.optional().describe('who judges; required unless rule is none'),
   max_failure_rate: fraction
@@ -181,6 +181,10 @@ const grpoStage = z.strictObject({
   per_device_train_batch_size: count.default(8).describe('completions in a micro-batch'),
   gradient_accumulation_steps: count.default(1).describe('micro-batches in an optimizer step'),
   max_prompt_length: count.default(512).describe('longest prompt in tokens'),
+  overlong: z
+    .enum(['error', 'skip'])
+    .default('error')
+    .describe('what to do with a prompt of more than max_prompt_length tokens'),
   max_completion_length: count
     .default(512)
     .describe('longest completion in tokens; the constant length in the Dr. GRPO denominator'),

@@ -58,6 +58,8 @@ export interface ForwardOptions {
 export interface TokenValues {
   logprobs: Float32Array
   entropies: Float32Array
+  /** 1 where no id was likelier than the token. */
+  correct: Uint8Array
 }
 
 export interface GenerateRequest {

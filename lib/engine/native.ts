@@ -15,6 +15,12 @@ export interface NativeTensor {
   dtype: string
 }
 
+export interface NativeTokenValues {
+  logprobs: Float32Array
+  entropies: Float32Array
+  correct: Uint8Array
+}
+
 /** Aborts the call it was given to, and tells its progress (unit: see the call). */
 export interface Control {
   abort(): void
@@ -40,16 +46,10 @@ export interface NativeEngine {
   saveState(path: string): Promise<void>
   loadState(path: string): Promise<void>
   updateSlot(options: { slot: string; alpha: number }): Promise<void>
-  forward(
-    batch: object,
-    control?: Control,
-  ): Promise<{ logprobs: Float32Array; entropies: Float32Array; handle?: number }>
+  forward(batch: object, control?: Control): Promise<NativeTokenValues & { handle?: number }>
   backward(options: object, control?: Control): Promise<void>
   release(options: { handle: number }): Promise<void>
-  forwardBackward(
-    batch: object,
-    control?: Control,
-  ): Promise<{ logprobs: Float32Array; entropies: Float32Array }>
+  forwardBackward(batch: object, control?: Control): Promise<NativeTokenValues>
   logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array>
   generate(
     requests: object[],

@@ -46,8 +46,11 @@ export function koreanShare(text: string): KoreanShare {
   return { share: letters === 0 ? null : korean / letters, korean, letters }
 }
 
+/** Share of Korean letters from which a text counts as Korean, unless an option says otherwise. */
+const KOREAN = 0.8
+
 const schema = z.strictObject({
-  threshold: z.number().gt(0).max(1).default(0.8),
+  threshold: z.number().gt(0).max(1).default(KOREAN),
   value: z.enum(['threshold', 'share']).default('threshold'),
 })
 
@@ -64,6 +67,12 @@ export function koreanReward(options?: unknown): RewardFunction {
       const share = koreanShareOfCompletion(text)
       return value === 'share' ? share : share >= threshold ? 1 : 0
     })
+}
+
+/** Whether the completion has thinking, and that is Korean. */
+export function koreanThinking(completion: string): boolean {
+  const { thinking } = splitThinking(completion)
+  return thinking !== null && (koreanShare(thinking).share ?? 0) >= KOREAN
 }
 
 /** The smaller of the shares of thinking and answer, by the rules of `koreanReward`. */

@@ -22,6 +22,7 @@ ToJs token_values(TokenValues values, int64_t handle) {
     Napi::Object o = Napi::Object::New(env);
     o.Set("logprobs", to_js(env, values.logprobs));
     o.Set("entropies", to_js(env, values.entropies));
+    o.Set("correct", to_js(env, values.correct));
     if (handle != 0) o.Set("handle", Napi::Number::New(env, static_cast<double>(handle)));
     return static_cast<Napi::Value>(o);
   };

@@ -30,6 +30,7 @@ void CpuOps::logits_forward(const LogitsForward& a) {
   const char* op = "logits_forward";
   check_common(op, a);
   check::vector(op, "logprob", a.logprob, a.logits.rows);
+  if (a.correct.data) check::vector(op, "correct", a.correct, a.logits.rows);
   pool_.run(a.logits.rows, check::grain(4 * a.vocab_limit),
             [&](Range rows, int) { kernels_.logits_forward(a, rows); });
 }

@@ -217,13 +217,11 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
   kept->activations.recompute = options_.recompute || !keep;
   const int64_t t = kept->batch.size();
-  TokenValues values{std::vector<float>(static_cast<size_t>(t)),
-                     std::vector<float>(static_cast<size_t>(t))};
+  TokenValues values(static_cast<size_t>(t));
   const PackedModel* packed = &weights == &policy_ ? packed_.get() : nullptr;
   transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
   head_.forward(matrix(kept->activations.hidden.data(), t, config_.hidden_size), weights.head,
-                packed ? packed->head.get() : nullptr, kept->rows, kept->options, values.logprobs,
-                values.entropies, abort);
+                packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);
   if (keep) {
     *handle = next_handle_++;
     kept_[*handle] = std::move(kept);
@@ -240,8 +238,7 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
   const ModelView& g = gradients();
   const Tensor dhidden = matrix(dhidden_.reserve(static_cast<size_t>(t * h)), t, h);
   head_.forward_backward(matrix(kept.activations.hidden.data(), t, h), policy_.head, kept.rows,
-                         kept.options, coef, coef_entropy, values.logprobs, values.entropies,
-                         dhidden, g.head, abort);
+                         kept.options, coef, coef_entropy, values, dhidden, g.head, abort);
   transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, abort);
 }
 
@@ -254,7 +251,7 @@ void Engine::backward(int64_t handle, std::span<const float> coef,
   Kept& kept = *found->second;
   check_coefficients(kept.batch, kept.rows, coef, "coef");
   if (!coef_entropy.empty()) check_coefficients(kept.batch, kept.rows, coef_entropy, "entropyCoef");
-  TokenValues values{std::vector<float>(coef.size()), std::vector<float>(coef.size())};
+  TokenValues values(coef.size());
   backward_from_rows(kept, coef, coef_entropy, values, abort);
   release(handle);
 }
@@ -276,7 +273,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
   check_coefficients(kept->batch, kept->rows, coef, "coef");
   if (!coef_entropy.empty())
     check_coefficients(kept->batch, kept->rows, coef_entropy, "entropyCoef");
-  TokenValues values{std::vector<float>(coef.size()), std::vector<float>(coef.size())};
+  TokenValues values(coef.size());
   transformer_.forward(policy_, packed_.get(), kept->batch, kept->activations, abort);
   backward_from_rows(*kept, coef, coef_entropy, values, abort);
   spare_ = std::move(kept);

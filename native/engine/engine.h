@@ -33,11 +33,6 @@ struct BatchArguments {
   int64_t vocab_limit = 0;  // 0: the whole vocabulary
 };
 
-// Per token of the batch; 0 where nothing was asked for and at each sequence's first token.
-struct TokenValues {
-  std::vector<float> logprobs, entropies;
-};
-
 struct OptimizerArguments {
   float learning_rate = 0, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0;
   float max_grad_norm = 0;  // 0: no clipping

@@ -51,7 +51,7 @@ Tensor LmHead::logits(const Tensor& hidden, std::span<const int32_t> rows, const
 // Views of one chunk: gathered hidden rows, their logits and the per-row vectors.
 struct LmHead::Chunk {
   std::span<const int32_t> rows, tokens;
-  Tensor logits, targets, logprob, entropy, lse, coef, coef_entropy;
+  Tensor logits, targets, logprob, entropy, lse, coef, coef_entropy, correct;
 
   Chunk(LmHead& lm, const HeadRows& all, int64_t begin, int64_t count, const Tensor& hidden,
         const Tensor& head, const PackedWeight* packed, const HeadOptions& options)
@@ -60,52 +60,50 @@ struct LmHead::Chunk {
             std::span(all.tokens).subspan(static_cast<size_t>(begin), static_cast<size_t>(count))),
         targets(ints(const_cast<int32_t*>(all.targets.data()) + begin, count)) {
     logits = lm.logits(hidden, rows, head, packed);
-    float* p = lm.per_row_.reserve(static_cast<size_t>(5 * count));
+    float* p = lm.per_row_.reserve(static_cast<size_t>(6 * count));
     logprob = vector(p, count);
     entropy = vector(p + count, count);
     lse = vector(p + 2 * count, count);
     coef = vector(p + 3 * count, count);
     coef_entropy = vector(p + 4 * count, count);
-    lm.ops_.logits_forward(
-        {logits, targets, logprob, entropy, lse, options.inv_temperature, options.vocab_limit});
+    correct = vector(p + 5 * count, count);
+    lm.ops_.logits_forward({logits, targets, logprob, entropy, lse, options.inv_temperature,
+                            options.vocab_limit, correct});
   }
 
-  void scatter(std::span<float> logprobs, std::span<float> entropies) const {
+  void scatter(TokenValues& out) const {
     for (size_t i = 0; i < tokens.size(); ++i) {
-      logprobs[static_cast<size_t>(tokens[i])] = logprob.f32()[i];
-      entropies[static_cast<size_t>(tokens[i])] = entropy.f32()[i];
+      const auto t = static_cast<size_t>(tokens[i]);
+      out.logprobs[t] = logprob.f32()[i];
+      out.entropies[t] = entropy.f32()[i];
+      out.correct[t] = correct.f32()[i] != 0.0f;
     }
   }
 };
 
 void LmHead::forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
-                     const HeadRows& rows, const HeadOptions& options, std::span<float> logprobs,
-                     std::span<float> entropies, const AbortFlag& abort) {
-  std::fill(logprobs.begin(), logprobs.end(), 0.0f);
-  std::fill(entropies.begin(), entropies.end(), 0.0f);
+                     const HeadRows& rows, const HeadOptions& options, TokenValues& out,
+                     const AbortFlag& abort) {
   const int64_t step = chunk_rows(options);
   for (int64_t begin = 0; begin < rows.size(); begin += step) {
     abort.check();
     const Chunk chunk(*this, rows, begin, std::min(step, rows.size() - begin), hidden, head, packed,
                       options);
-    chunk.scatter(logprobs, entropies);
+    chunk.scatter(out);
   }
 }
 
 void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
                               const HeadOptions& options, std::span<const float> coef,
-                              std::span<const float> coef_entropy, std::span<float> logprobs,
-                              std::span<float> entropies, const Tensor& dhidden,
-                              const Tensor& dhead, const AbortFlag& abort) {
-  std::fill(logprobs.begin(), logprobs.end(), 0.0f);
-  std::fill(entropies.begin(), entropies.end(), 0.0f);
+                              std::span<const float> coef_entropy, TokenValues& out,
+                              const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort) {
   std::memset(dhidden.data, 0, static_cast<size_t>(dhidden.size()) * sizeof(float));
   const int64_t step = chunk_rows(options), h = config_.hidden_size;
   for (int64_t begin = 0; begin < rows.size(); begin += step) {
     abort.check();
     const int64_t count = std::min(step, rows.size() - begin);
     const Chunk chunk(*this, rows, begin, count, hidden, head, nullptr, options);
-    chunk.scatter(logprobs, entropies);
+    chunk.scatter(out);
     for (int64_t i = 0; i < count; ++i) {
       const auto t = static_cast<size_t>(chunk.tokens[static_cast<size_t>(i)]);
       chunk.coef.f32()[i] = coef[t];

@@ -29,22 +29,29 @@ struct HeadRows {
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
 };
 
+// Per token of the batch; 0 where nothing was asked for and at each sequence's first token.
+struct TokenValues {
+  std::vector<float> logprobs, entropies;
+  std::vector<uint8_t> correct;  // 1: no id is likelier
+
+  explicit TokenValues(size_t tokens) : logprobs(tokens), entropies(tokens), correct(tokens) {}
+};
+
 class LmHead {
  public:
   LmHead(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
 
-  // logprobs and entropies [T] of the batch; positions that no row predicts become 0.
+  // Fills `out`, which has the batch's length and holds zeros.
   void forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
-               const HeadRows& rows, const HeadOptions& options, std::span<float> logprobs,
-               std::span<float> entropies, const AbortFlag& abort);
+               const HeadRows& rows, const HeadOptions& options, TokenValues& out,
+               const AbortFlag& abort);
 
   // Forward, and the gradient of L with ∂L/∂logprob[t] = coef[t], ∂L/∂entropy[t] = coef_entropy[t]
   // (may be empty: 0) formed inside each chunk: dhidden [T,H] overwritten, dhead accumulated.
   void forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
                         const HeadOptions& options, std::span<const float> coef,
-                        std::span<const float> coef_entropy, std::span<float> logprobs,
-                        std::span<float> entropies, const Tensor& dhidden, const Tensor& dhead,
-                        const AbortFlag& abort);
+                        std::span<const float> coef_entropy, TokenValues& out,
+                        const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort);
 
   // Whole rows of logits [rows.size(), V], for sampling and tests. The result lives until the next
   // call.

@@ -148,6 +148,7 @@ struct LogitsForward {
   Tensor logits, targets /*[1,R] i32*/, logprob /*[1,R]*/, entropy /*[1,R]*/, lse /*[1,R]*/;
   float inv_temperature = 1.0f;
   int64_t vocab_limit = 0;  // ids at or above it have probability 0
+  Tensor correct = {};      // [1,R], optional: 1 where no id is likelier than the target, else 0
 };
 // In place: logits become ∂L/∂logits = inv_temperature·( c·(onehot − p) − e·p·(log p + entropy) )
 // with c = coef_logprob[r] = ∂L/∂logprob, e = coef_entropy[r] = ∂L/∂entropy (null: 0). Columns from

@@ -20,6 +20,7 @@ void ReferenceOps::logits_forward(const LogitsForward& a) {
     a.lse.f32()[r] = float(top + std::log(sum));
     a.entropy.f32()[r] = float(std::log(sum) - weighted / sum);
     a.logprob.f32()[r] = target < 0 ? 0.0f : float(z(target) - top - std::log(sum));
+    if (a.correct.data) a.correct.f32()[r] = target >= 0 && z(target) == top ? 1.0f : 0.0f;
   }
 }
 

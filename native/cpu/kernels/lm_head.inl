@@ -21,7 +21,7 @@ KOGRPO_INLINE float row_max(const float* logits, int64_t n, float inv_temperatur
     m3 = max(mul(load(logits + i + 48), scale), m3);
   }
   for (; i < n; i += kLanes) {
-    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    const int k = lanes_left(n, i);
     m0 = max(first(k, mul(load_first(k, logits + i), scale), lowest), m0);
   }
   return max_lane(max(max(m0, m1), max(m2, m3)));
@@ -52,7 +52,7 @@ inline SoftmaxSums softmax_sums(const float* logits, int64_t n, float inv_temper
       softmax_step(mul(load(logits + i + 48), scale), vtop, s3, w3);
     }
     for (; i < end; i += kLanes) {
-      const int k = end - i < kLanes ? int(end - i) : kLanes;
+      const int k = lanes_left(end, i);
       f32x16 s = zero(), w = zero();
       softmax_step(mul(load_first(k, logits + i), scale), vtop, s, w);
       s0 = add(s0, first(k, s, zero()));
@@ -83,6 +83,8 @@ inline void logits_forward(const LogitsForward& a, Range rows) {
     a.entropy.f32()[r] = log_sum - float(s.weighted / s.sum);
     a.logprob.f32()[r] =
         target < 0 ? 0.0f : log_probability(logits[target] * a.inv_temperature, s, log_sum);
+    if (a.correct.data)
+      a.correct.f32()[r] = target >= 0 && logits[target] * a.inv_temperature == s.max ? 1.0f : 0.0f;
   }
 }
 
@@ -116,7 +118,7 @@ inline void logits_backward(const LogitsBackward& a, Range rows) {
       store(logits + i + kLanes, logits_gradient(z1, lse, entropy, c, e, minus_inv));
     }
     for (; i < n; i += kLanes) {
-      const int k = n - i < kLanes ? int(n - i) : kLanes;
+      const int k = lanes_left(n, i);
       const f32x16 z = mul(load_first(k, logits + i), inv);
       store_first(k, logits + i, logits_gradient(z, lse, entropy, c, e, minus_inv));
     }

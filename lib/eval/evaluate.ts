@@ -1,0 +1,120 @@
+/**
+ * Held-out evaluation: one completion of every problem, its correctness, whether it thinks in Korean
+ * and keeps the format. The same problems and noise for every model, so that differences are paired.
+ */
+import type { GrpoSample } from '../data/samples.ts'
+import type { Tokenizer } from '../data/tokenizer.ts'
+import type { Engine } from '../engine/engine.ts'
+import type {
+  CompletionRow,
+  EvalResults,
+  EvalStageName,
+  PairedDifference,
+} from '../report/events.ts'
+import { checkAnswer } from '../rewards/accuracy.ts'
+import { builtinPrograms } from '../rewards/judge/programs.ts'
+import { koreanThinking } from '../rewards/korean.ts'
+import { splitThinking } from '../rewards/think.ts'
+import { type Rollout, type SamplingOptions, sampleRollouts } from '../rollout/rollout.ts'
+import { mean, pairedDifference, proportion } from './statistics.ts'
+
+/** What one problem's completion showed. */
+export interface Outcome {
+  rollout: Rollout
+  correct: boolean
+  korean: boolean
+  format: boolean
+}
+
+/** Decides whether a completion answers its problem; `mini` is exact, `checker` follows rules. */
+export type Truth = 'mini' | 'checker'
+
+export type EvaluationOptions = Omit<SamplingOptions, 'numGenerations' | 'firstStream'> & {
+  truth: Truth
+}
+
+/** Evaluates the engine's present weights. */
+export async function evaluate(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  problems: readonly GrpoSample[],
+  options: EvaluationOptions,
+): Promise<Outcome[]> {
+  const rollouts = await sampleRollouts(engine, tokenizer, problems, {
+    ...options,
+    numGenerations: 1,
+    firstStream: 0,
+  })
+  const verdicts = await Promise.all(rollouts.map(rollout => isCorrect(rollout, options.truth)))
+  return rollouts.map((rollout, i) => ({
+    rollout,
+    correct: verdicts[i]!,
+    korean: koreanThinking(rollout.text),
+    format: splitThinking(rollout.text).problem === null,
+  }))
+}
+
+async function isCorrect({ prompt, text }: Rollout, truth: Truth): Promise<boolean> {
+  const reference = String(prompt.extra.answer)
+  if (truth === 'checker') return checkAnswer(reference, text) === 1
+  const question = String(prompt.messages.at(-1)?.content ?? '')
+  const { answer } = splitThinking(text)
+  const [verdict] = await builtinPrograms().judge('mini')([
+    { question, reference, answer, columns: prompt.extra },
+  ])
+  return verdict !== undefined && 'verdict' in verdict && verdict.verdict === 1
+}
+
+/** The figures of summary.json. */
+export function summarize(outcomes: readonly Outcome[]): EvalResults {
+  const { value, ci95, n } = proportion(outcomes.map(({ correct }) => correct))
+  return {
+    accuracy: value,
+    accuracy_ci95: [ci95.low, ci95.high],
+    korean_thinking_rate: mean(outcomes.map(({ korean }) => Number(korean))),
+    format_rate: mean(outcomes.map(({ format }) => Number(format))),
+    mean_length: mean(outcomes.map(({ rollout }) => rollout.tokens.length)),
+    n,
+  }
+}
+
+/** Paired differences, later − earlier, by metric. */
+export function compare(
+  earlier: readonly Outcome[],
+  later: readonly Outcome[],
+): Record<string, PairedDifference> {
+  const metrics: Record<string, (outcome: Outcome) => number> = {
+    accuracy: ({ correct }) => Number(correct),
+    korean_thinking_rate: ({ korean }) => Number(korean),
+    format_rate: ({ format }) => Number(format),
+    mean_length: ({ rollout }) => rollout.tokens.length,
+  }
+  return Object.fromEntries(
+    Object.entries(metrics).map(([name, of]) => {
+      const { value, ci95, n } = pairedDifference(earlier.map(of), later.map(of))
+      return [name, { difference: value, ci95: [ci95.low, ci95.high], n }]
+    }),
+  )
+}
+
+/** Lines for completions.jsonl. */
+export function evaluationRows(
+  stage: EvalStageName,
+  outcomes: readonly Outcome[],
+): CompletionRow[] {
+  return outcomes.map(({ rollout, correct, korean, format }) => ({
+    stage,
+    step: 0,
+    prompt: String(rollout.prompt.messages.at(-1)?.content ?? ''),
+    completion: rollout.text,
+    prompt_tokens: rollout.prompt.promptIds.length,
+    completion_tokens: rollout.tokens.length,
+    finish_reason: rollout.finishReason,
+    rewards: { korean: Number(korean), format: Number(format) },
+    reward: null,
+    checker: null,
+    judge: correct,
+    advantage: null,
+    answer: rollout.prompt.extra.answer,
+  }))
+}

@@ -1,0 +1,70 @@
+/**
+ * Rollouts: groups of completions of prompts. Requests in; token ids, log-probs and text out. Every
+ * completion has a stream of random numbers of its own, so that it does not depend on the others.
+ */
+import type { GrpoSample } from '../data/samples.ts'
+import type { Tokenizer } from '../data/tokenizer.ts'
+import type { Completion, Engine } from '../engine/engine.ts'
+
+export interface SamplingOptions {
+  /** Completions of each prompt, adjacent in the result. */
+  numGenerations: number
+  maxCompletionLength: number
+  temperature: number
+  topK?: number
+  topP?: number
+  minP?: number
+  seed: number
+  /** Stream of the first completion; the others follow. */
+  firstStream: number
+  /** Completions generated at a time (default: the engine's). */
+  maxSequences?: number | undefined
+  signal?: AbortSignal
+  onProgress?: (tokens: number) => void
+}
+
+/** One completion with its prompt. */
+export interface Rollout extends Completion {
+  prompt: GrpoSample
+  /** Text after the generation prompt: special tokens removed, think tags kept. */
+  text: string
+  /** Ended by the length limit instead of a stop token. */
+  truncated: boolean
+}
+
+/** Samples `numGenerations` completions of every prompt, those of a prompt adjacent. */
+export async function sampleRollouts(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  prompts: readonly GrpoSample[],
+  options: SamplingOptions,
+): Promise<Rollout[]> {
+  const { numGenerations, firstStream, signal, onProgress, maxSequences } = options
+  const stopTokens = Int32Array.from(tokenizer.eosIds)
+  const requests = prompts.flatMap((prompt, p) =>
+    Array.from({ length: numGenerations }, (_, g) => ({
+      tokens: prompt.promptIds,
+      maxNewTokens: options.maxCompletionLength,
+      stopTokens,
+      temperature: options.temperature,
+      topK: options.topK,
+      topP: options.topP,
+      minP: options.minP,
+      seed: options.seed,
+      stream: firstStream + p * numGenerations + g,
+    })),
+  )
+  // Ids that the tokenizer does not have are never sampled.
+  const completions = await engine.generate(requests, {
+    vocabLimit: tokenizer.size,
+    maxSequences,
+    signal,
+    onProgress,
+  })
+  return completions.map((completion, i) => ({
+    ...completion,
+    prompt: prompts[Math.floor(i / numGenerations)]!,
+    text: tokenizer.decode(completion.tokens, { skipSpecial: true }),
+    truncated: completion.finishReason === 'length',
+  }))
+}

@@ -1,0 +1,157 @@
+/**
+ * Oracle-guided Dr. GRPO (arXiv 2508.10355 on arXiv 2503.20783):
+ *
+ *   each step: sample G completions of each prompt with the present policy
+ *              reward them; where the recipe says so the oracle overrules the checker
+ *              A = r − mean of the group, without a standard deviation
+ *              L = −Σ A · ratio / (completions of the step · max_completion_length), clipped
+ *              one AdamW step
+ */
+import type { GrpoStage } from '../config/schema.ts'
+import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
+import type { CompletionRow, Metrics } from '../report/events.ts'
+import { koreanThinking } from '../rewards/korean.ts'
+import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
+import { saveCheckpoint } from './checkpoint.ts'
+import { optimizerStep } from './optimizer.ts'
+import { accumulatePolicyGradient, REFERENCE_SLOT } from './policy-update.ts'
+import { Scorer, type Scores } from './scoring.ts'
+import { loadMixture, type Session } from './session.ts'
+import { Timer } from './timer.ts'
+
+/** Called between steps: the metrics of an evaluation, where one is due. */
+export type EvaluateDuring = (step: number) => Promise<Metrics>
+
+/** Runs the stage; returns the path of its checkpoint. */
+export async function trainGrpo(
+  session: Session,
+  stage: GrpoStage,
+  evaluate: EvaluateDuring,
+): Promise<string> {
+  const { engine, config, reporter, signal } = session
+  const seed = stage.seed ?? config.seed
+  const completions = stage.per_device_train_batch_size * stage.gradient_accumulation_steps
+  const promptsPerStep = completions / stage.num_generations
+  const { mixture, samples } = await loadMixture(session, stage.data, seed, toGrpoSample, {
+    maxLength: stage.max_prompt_length,
+    overlong: stage.overlong,
+    systemPrompt: stage.system_prompt,
+    enableThinking: stage.enable_thinking,
+  })
+  const scorer = new Scorer(stage)
+  const rounds = Math.ceil((stage.num_train_epochs * samples.length) / promptsPerStep)
+  const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
+  reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
+  await engine.resetOptimizer()
+  if (stage.beta !== 0) await engine.updateSlot(REFERENCE_SLOT, 1)
+
+  let rollouts: Rollout[] = []
+  let scores: Scores | null = null
+  let seen = 0
+  for (let step = 1; step <= steps; step++) {
+    signal.throwIfAborted()
+    const timer = new Timer()
+    const fresh = (step - 1) % stage.num_iterations === 0
+    if (fresh || !scores) {
+      const round = Math.floor((step - 1) / stage.num_iterations)
+      const prompts = mixture.take(promptsPerStep).map(draw => draw.item)
+      rollouts = await timer.time('gen', () =>
+        sample(session, stage, prompts, seed, round * completions),
+      )
+      scores = await timer.time('reward', () => scorer.score(rollouts, signal))
+      reporter.emit({ type: 'completions', rows: rows(step, rollouts, scores) })
+    }
+    reporter.emit({ type: 'activity', activity: 'update' })
+    const { advantages, metrics: scored } = scores
+    const update = await timer.time('update_actor', () =>
+      accumulatePolicyGradient(session, stage, rollouts, advantages, fresh),
+    )
+    const optimizer = await timer.time('optimizer', () =>
+      optimizerStep(session, stage, step, steps, update.trained),
+    )
+    const generated = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0)
+    seen += update.tokens
+    reporter.emit({
+      type: 'step',
+      stage: 'grpo',
+      step,
+      metrics: {
+        ...update.metrics,
+        ...scored,
+        ...completionMetrics(rollouts),
+        ...optimizer,
+        epoch: mixture.position / mixture.size,
+        num_tokens: seen,
+        ...(await evaluate(step)),
+        ...timer.metrics(update.tokens + (fresh ? generated : 0)),
+      },
+    })
+    if (stage.save_steps > 0 && step % stage.save_steps === 0 && step < steps) {
+      await saveCheckpoint(session, `checkpoints/grpo-${step}`)
+    }
+  }
+  const checkpoint = await saveCheckpoint(session, 'rl')
+  reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
+  return checkpoint
+}
+
+/** Rollouts for training are sampled by temperature alone: anything else would bias the ratio. */
+async function sample(
+  { engine, tokenizer, reporter, signal }: Session,
+  stage: GrpoStage,
+  prompts: readonly GrpoSample[],
+  seed: number,
+  firstStream: number,
+): Promise<Rollout[]> {
+  reporter.emit({ type: 'activity', activity: 'generation' })
+  const total = prompts.length * stage.num_generations * stage.max_completion_length
+  return await sampleRollouts(engine, tokenizer, prompts, {
+    numGenerations: stage.num_generations,
+    maxCompletionLength: stage.max_completion_length,
+    temperature: stage.temperature,
+    seed,
+    firstStream,
+    signal,
+    onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
+  })
+}
+
+function completionMetrics(rollouts: readonly Rollout[]): Metrics {
+  const lengths = rollouts.map(({ tokens }) => tokens.length)
+  const terminated = rollouts.filter(r => !r.truncated).map(({ tokens }) => tokens.length)
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, x) => sum + x, 0) / values.length
+  return {
+    'completions/mean_length': mean(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/mean_terminated_length': terminated.length > 0 ? mean(terminated) : null,
+    'completions/min_terminated_length': terminated.length > 0 ? Math.min(...terminated) : null,
+    'completions/max_terminated_length': terminated.length > 0 ? Math.max(...terminated) : null,
+    'completions/clipped_ratio': 1 - terminated.length / lengths.length,
+    korean_thinking_rate: mean(rollouts.map(({ text }) => Number(koreanThinking(text)))),
+  }
+}
+
+function rows(step: number, rollouts: readonly Rollout[], scores: Scores): CompletionRow[] {
+  const verdict = (value: 0 | 1 | null | undefined): boolean | null =>
+    value === null || value === undefined ? null : value === 1
+  const accuracy = scores.names.indexOf('accuracy')
+  return rollouts.map(({ prompt, text, tokens, finishReason }, i) => ({
+    stage: 'grpo',
+    step,
+    prompt: String(prompt.messages.findLast(({ role }) => role === 'user')?.content ?? ''),
+    completion: text,
+    prompt_tokens: prompt.promptIds.length,
+    completion_tokens: tokens.length,
+    finish_reason: finishReason,
+    rewards: Object.fromEntries(scores.names.map((name, k) => [name, scores.values[k]![i]!])),
+    reward: scores.totals[i]!,
+    checker: scores.verdicts
+      ? verdict(scores.verdicts[i]!.checker)
+      : verdict(scores.values[accuracy]?.[i] as 0 | 1 | null | undefined),
+    judge: verdict(scores.verdicts?.[i]?.judge),
+    advantage: scores.advantages[i]!,
+    ...(prompt.extra.answer === undefined ? {} : { answer: prompt.extra.answer }),
+  }))
+}

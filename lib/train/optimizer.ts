@@ -1,0 +1,42 @@
+/** One optimizer step by a stage's options. */
+import { KogrpoError } from '../errors.ts'
+import { learningRate, type ScheduleOptions } from './schedule.ts'
+import type { Session } from './session.ts'
+
+export interface OptimizerOptions extends ScheduleOptions {
+  adam_beta1: number
+  adam_beta2: number
+  adam_epsilon: number
+  weight_decay: number
+  max_grad_norm: number
+}
+
+/**
+ * Steps with the gradients that have been accumulated. `trained: false` says that no token had a
+ * coefficient: then nothing is moved, not even by momentum or decay.
+ */
+export async function optimizerStep(
+  { engine }: Session,
+  options: OptimizerOptions,
+  step: number,
+  steps: number,
+  trained = true,
+): Promise<{ grad_norm: number; learning_rate: number }> {
+  const rate = learningRate(step, steps, options)
+  if (!trained) return { grad_norm: 0, learning_rate: rate }
+  const { gradNorm } = await engine.optimizerStep({
+    learningRate: rate,
+    beta1: options.adam_beta1,
+    beta2: options.adam_beta2,
+    epsilon: options.adam_epsilon,
+    weightDecay: options.weight_decay,
+    maxGradNorm: options.max_grad_norm,
+  })
+  if (!Number.isFinite(gradNorm)) {
+    throw new KogrpoError(
+      'E_DIVERGED',
+      `step ${step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm`,
+    )
+  }
+  return { grad_norm: gradNorm, learning_rate: rate }
+}

@@ -1,0 +1,166 @@
+/** A whole run: evaluate the base model, run the recipe's stages, evaluate after each, summarise. */
+import type { Recipe } from '../config/schema.ts'
+import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
+import { isBuiltin } from '../data/sources.ts'
+import { KogrpoError } from '../errors.ts'
+import { compare, evaluate, evaluationRows, type Outcome, summarize } from '../eval/evaluate.ts'
+import type { ComparisonName, EvalStageName, Metrics, Showcase, Summary } from '../report/events.ts'
+import type { Reporter } from '../report/reporter.ts'
+import { trainGrpo } from './grpo.ts'
+import { loadSamples, openSession, type Session } from './session.ts'
+import { trainSupervised } from './supervised.ts'
+
+/** Runs the recipe into its output directory, which exists. */
+export async function runTraining(
+  config: Recipe,
+  io: { reporter: Reporter; signal: AbortSignal },
+): Promise<void> {
+  const started = performance.now()
+  if (!config.pretrain && !config.sft && !config.grpo && !config.eval) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      'the recipe has no stage: add pretrain, sft or grpo (or eval alone)',
+    )
+  }
+  io.reporter.emit({ type: 'run_start', config })
+  const session = await openSession(config, io)
+  try {
+    const exam = await Exam.prepare(session)
+    if (config.pretrain) await trainSupervised(session, 'pretrain', config.pretrain)
+    await exam.take('base')
+    if (config.sft) {
+      await trainSupervised(session, 'sft', config.sft)
+      await exam.take('sft')
+    }
+    if (config.grpo) {
+      const every = config.grpo.eval_steps
+      await trainGrpo(session, config.grpo, async step =>
+        every > 0 && step % every === 0 ? await exam.metrics() : {},
+      )
+      await exam.take('rl')
+    }
+    const summary = exam.summary((performance.now() - started) / 1000)
+    io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
+  } finally {
+    await session.engine.dispose()
+  }
+}
+
+/** The evaluations of a run: the same held-out problems for every model. */
+class Exam {
+  readonly #session: Session
+  readonly #problems: GrpoSample[]
+  readonly #outcomes = new Map<EvalStageName, Outcome[]>()
+
+  private constructor(session: Session, problems: GrpoSample[]) {
+    this.#session = session
+    this.#problems = problems
+  }
+
+  static async prepare(session: Session): Promise<Exam> {
+    const { eval: spec, grpo } = session.config
+    const problems: GrpoSample[] = []
+    for (const source of spec?.data ?? []) {
+      const size = source.size ?? spec?.max_samples
+      const settings = {
+        maxLength: Number.MAX_SAFE_INTEGER,
+        overlong: 'error' as const,
+        systemPrompt: grpo?.system_prompt,
+        enableThinking: grpo?.enable_thinking,
+      }
+      problems.push(...(await loadSamples(session, { ...source, size }, toGrpoSample, settings)))
+    }
+    for (const { extra, file, line } of problems) {
+      if (extra.answer === undefined) {
+        throw new KogrpoError(
+          'E_DATA',
+          `${file}:${line}: an evaluation problem needs a column "answer" (or name it in eval.data columns)`,
+        )
+      }
+    }
+    return new Exam(session, problems.slice(0, spec?.max_samples))
+  }
+
+  /** Evaluates the present weights as `stage`; without a section `eval` nothing happens. */
+  async take(stage: EvalStageName): Promise<void> {
+    if (this.#problems.length === 0) return
+    const outcomes = await this.#evaluate(`evaluation of ${stage}`)
+    this.#outcomes.set(stage, outcomes)
+    const { reporter } = this.#session
+    reporter.emit({ type: 'completions', rows: evaluationRows(stage, outcomes) })
+    reporter.emit({ type: 'eval', stage, results: summarize(outcomes) })
+  }
+
+  /** Evaluation between two steps, as metrics. */
+  async metrics(): Promise<Metrics> {
+    if (this.#problems.length === 0) return {}
+    const { accuracy, korean_thinking_rate, format_rate, mean_length } = summarize(
+      await this.#evaluate('evaluation'),
+    )
+    return {
+      eval_accuracy: accuracy,
+      eval_korean_thinking_rate: korean_thinking_rate,
+      eval_format_rate: format_rate,
+      eval_mean_length: mean_length,
+    }
+  }
+
+  summary(wall_s: number): Summary {
+    const results = [...this.#outcomes].map(([stage, outcomes]) => [stage, summarize(outcomes)])
+    const pairs: [ComparisonName, EvalStageName, EvalStageName][] = [
+      ['sft_minus_base', 'base', 'sft'],
+      ['rl_minus_sft', 'sft', 'rl'],
+      ['rl_minus_base', 'base', 'rl'],
+    ]
+    const differences: Summary['paired_differences'] = {}
+    for (const [name, before, after] of pairs) {
+      const [earlier, later] = [this.#outcomes.get(before), this.#outcomes.get(after)]
+      if (earlier && later) differences[name] = compare(earlier, later)
+    }
+    return {
+      ...Object.fromEntries(results),
+      paired_differences: differences,
+      wall_s,
+      seed: this.#session.config.seed,
+    }
+  }
+
+  /** Problems that show the way best: wrong at first and right at the end come first. */
+  showcase(): Showcase[] {
+    const count = this.#session.config.eval?.samples_to_show ?? 0
+    const all = [...this.#outcomes]
+    const last = all.at(-1)?.[1]
+    const first = all[0]?.[1]
+    if (!last || !first || count === 0) return []
+    const value = (i: number): number =>
+      2 * Number(last[i]!.correct) + Number(!first[i]!.korean && last[i]!.korean)
+    const chosen = [...last.keys()].sort((a, b) => value(b) - value(a) || a - b).slice(0, 1)
+    return chosen.map(i => ({
+      prompt: String(last[i]!.rollout.prompt.messages.at(-1)?.content ?? ''),
+      answer: String(last[i]!.rollout.prompt.extra.answer),
+      completions: all.slice(-count).map(([stage, outcomes]) => ({
+        stage,
+        text: outcomes[i]!.rollout.text,
+        correct: outcomes[i]!.correct,
+      })),
+    }))
+  }
+
+  async #evaluate(activity: string): Promise<Outcome[]> {
+    const { engine, tokenizer, config, reporter, signal } = this.#session
+    const spec = config.eval!
+    const total = this.#problems.length * spec.max_completion_length
+    reporter.emit({ type: 'activity', activity })
+    return await evaluate(engine, tokenizer, this.#problems, {
+      truth: spec.data.every(isBuiltin) ? 'mini' : 'checker',
+      maxCompletionLength: spec.max_completion_length,
+      temperature: spec.temperature,
+      topK: spec.top_k,
+      topP: spec.top_p,
+      seed: config.seed,
+      maxSequences: spec.batch_size,
+      signal,
+      onProgress: done => reporter.emit({ type: 'activity', activity, done, total }),
+    })
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * From rollouts to advantages: the reward functions rate every completion, the oracle re-examines the
+ * checker's verdicts, and what it decides replaces the accuracy reward before the group baseline.
+ *
+ *   r = Σ_k w_k r_k  with  r_accuracy = oracle(rule, checker, judge),   A = r − mean of its group
+ */
+import {
+  defaultScaleRewards,
+  type GroupAdvantages,
+  groupAdvantages,
+} from '../algorithms/advantages.ts'
+import type { GrpoStage } from '../config/schema.ts'
+import { isBuiltin } from '../data/sources.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Metrics } from '../report/events.ts'
+import { createJudge } from '../rewards/judge/create.ts'
+import { judgeItems } from '../rewards/judge/items.ts'
+import { applyOracle, type OracleSample } from '../rewards/judge/oracle.ts'
+import { builtinPrograms } from '../rewards/judge/programs.ts'
+import type { Judge } from '../rewards/judge/types.ts'
+import { oracleMetrics, rewardMetrics } from '../rewards/metrics.ts'
+import { createRewards } from '../rewards/registry.ts'
+import { runRewards } from '../rewards/run.ts'
+import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+
+export interface Scores extends GroupAdvantages {
+  names: string[]
+  /** values[k][i]: reward k of completion i, the oracle's accuracy in place of the checker's. */
+  values: RewardValues[]
+  /** One a completion; null without an oracle. */
+  verdicts: OracleSample[] | null
+  metrics: Metrics
+}
+
+const ACCURACY = 'accuracy'
+
+/** The reward functions and the oracle of a stage. */
+export class Scorer {
+  readonly #stage: GrpoStage
+  readonly #rewards: NamedReward[]
+  readonly #judge: Judge | null
+
+  /** Throws `E_CONFIG` for rewards or a judge that cannot be. */
+  constructor(stage: GrpoStage) {
+    const { oracle, rewards } = stage
+    this.#stage = stage
+    this.#rewards = createRewards(rewards, stage)
+    const builtin = stage.data.every(isBuiltin) ? 'mini' : undefined
+    this.#judge =
+      oracle.rule === 'none' || !oracle.judge
+        ? null
+        : createJudge(oracle.judge, builtinPrograms(), builtin)
+    if (this.#judge && !this.#rewards.some(({ name }) => name === ACCURACY)) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        `grpo.oracle: rule ${oracle.rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy`,
+      )
+    }
+  }
+
+  /** Scores completions of which `num_generations` adjacent ones share a prompt. */
+  async score(rollouts: readonly Rollout[], signal: AbortSignal): Promise<Scores> {
+    const input = rewardInput(rollouts)
+    const values = await runRewards(this.#rewards, input)
+    const names = this.#rewards.map(({ name }) => name)
+    const metrics: Metrics = {}
+    const verdicts = await this.#consult(input, values, names, metrics, signal)
+    const advantages = groupAdvantages({
+      rewards: values,
+      weights: this.#rewards.map(({ weight }) => weight),
+      num_generations: this.#stage.num_generations,
+      scale_rewards: this.#stage.scale_rewards ?? defaultScaleRewards(this.#stage.loss_type),
+    })
+    Object.assign(metrics, rewardMetrics(names, values, advantages))
+    return { ...advantages, names, values, verdicts, metrics }
+  }
+
+  /** Replaces the row of the accuracy reward in `values` by the oracle's. */
+  async #consult(
+    input: RewardInput,
+    values: RewardValues[],
+    names: string[],
+    metrics: Metrics,
+    signal: AbortSignal,
+  ): Promise<OracleSample[] | null> {
+    const { rule, max_failure_rate } = this.#stage.oracle
+    if (!this.#judge || rule === 'none') return null
+    const row = names.indexOf(ACCURACY)
+    const { samples, stats } = await applyOracle({
+      rule,
+      judge: this.#judge,
+      checker: values[row]!,
+      items: judgeItems(input),
+      signal,
+    })
+    if (stats.failure_rate > max_failure_rate) {
+      const failed = samples.find(({ failure }) => failure !== null)
+      throw new KogrpoError(
+        'E_JUDGE',
+        `the judge failed on ${(stats.failure_rate * 100).toFixed(0)} % of ${stats.calls} completions, more than grpo.oracle.max_failure_rate allows; for one of them: ${failed?.failure}`,
+      )
+    }
+    const checker = values[row]!.filter(value => value !== null)
+    metrics['rewards/checker/mean'] = checker.reduce((sum, x) => sum + x, 0) / checker.length
+    values[row] = samples.map(({ final }) => final)
+    Object.assign(metrics, oracleMetrics(stats), { 'timing_s/judge': stats.latency_s })
+    return samples
+  }
+}
+
+/** Rollouts as reward functions see them. */
+export function rewardInput(rollouts: readonly Rollout[]): RewardInput {
+  const columns = new Set(rollouts.flatMap(({ prompt }) => Object.keys(prompt.extra)))
+  return {
+    prompts: rollouts.map(({ prompt }) => prompt.messages),
+    completions: rollouts.map(({ text }) => text),
+    completionIds: rollouts.map(({ tokens }) => tokens),
+    truncated: rollouts.map(({ truncated }) => truncated),
+    columns: Object.fromEntries(
+      [...columns].map(name => [name, rollouts.map(({ prompt }) => prompt.extra[name])]),
+    ),
+  }
+}

@@ -1,0 +1,122 @@
+/** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
+import { fileURLToPath } from 'node:url'
+import type { Recipe, Source } from '../config/schema.ts'
+import { ChatTemplate } from '../data/chat-template.ts'
+import { Mixture } from '../data/mixture.ts'
+import type { SourceRecord } from '../data/readers.ts'
+import { collectSamples, type Outcome, type SampleOptions } from '../data/samples.ts'
+import { sourceRecords } from '../data/sources.ts'
+import { Tokenizer } from '../data/tokenizer.ts'
+import { Engine } from '../engine/engine.ts'
+import { KogrpoError } from '../errors.ts'
+import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
+import type { Reporter } from '../report/reporter.ts'
+
+export interface Session {
+  config: Recipe
+  engine: Engine
+  directory: ModelDirectory
+  tokenizer: Tokenizer
+  template: ChatTemplate
+  reporter: Reporter
+  signal: AbortSignal
+}
+
+const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
+
+/** The directory that a recipe's or command line's model path means. */
+export function modelPath(path: string): string {
+  const builtin = BUILTIN_MODELS[path]
+  if (builtin !== undefined) return fileURLToPath(new URL(builtin, import.meta.url))
+  if (path.startsWith('builtin:')) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `there is no model "${path}" in the package; there is ${Object.keys(BUILTIN_MODELS).join(', ')}`,
+    )
+  }
+  return path
+}
+
+/** Opens the model of a recipe. The caller disposes the engine. */
+export async function openSession(
+  config: Recipe,
+  io: { reporter: Reporter; signal: AbortSignal },
+): Promise<Session> {
+  const { path, init, gradient_checkpointing, lm_head_chunk } = config.model
+  const directory = await openModelDirectory(modelPath(path), { weights: init === 'pretrained' })
+  const tokenizer = await Tokenizer.load(directory.tokenizerDir)
+  if (tokenizer.size > directory.config.vocabSize) {
+    throw new KogrpoError(
+      'E_TOKENIZER',
+      `${directory.tokenizerDir}: the tokenizer has ids up to ${tokenizer.size - 1}, the model's vocab_size is ${directory.config.vocabSize}; they do not belong together`,
+    )
+  }
+  const options = {
+    device: config.device,
+    threads: config.threads,
+    gradientCheckpointing: gradient_checkpointing,
+    lmHeadChunk: lm_head_chunk ?? 0,
+  }
+  const engine =
+    init === 'pretrained'
+      ? await Engine.load(directory, options)
+      : await Engine.create({
+          ...options,
+          config: directory.config,
+          init: { seed: config.seed, std: initializerRange(directory) },
+        })
+  return { config, engine, directory, tokenizer, template: new ChatTemplate(tokenizer), ...io }
+}
+
+function initializerRange(directory: ModelDirectory): number {
+  const range = directory.config.raw.initializer_range
+  return typeof range === 'number' && range > 0 ? range : 0.02
+}
+
+/** How a stage turns records into samples. */
+export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => Outcome<T>
+
+export interface SampleSettings {
+  maxLength: number
+  overlong: SampleOptions['overlong']
+  systemPrompt?: string | undefined
+  enableThinking?: boolean | undefined
+}
+
+/** Samples of one source; what was skipped or truncated is reported. */
+export async function loadSamples<T>(
+  session: Session,
+  source: Source,
+  make: SampleMaker<T>,
+  settings: SampleSettings,
+): Promise<T[]> {
+  const { tokenizer, template, reporter, config } = session
+  const options = { ...settings, columns: source.columns, tokenizer, template }
+  const { samples, counts } = await collectSamples(sourceRecords(source, config.seed), record =>
+    make(record, options),
+  )
+  if (counts.skipped > 0 || counts.truncated > 0) {
+    reporter.emit({
+      type: 'note',
+      level: 'warning',
+      message: `${source.path}: of ${counts.records} samples ${counts.skipped} were skipped and ${counts.truncated} truncated (longer than ${settings.maxLength} tokens)`,
+    })
+  }
+  return samples
+}
+
+/** The sources of a stage as an endless, shuffled mixture. */
+export async function loadMixture<T>(
+  session: Session,
+  sources: Source[],
+  seed: number,
+  make: SampleMaker<T>,
+  settings: SampleSettings,
+): Promise<{ mixture: Mixture<T>; samples: T[] }> {
+  const parts = []
+  for (const [i, source] of sources.entries()) {
+    const items = await loadSamples(session, source, make, settings)
+    parts.push({ name: `${i} ${source.path}`, items, weight: source.weight })
+  }
+  return { mixture: new Mixture(parts, { seed }), samples: parts.flatMap(part => part.items) }
+}

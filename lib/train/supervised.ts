@@ -1,0 +1,166 @@
+/**
+ * Supervised training: the pretrain and sft stages are one loop with other data and another mask.
+ *
+ *   each step: draw samples to fill batch × accumulation × max_length tokens, pack them,
+ *   L = −(1/N) Σ log p over the N trained tokens of the whole step, one fused pass a micro-batch.
+ */
+import { sftCoefficients, sftLoss } from '../algorithms/sft.ts'
+import type { TrainStage } from '../config/schema.ts'
+import type { Mixture } from '../data/mixture.ts'
+import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
+import { type SftSample, toSftSample } from '../data/samples.ts'
+import type { Metrics } from '../report/events.ts'
+import { saveCheckpoint } from './checkpoint.ts'
+import { optimizerStep } from './optimizer.ts'
+import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
+import { Timer } from './timer.ts'
+
+interface Totals {
+  loss: number
+  entropy: number
+  correct: number
+  trained: number
+  tokens: number
+}
+
+/** Runs the stage; returns the path of its checkpoint. */
+export async function trainSupervised(
+  session: Session,
+  name: 'pretrain' | 'sft',
+  stage: TrainStage,
+): Promise<string> {
+  const { engine, config, reporter, signal } = session
+  const seed = stage.seed ?? config.seed
+  const settings = { maxLength: stage.max_length, overlong: stage.overlong }
+  const make = sampleMaker(stage)
+  const { mixture, samples } = await loadMixture(session, stage.data, seed, make, settings)
+  const held = []
+  for (const source of stage.eval_data ?? []) {
+    held.push(...(await loadSamples(session, source, make, settings)))
+  }
+
+  const steps = stage.max_steps ?? stepsOf(stage, samples)
+  reporter.emit({ type: 'stage_start', stage: name, max_steps: steps })
+  await engine.resetOptimizer()
+  const draw = drawer(mixture, stage)
+  let seen = 0
+  for (let step = 1; step <= steps; step++) {
+    signal.throwIfAborted()
+    const timer = new Timer()
+    const batches = draw()
+    const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
+    const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
+    await timer.time('update_actor', async () => {
+      for (const batch of batches) {
+        const coef = sftCoefficients(batch.mask, trained)
+        add(totals, batch, await engine.forwardBackward(batch, coef), trained)
+      }
+    })
+    const update = await timer.time('optimizer', () => optimizerStep(session, stage, step, steps))
+    seen += totals.tokens
+    const metrics: Metrics = {
+      ...tokenMetrics(totals),
+      ...update,
+      epoch: mixture.position / mixture.size,
+      num_tokens: seen,
+      ...timer.metrics(totals.tokens),
+    }
+    const due =
+      stage.eval_steps > 0 ? step % stage.eval_steps === 0 || step === steps : step === steps
+    if (held.length > 0 && due) Object.assign(metrics, await evaluateLoss(session, held, stage))
+    reporter.emit({ type: 'step', stage: name, step, metrics })
+    if (stage.save_steps > 0 && step % stage.save_steps === 0 && step < steps) {
+      await saveCheckpoint(session, `checkpoints/${name}-${step}`)
+    }
+  }
+  const checkpoint = await saveCheckpoint(session, name)
+  reporter.emit({ type: 'stage_end', stage: name, checkpoint })
+  return checkpoint
+}
+
+function sampleMaker(stage: TrainStage): SampleMaker<SftSample> {
+  if (stage.assistant_only_loss) return toSftSample
+  return (record, options) => {
+    const { sample, truncated } = toSftSample(record, options)
+    if (!sample) return { sample, truncated }
+    const mask = new Uint8Array(sample.ids.length).fill(1)
+    mask[0] = 0
+    return { sample: { ...sample, mask, trained: mask.length - 1 }, truncated }
+  }
+}
+
+const microBatchTokens = (stage: TrainStage): number =>
+  stage.per_device_train_batch_size * stage.max_length
+
+function stepsOf(stage: TrainStage, samples: readonly SftSample[]): number {
+  const accumulation = stage.gradient_accumulation_steps
+  const perEpoch = stage.packing
+    ? samples.reduce((n, { ids }) => n + ids.length, 0) / (microBatchTokens(stage) * accumulation)
+    : samples.length / (stage.per_device_train_batch_size * accumulation)
+  return Math.max(1, Math.ceil(stage.num_train_epochs * perEpoch))
+}
+
+/** Micro-batches of the next step. A sample that no longer fits opens the step after. */
+function drawer(mixture: Mixture<SftSample>, stage: TrainStage): () => MicroBatch[] {
+  const capacity = microBatchTokens(stage)
+  const accumulation = stage.gradient_accumulation_steps
+  if (!stage.packing) {
+    const size = stage.per_device_train_batch_size
+    return () =>
+      Array.from({ length: accumulation }, () => {
+        const samples = mixture.take(size).map(draw => draw.item)
+        return concatenate(samples, Array.from(samples.keys()))
+      })
+  }
+  let carried: SftSample | null = null
+  return () => {
+    const samples: SftSample[] = []
+    let left = capacity * accumulation
+    for (;;) {
+      const sample: SftSample = carried ?? mixture.next().item
+      carried = sample
+      if (sample.ids.length > left) return pack(samples, capacity)
+      left -= sample.ids.length
+      samples.push(sample)
+      carried = null
+    }
+  }
+}
+
+function count(mask: Uint8Array): number {
+  return mask.reduce((sum, bit) => sum + bit, 0)
+}
+
+function add(
+  totals: Totals,
+  batch: MicroBatch,
+  values: { logprobs: Float32Array; entropies: Float32Array; correct: Uint8Array },
+  trained: number,
+): void {
+  totals.loss += sftLoss(values.logprobs, batch.mask, trained)
+  totals.entropy += values.entropies.reduce((sum, x) => sum + x, 0)
+  totals.correct += count(values.correct)
+  totals.trained += count(batch.mask)
+  totals.tokens += batch.tokens.length
+}
+
+function tokenMetrics(totals: Totals): Metrics {
+  return {
+    loss: totals.loss,
+    entropy: totals.entropy / totals.trained,
+    mean_token_accuracy: totals.correct / totals.trained,
+  }
+}
+
+async function evaluateLoss(
+  { engine, signal }: Session,
+  held: readonly SftSample[],
+  stage: TrainStage,
+): Promise<Metrics> {
+  const batches = pack(held, microBatchTokens(stage))
+  const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
+  const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
+  for (const batch of batches) add(totals, batch, await engine.score(batch, { signal }), trained)
+  const metrics = Object.entries(tokenMetrics(totals))
+  return Object.fromEntries(metrics.map(([key, value]) => [`eval_${key}`, value]))
+}
