@@ -55,7 +55,7 @@ struct KernelTable {
   // -- rope.inl
   void (*qk_norm_rope_forward)(const QkNormRopeForward&, Range rows) = nullptr;
   // rstds [T, Hq+Hkv]: written by the input pass, read by the weight pass, whose items are
-  // 2·block + (0: dq_norm, 1: dk_norm) with blocks of 16 of the head's D/2 pairs.
+  // blocks of 16 of the head's D/2 pairs: first dq_norm's, then dk_norm's.
   void (*qk_norm_rope_backward_input)(const QkNormRopeBackward&, float* rstds,
                                       Range rows) = nullptr;
   void (*qk_norm_rope_backward_weight)(const QkNormRopeBackward&, const float* rstds,

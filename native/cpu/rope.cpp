@@ -46,8 +46,10 @@ void CpuOps::qk_norm_rope_backward(const QkNormRopeBackward& a) {
   float* rstds = scratch(0, size_t(tokens * heads));
   pool_.run(tokens, check::grain(5 * width),
             [&](Range rows, int) { kernels_.qk_norm_rope_backward_input(a, rstds, rows); });
+  // Whole heads stream best; more threads than that get fewer blocks each.
   const int64_t blocks = (a.head_dim / 2 + 15) / 16;
-  pool_.run(2 * blocks, check::grain(32 * tokens * a.q_heads),
+  const int64_t per_thread = std::max<int64_t>(1, 2 * blocks / threads());
+  pool_.run(2 * blocks, std::max(per_thread, check::grain(32 * tokens * a.q_heads)),
             [&](Range items, int) { kernels_.qk_norm_rope_backward_weight(a, rstds, items); });
 }
 

@@ -45,9 +45,11 @@ bool before(const Candidate& a, const Candidate& b) {
 
 class RestrictedSampler {
  public:
+  // `ids`: scratch of vocab_limit.
   RestrictedSampler(const KernelTable& kernels, const float* logits, int64_t vocab_limit,
-                    const SamplingParams& params)
+                    const SamplingParams& params, int32_t* ids)
       : kernels_(kernels),
+        ids_(ids),
         logits_(logits),
         vocab_(vocab_limit),
         params_(params),
@@ -70,15 +72,14 @@ class RestrictedSampler {
 
   // Lowers the threshold until the candidates include every id that the first restriction keeps.
   void collect() {
-    std::vector<int32_t> ids(static_cast<size_t>(vocab_));
     for (float depth = 4;; depth *= 2) {
       const bool all = depth > 64;
       const float floor = all ? -std::numeric_limits<float>::infinity() : sums_.max - depth;
-      const int64_t count = kernels_.ids_at_least(logits_, vocab_, inverse_, floor, ids.data());
+      const int64_t count = kernels_.ids_at_least(logits_, vocab_, inverse_, floor, ids_);
       candidates_.clear();
       candidates_.reserve(size_t(count));
       for (int64_t i = 0; i < count; ++i)
-        candidates_.push_back({logits_[ids[size_t(i)]] * inverse_, ids[size_t(i)]});
+        candidates_.push_back({logits_[ids_[i]] * inverse_, ids_[i]});
       if (all || enough(depth)) return;
     }
   }
@@ -111,21 +112,33 @@ class RestrictedSampler {
     candidates_.resize(size_t(params_.top_k));
   }
 
+  // The most probable id has e = 1.
   void keep_min_p() {
-    std::sort(candidates_.begin(), candidates_.end(), before);
     exponentiate();
-    // The most probable id has e = 1.
-    while (candidates_.back().e < params_.min_p) candidates_.pop_back();
+    if (params_.min_p > 0)
+      std::erase_if(candidates_, [&](const Candidate& c) { return c.e < params_.min_p; });
   }
 
+  // Quickselect by mass: narrows [low, high) around the last candidate to keep; everything before
+  // `low` is kept, everything from `high` on is not.
   void keep_top_p() {
     if (params_.top_p >= 1) return;
     const bool whole_row = !top_k_on() && params_.min_p == 0;
-    const double wanted = double(params_.top_p) * (whole_row ? sums_.sum : mass());
-    double cumulative = 0;
-    size_t kept = 0;
-    while (kept < candidates_.size() && cumulative < wanted) cumulative += candidates_[kept++].e;
-    candidates_.resize(kept);
+    double wanted = double(params_.top_p) * (whole_row ? sums_.sum : mass());
+    auto low = candidates_.begin(), high = candidates_.end();
+    while (high - low > 1) {
+      const auto middle = low + (high - low) / 2;
+      std::nth_element(low, middle, high, before);
+      double upper = 0;
+      for (auto c = low; c < middle; ++c) upper += c->e;
+      if (upper >= wanted) {
+        high = middle;
+      } else {
+        wanted -= upper;
+        low = middle;
+      }
+    }
+    candidates_.erase(high, candidates_.end());
   }
 
   // Gumbel-max with the noise that the unrestricted draw would use, id by id.
@@ -152,6 +165,7 @@ class RestrictedSampler {
   }
 
   const KernelTable& kernels_;
+  int32_t* ids_;
   const float* logits_;
   const int64_t vocab_;
   const SamplingParams& params_;
@@ -176,12 +190,14 @@ void CpuOps::sample(const Sample& a) {
   for (int64_t r = 0; r < rows; ++r) check_params(a.params[r], r);
 
   pool_.run(rows, check::grain(6 * a.vocab_limit), [&](Range range, int) {
+    std::vector<int32_t> ids;
     for (int64_t r = range.begin; r < range.end; ++r) {
       if (!restricted(a.params[r], a.vocab_limit)) {
         kernels_.sample(a, {r, r + 1});
         continue;
       }
-      RestrictedSampler sampler(kernels_, a.logits.row(r), a.vocab_limit, a.params[r]);
+      ids.resize(size_t(a.vocab_limit));
+      RestrictedSampler sampler(kernels_, a.logits.row(r), a.vocab_limit, a.params[r], ids.data());
       if (!sampler.draw(a.token.i32()[r], a.logprob.f32()[r])) a.token.i32()[r] = -1;
     }
   });

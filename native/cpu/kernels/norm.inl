@@ -108,12 +108,12 @@ inline void rmsnorm_backward_weight(const RmsNormBackward& a, Range columns_of_1
   }
   for (; block < columns_of_16.end; ++block) {
     const int64_t c = block * kLanes;
-    const int k = n - c < kLanes ? int(n - c) : kLanes;
-    f32x16 acc = load_first(k, dw + c);
+    const int k = lanes_left(n, c);
+    f32x16 acc = load_up_to(k, dw + c);
     for (int64_t t = 0; t < tokens; ++t)
-      acc = fma(load_first(k, a.dy.row(t) + c), mul(load_first(k, a.x.row(t) + c), set1(rstd[t])),
+      acc = fma(load_up_to(k, a.dy.row(t) + c), mul(load_up_to(k, a.x.row(t) + c), set1(rstd[t])),
                 acc);
-    store_first(k, dw + c, acc);
+    store_up_to(k, dw + c, acc);
   }
 }
 

@@ -9,15 +9,15 @@ inline void adamw(const AdamW& a, const AdamWFactors& f, Range elements) {
                c2 = set1(f.one_minus_beta2);
   const f32x16 eps = set1(a.eps), clip = set1(a.grad_scale);
   for (int64_t i = elements.begin; i < elements.end; i += kLanes) {
-    const int k = elements.end - i < kLanes ? int(elements.end - i) : kLanes;
-    const f32x16 g = mul(load_first(k, a.grad + i), clip);
-    const f32x16 m = fma(b1, load_first(k, a.m + i), mul(c1, g));
-    const f32x16 v = fma(b2, load_first(k, a.v + i), mul(mul(c2, g), g));
+    const int k = lanes_left(elements.end, i);
+    const f32x16 g = mul(load_up_to(k, a.grad + i), clip);
+    const f32x16 m = fma(b1, load_up_to(k, a.m + i), mul(c1, g));
+    const f32x16 v = fma(b2, load_up_to(k, a.v + i), mul(mul(c2, g), g));
     const f32x16 denominator = add(div(sqrt(v), root), eps);
-    const f32x16 p = mul(load_first(k, a.param + i), decay);
-    store_first(k, a.m + i, m);
-    store_first(k, a.v + i, v);
-    store_first(k, a.param + i, fma(step, div(m, denominator), p));
+    const f32x16 p = mul(load_up_to(k, a.param + i), decay);
+    store_up_to(k, a.m + i, m);
+    store_up_to(k, a.v + i, v);
+    store_up_to(k, a.param + i, fma(step, div(m, denominator), p));
   }
 }
 
@@ -36,16 +36,16 @@ inline double sum_of_squares(const float* x, Range elements) {
 inline void scale(float* x, float factor, Range elements) {
   const f32x16 f = set1(factor);
   for (int64_t i = elements.begin; i < elements.end; i += kLanes) {
-    const int k = elements.end - i < kLanes ? int(elements.end - i) : kLanes;
-    store_first(k, x + i, mul(load_first(k, x + i), f));
+    const int k = lanes_left(elements.end, i);
+    store_up_to(k, x + i, mul(load_up_to(k, x + i), f));
   }
 }
 
 inline void lerp(float* dst, const float* src, float alpha, Range elements) {
   const f32x16 keep = set1(1.0f - alpha), take = set1(alpha);
   for (int64_t i = elements.begin; i < elements.end; i += kLanes) {
-    const int k = elements.end - i < kLanes ? int(elements.end - i) : kLanes;
-    store_first(k, dst + i, fma(take, load_first(k, src + i), mul(keep, load_first(k, dst + i))));
+    const int k = lanes_left(elements.end, i);
+    store_up_to(k, dst + i, fma(take, load_up_to(k, src + i), mul(keep, load_up_to(k, dst + i))));
   }
 }
 

@@ -17,13 +17,13 @@ inline void qk_norm_rope_forward(const QkNormRopeForward& a, Range rows) {
       float* out = a.out.row(t) + head * dim;
       const f32x16 rstd = set1(rms_scale(x, dim, a.eps));
       for (int64_t i = 0; i < half; i += kLanes) {
-        const int k = half - i < kLanes ? int(half - i) : kLanes;
-        const f32x16 c = load_first(k, cos + i), s = load_first(k, sin + i);
-        const f32x16 low = mul(mul(load_first(k, x + i), rstd), load_first(k, w + i));
+        const int k = lanes_left(half, i);
+        const f32x16 c = load_up_to(k, cos + i), s = load_up_to(k, sin + i);
+        const f32x16 low = mul(mul(load_up_to(k, x + i), rstd), load_up_to(k, w + i));
         const f32x16 high =
-            mul(mul(load_first(k, x + half + i), rstd), load_first(k, w + half + i));
-        store_first(k, out + i, sub(mul(low, c), mul(high, s)));
-        store_first(k, out + half + i, fma(high, c, mul(low, s)));
+            mul(mul(load_up_to(k, x + half + i), rstd), load_up_to(k, w + half + i));
+        store_up_to(k, out + i, sub(mul(low, c), mul(high, s)));
+        store_up_to(k, out + half + i, fma(high, c, mul(low, s)));
       }
     }
   }
@@ -47,54 +47,80 @@ inline void qk_norm_rope_backward_input(const QkNormRopeBackward& a, float* rstd
       // First rotate back: dx holds g = dnormed·w while Σ g·x is summed.
       f32x16 dot_low = zero(), dot_high = zero();
       for (int64_t i = 0; i < half; i += kLanes) {
-        const int k = half - i < kLanes ? int(half - i) : kLanes;
-        const f32x16 c = load_first(k, cos + i), s = load_first(k, sin + i);
-        const f32x16 low = load_first(k, dout + i), high = load_first(k, dout + half + i);
-        const f32x16 g_low = mul(fma(low, c, mul(high, s)), load_first(k, w + i));
-        const f32x16 g_high = mul(sub(mul(high, c), mul(low, s)), load_first(k, w + half + i));
-        dot_low = fma(g_low, load_first(k, x + i), dot_low);
-        dot_high = fma(g_high, load_first(k, x + half + i), dot_high);
-        store_first(k, dx + i, g_low);
-        store_first(k, dx + half + i, g_high);
+        const int k = lanes_left(half, i);
+        const f32x16 c = load_up_to(k, cos + i), s = load_up_to(k, sin + i);
+        const f32x16 low = load_up_to(k, dout + i), high = load_up_to(k, dout + half + i);
+        const f32x16 g_low = mul(fma(low, c, mul(high, s)), load_up_to(k, w + i));
+        const f32x16 g_high = mul(sub(mul(high, c), mul(low, s)), load_up_to(k, w + half + i));
+        dot_low = fma(g_low, load_up_to(k, x + i), dot_low);
+        dot_high = fma(g_high, load_up_to(k, x + half + i), dot_high);
+        store_up_to(k, dx + i, g_low);
+        store_up_to(k, dx + half + i, g_high);
       }
       const float mean = sum(add(dot_low, dot_high)) / float(dim);
       const f32x16 slope = set1(-mean * (rstd * rstd * rstd));
       for (int64_t i = 0; i < dim; i += kLanes) {
-        const int k = dim - i < kLanes ? int(dim - i) : kLanes;
-        store_first(k, dx + i, fma(load_first(k, dx + i), vrstd, mul(load_first(k, x + i), slope)));
+        const int k = lanes_left(dim, i);
+        store_up_to(k, dx + i, fma(load_up_to(k, dx + i), vrstd, mul(load_up_to(k, x + i), slope)));
       }
     }
   }
 }
 
-// Item 2·block + 0 is a block of 16 pairs of dq_norm, 2·block + 1 of dk_norm: one chain over
-// (token, head) per weight.
-inline void qk_norm_rope_backward_weight(const QkNormRopeBackward& a, const float* rstds,
-                                         Range items) {
+// Adds dq_norm's (or dk_norm's) columns of kBlocks blocks of 16 pairs from pair i on: a chain over
+// (token, head) for each weight, whatever the grouping.
+template <int kBlocks>
+KOGRPO_INLINE void norm_weight_chains(const QkNormRopeBackward& a, const float* rstds, bool key,
+                                      int64_t i, int k) {
   const int64_t dim = a.head_dim, half = dim / 2, heads = a.q_heads + a.kv_heads;
-  for (int64_t item = items.begin; item < items.end; ++item) {
-    const int64_t i = item / 2 * kLanes;
-    const int k = half - i < kLanes ? int(half - i) : kLanes;
-    const bool key = item % 2 == 1;
-    float* dw = key ? a.dk_norm.f32() : a.dq_norm.f32();
-    const int64_t first_head = key ? a.q_heads : 0, end_head = key ? heads : a.q_heads;
-    f32x16 acc_low = load_first(k, dw + i), acc_high = load_first(k, dw + half + i);
-    for (int64_t t = 0; t < a.qkv.rows; ++t) {
-      const int32_t position = a.positions.i32()[t];
-      const f32x16 c = load_first(k, a.cos.row(position) + i);
-      const f32x16 s = load_first(k, a.sin.row(position) + i);
-      for (int64_t head = first_head; head < end_head; ++head) {
-        const float* x = a.qkv.row(t) + head * dim + i;
-        const float* dout = a.dout.row(t) + head * dim + i;
-        const f32x16 rstd = set1(rstds[t * heads + head]);
-        const f32x16 low = load_first(k, dout), high = load_first(k, dout + half);
-        acc_low = fma(fma(low, c, mul(high, s)), mul(load_first(k, x), rstd), acc_low);
-        acc_high =
-            fma(sub(mul(high, c), mul(low, s)), mul(load_first(k, x + half), rstd), acc_high);
+  const int64_t first_head = key ? a.q_heads : 0, end_head = key ? heads : a.q_heads;
+  float* dw = (key ? a.dk_norm.f32() : a.dq_norm.f32()) + i;
+  f32x16 acc_low[kBlocks], acc_high[kBlocks], c[kBlocks], s[kBlocks];
+  for (int b = 0; b < kBlocks; ++b) {
+    acc_low[b] = load_up_to(k, dw + b * kLanes);
+    acc_high[b] = load_up_to(k, dw + half + b * kLanes);
+  }
+  for (int64_t t = 0; t < a.qkv.rows; ++t) {
+    const int32_t position = a.positions.i32()[t];
+    for (int b = 0; b < kBlocks; ++b) {
+      c[b] = load_up_to(k, a.cos.row(position) + i + b * kLanes);
+      s[b] = load_up_to(k, a.sin.row(position) + i + b * kLanes);
+    }
+    for (int64_t head = first_head; head < end_head; ++head) {
+      const float* x = a.qkv.row(t) + head * dim + i;
+      const float* dout = a.dout.row(t) + head * dim + i;
+      const f32x16 rstd = set1(rstds[t * heads + head]);
+      for (int b = 0; b < kBlocks; ++b) {
+        const f32x16 low = load_up_to(k, dout + b * kLanes);
+        const f32x16 high = load_up_to(k, dout + half + b * kLanes);
+        const f32x16 x_low = mul(load_up_to(k, x + b * kLanes), rstd);
+        const f32x16 x_high = mul(load_up_to(k, x + half + b * kLanes), rstd);
+        acc_low[b] = fma(fma(low, c[b], mul(high, s[b])), x_low, acc_low[b]);
+        acc_high[b] = fma(sub(mul(high, c[b]), mul(low, s[b])), x_high, acc_high[b]);
       }
     }
-    store_first(k, dw + i, acc_low);
-    store_first(k, dw + half + i, acc_high);
+  }
+  for (int b = 0; b < kBlocks; ++b) {
+    store_up_to(k, dw + b * kLanes, acc_low[b]);
+    store_up_to(k, dw + half + b * kLanes, acc_high[b]);
+  }
+}
+
+// Items are blocks of 16 pairs: first those of dq_norm, then those of dk_norm.
+inline void qk_norm_rope_backward_weight(const QkNormRopeBackward& a, const float* rstds,
+                                         Range items) {
+  const int64_t half = a.head_dim / 2, blocks = (half + kLanes - 1) / kLanes;
+  for (int64_t item = items.begin; item < items.end;) {
+    const bool key = item >= blocks;
+    const int64_t block = key ? item - blocks : item, i = block * kLanes;
+    const int64_t end = key ? items.end - blocks : items.end;
+    if (block + 4 <= (end < blocks ? end : blocks) && (block + 4) * kLanes <= half) {
+      norm_weight_chains<4>(a, rstds, key, i, kLanes);
+      item += 4;
+    } else {
+      norm_weight_chains<1>(a, rstds, key, i, lanes_left(half, i));
+      item += 1;
+    }
   }
 }
 

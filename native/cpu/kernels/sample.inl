@@ -3,31 +3,43 @@
 // sixteen counters, so 64 vocabulary ids, at a time.
 //
 // g lies in (−2.86, 17.33), because u is at least 2⁻²⁵ away from 0 and 1. Ids whose z + 17.4 stays
-// below a known lower bound of the winner's score need no noise at all; the result is the same to
-// the bit. Needs lm_head.inl.
+// below a known lower bound of the winner's score need no noise at all, and most others need no
+// logarithms (can_reach); the result is the same to the bit. Needs lm_head.inl.
 
 namespace kogrpo::KOGRPO_ISA {
 
 constexpr float kGumbelHigh = 17.4f, kGumbelLow = -2.86f;
 
+// The ten rounds' keys, as scalars: broadcast from memory they cost nothing.
+struct PhiloxKeys {
+  uint32_t k0[10], k1[10];
+};
+KOGRPO_INLINE PhiloxKeys philox_keys(uint64_t key) {
+  PhiloxKeys keys;
+  keys.k0[0] = uint32_t(key);
+  keys.k1[0] = uint32_t(key >> 32);
+  for (int round = 1; round < 10; ++round) {
+    keys.k0[round] = keys.k0[round - 1] + 0x9E3779B9u;
+    keys.k1[round] = keys.k1[round - 1] + 0xBB67AE85u;
+  }
+  return keys;
+}
+
 // Words w[0..3] of the sixteen counters (c0 + lane, c1, c2, c3).
-KOGRPO_INLINE void philox16(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint64_t key,
-                            i32x16 w[4]) {
+KOGRPO_INLINE void philox16(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3,
+                            const PhiloxKeys& keys, i32x16 w[4]) {
   static constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   i32x16 x0 = iadd(iset1(int32_t(c0)), iload(kLane)), x1 = iset1(int32_t(c1));
   i32x16 x2 = iset1(int32_t(c2)), x3 = iset1(int32_t(c3));
-  uint32_t k0 = uint32_t(key), k1 = uint32_t(key >> 32);
   const i32x16 m0 = iset1(int32_t(0xD2511F53u)), m1 = iset1(int32_t(0xCD9E8D57u));
   for (int round = 0; round < 10; ++round) {
     i32x16 high0, low0, high1, low1;
     mul_wide(m0, x0, high0, low0);
     mul_wide(m1, x2, high1, low1);
-    x0 = ixor(ixor(high1, x1), iset1(int32_t(k0)));
+    x0 = ixor(ixor(high1, x1), iset1(int32_t(keys.k0[round])));
     x1 = low1;
-    x2 = ixor(ixor(high0, x3), iset1(int32_t(k1)));
+    x2 = ixor(ixor(high0, x3), iset1(int32_t(keys.k1[round])));
     x3 = low0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
   }
   w[0] = x0;
   w[1] = x1;
@@ -48,17 +60,17 @@ KOGRPO_INLINE f32x16 minus_gumbel(i32x16 word) {
 
 inline void minus_gumbels(const uint32_t* words, float* out, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    const int k = lanes_left(n, i);
     int32_t padded[kLanes] = {};
     std::memcpy(padded, words + i, size_t(k) * sizeof(int32_t));
-    store_first(k, out + i, minus_gumbel(iload(padded)));
+    store_up_to(k, out + i, minus_gumbel(iload(padded)));
   }
 }
 
 inline void exponentials(const float* x, float* out, int64_t n) {
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int k = n - i < kLanes ? int(n - i) : kLanes;
-    store_first(k, out + i, exp(load_first(k, x + i)));
+    const int k = lanes_left(n, i);
+    store_up_to(k, out + i, exp(load_up_to(k, x + i)));
   }
 }
 
@@ -72,8 +84,8 @@ inline int64_t ids_at_least(const float* logits, int64_t n, float inv_temperatur
   const f32x16 scale = set1(inv_temperature), low = set1(floor);
   int64_t count = 0;
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int k = n - i < kLanes ? int(n - i) : kLanes;
-    const f32x16 z = mul(load_first(k, logits + i), scale);
+    const int k = lanes_left(n, i);
+    const f32x16 z = mul(load_up_to(k, logits + i), scale);
     uint32_t keep = ~greater(low, z) & (k == kLanes ? 0xFFFFu : (1u << k) - 1);
     for (; keep; keep &= keep - 1) ids[count++] = int32_t(i + __builtin_ctz(keep));
   }
@@ -82,36 +94,57 @@ inline int64_t ids_at_least(const float* logits, int64_t n, float inv_temperatur
 
 inline int32_t argmax(const float* logits, int64_t n, float top) {
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int k = n - i < kLanes ? int(n - i) : kLanes;
+    const int k = lanes_left(n, i);
     const uint32_t all = k == kLanes ? 0xFFFFu : (1u << k) - 1;
-    const uint32_t equal = ~greater(set1(top), load_first(k, logits + i)) & all;
+    const uint32_t equal = ~greater(set1(top), load_up_to(k, logits + i)) & all;
     if (equal) return int32_t(i + __builtin_ctz(equal));
   }
   return -1;
+}
+
+// Whether any of a block's ids can reach `bound`. z − log(−log u) ≥ bound needs
+// −log u ≤ e^(z − bound), and 1 − u ≤ −log u: so some 1 − u must be at most e^(max z − bound). The
+// exponent is widened by more than all the roundings involved.
+KOGRPO_INLINE bool can_reach(const i32x16 words[4], const f32x16 z[4], float bound) {
+  const float top = max_lane(max(max(z[0], z[1]), max(z[2], z[3])));
+  const float magnitude = __builtin_fabsf(top) + __builtin_fabsf(bound) + 32.0f;
+  const f32x16 limit = exp(set1(top - bound + 0.01f + magnitude * 0x1p-21f));
+  uint32_t reached = 0;
+  for (int w = 0; w < 4; ++w) {
+    const i32x16 from_one = ixor(shift_right<8>(words[w]), iset1(0xFFFFFF));
+    reached |= greater(limit, mul(to_float(from_one), set1(0x1p-24f)));
+  }
+  return reached != 0;
 }
 
 inline int32_t gumbel_argmax(const float* logits, int64_t n, float inv_temperature, float top,
                              const SamplingParams& p) {
   const f32x16 scale = set1(inv_temperature), lowest = set1(-__builtin_inff());
   const f32x16 reach = set1(kGumbelHigh);
+  const PhiloxKeys keys = philox_keys(p.seed);
   const float certain = top + kGumbelLow;  // the most probable id scores at least this
   float best = -__builtin_inff();
   int32_t token = -1;
   for (int64_t begin = 0; begin < n; begin += 4 * kLanes) {
-    const f32x16 bound = set1(best > certain ? best : certain);
+    const float bound = best > certain ? best : certain;
     f32x16 z[4];
-    uint32_t hopeless = 0xFFFFu;
-    for (int j = 0; j < 4; ++j) {
-      const int64_t left = n - begin - j * kLanes;
-      const int k = left < 0 ? 0 : left < kLanes ? int(left) : kLanes;
-      z[j] = first(k, mul(load_first(k, logits + begin + j * kLanes), scale), lowest);
-      hopeless &= greater(bound, add(z[j], reach));
+    if (begin + 4 * kLanes <= n) {
+      for (int j = 0; j < 4; ++j) z[j] = mul(load(logits + begin + j * kLanes), scale);
+    } else {
+      for (int j = 0; j < 4; ++j) {
+        const int64_t i = begin + j * kLanes;
+        const int k = i < n ? lanes_left(n, i) : 0;
+        z[j] = first(k, mul(load_first(k, logits + i), scale), lowest);
+      }
     }
+    uint32_t hopeless = 0xFFFFu;
+    for (int j = 0; j < 4; ++j) hopeless &= greater(set1(bound), add(z[j], reach));
     if (hopeless == 0xFFFFu) continue;
 
     i32x16 words[4];
     philox16(uint32_t(begin / 4), uint32_t(p.position), uint32_t(p.stream),
-             uint32_t(p.stream >> 32), p.seed, words);
+             uint32_t(p.stream >> 32), keys, words);
+    if (!can_reach(words, z, bound)) continue;
     // words[w] lane l belongs to id begin + 4·l + w.
     float by_word[4][kLanes], noise[4 * kLanes];
     for (int w = 0; w < 4; ++w) store(by_word[w], minus_gumbel(words[w]));

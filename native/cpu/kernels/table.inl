@@ -2,6 +2,7 @@
 // instantiated under these flags could be the copy that the linker keeps for the whole program.
 #include "cpu/kernels.h"
 #include "cpu/simd.h"
+#include "cpu/kernels/partial.inl"
 // kernels, in the order of ops.h
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/embedding.inl"
