@@ -16,12 +16,6 @@ export async function runTraining(
   io: { reporter: Reporter; signal: AbortSignal },
 ): Promise<void> {
   const started = performance.now()
-  if (!config.pretrain && !config.sft && !config.grpo && !config.eval) {
-    throw new KogrpoError(
-      'E_CONFIG',
-      'the recipe has no stage: add pretrain, sft or grpo (or eval alone)',
-    )
-  }
   io.reporter.emit({ type: 'run_start', config })
   const session = await openSession(config, io)
   try {

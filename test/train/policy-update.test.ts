@@ -1,0 +1,122 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { RecipeInput } from '../../lib/config/schema.ts'
+import { toGrpoSample } from '../../lib/data/samples.ts'
+import { parameterLayout } from '../../lib/model/parameters.ts'
+import { type Rollout, sampleRollouts } from '../../lib/rollout/rollout.ts'
+import { optimizerStep } from '../../lib/train/optimizer.ts'
+import { accumulatePolicyGradient } from '../../lib/train/policy-update.ts'
+import { loadSamples, type Session } from '../../lib/train/session.ts'
+import { tinySession } from './tiny.ts'
+
+const grpo = {
+  data: [{ path: 'mini:grpo', size: 3 }],
+  num_generations: 4,
+  per_device_train_batch_size: 12,
+  max_completion_length: 24,
+  temperature: 0.9,
+}
+
+const open = (model: RecipeInput['model'], changes: object = {}): Promise<Session> =>
+  tinySession({ model, grpo: { ...grpo, ...changes } })
+
+async function gradients({ engine }: Session): Promise<Float32Array[]> {
+  const names = parameterLayout(engine.config).parameters.map(p => p.name)
+  return await Promise.all(names.map(name => engine.readGradient(name)))
+}
+
+/** Largest difference of any tensor, relative to that tensor's largest entry. */
+function distance(a: Float32Array[], b: Float32Array[]): number {
+  return Math.max(
+    ...a.map((x, i) => {
+      const scale = Math.max(...x.map(Math.abs))
+      const difference = Math.max(...x.map((v, k) => Math.abs(v - b[i]![k]!)))
+      return scale === 0 ? difference : difference / scale
+    }),
+  )
+}
+
+describe('the policy gradient of a step', () => {
+  let rollouts: Rollout[]
+  let whole: Float32Array[]
+  let metrics: Record<string, unknown>
+  const advantages = Float32Array.from({ length: 12 }, (_, i) => Math.sin(3 * i))
+
+  beforeAll(async () => {
+    const session = await open({})
+    const { config, engine, tokenizer } = session
+    const prompts = await loadSamples(session, config.grpo!.data[0]!, toGrpoSample, {
+      maxLength: 200,
+      overlong: 'error',
+    })
+    rollouts = await sampleRollouts(engine, tokenizer, prompts, {
+      numGenerations: 4,
+      maxCompletionLength: 24,
+      temperature: 0.9,
+      seed: 1,
+      firstStream: 0,
+    })
+    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, advantages, true)
+    metrics = update.metrics
+    whole = await gradients(session)
+    await engine.dispose()
+  })
+
+  it('is on-policy to the bit: the sampler and the trainer have one log-prob', () => {
+    expect(metrics['sampling/sampling_logp_difference/max']).toBe(0)
+    expect(metrics['ratio/min']).toBe(1)
+    expect(metrics['ratio/max']).toBe(1)
+    expect(whole.every(g => g.some(x => x !== 0))).toBe(true)
+  })
+
+  it.each([
+    ['micro-batches of 1', {}, { per_device_train_batch_size: 4, gradient_accumulation_steps: 3 }],
+    ['micro-batches of 5', {}, { per_device_train_batch_size: 4, gradient_accumulation_steps: 2 }],
+    ['another chunk and recomputation', { lm_head_chunk: 3, gradient_checkpointing: true }, {}],
+  ])('is the same with %s', async (_name, model, changes) => {
+    const session = await open(model, changes)
+    const stage = { ...session.config.grpo!, per_device_train_batch_size: 12 }
+    if ('gradient_accumulation_steps' in changes) {
+      stage.per_device_train_batch_size = changes.gradient_accumulation_steps === 3 ? 1 : 5
+    }
+    await accumulatePolicyGradient(session, stage, rollouts, advantages, true)
+    expect(distance(whole, await gradients(session))).toBeLessThan(1e-5)
+    await session.engine.dispose()
+  })
+
+  it('is the same in two passes with the old log-probs', async () => {
+    const session = await open({})
+    const { grpo: stage } = session.config
+    await accumulatePolicyGradient(session, stage!, rollouts, advantages, false)
+    expect(distance(whole, await gradients(session))).toBeLessThan(1e-5)
+    await session.engine.dispose()
+  })
+
+  it('is zero for groups of equal rewards, and moves nothing', async () => {
+    const session = await open({})
+    const { engine, config } = session
+    const name = 'model.layers.1.mlp.down_proj.weight'
+    const before = await engine.readParameter(name)
+    const zero = new Float32Array(12)
+    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, zero, true)
+    expect(update.trained).toBe(false)
+    expect((await gradients(session)).every(g => g.every(x => x === 0))).toBe(true)
+    const step = { ...config.grpo!, weight_decay: 0.1, learning_rate: 1 }
+    await optimizerStep(session, step, 1, 1, update.trained)
+    expect(await engine.readParameter(name)).toEqual(before)
+    await engine.dispose()
+  })
+
+  it('leaves truncated completions out when asked, parameters bit-identical if all are', async () => {
+    const session = await open({}, { mask_truncated_completions: true })
+    const { engine, config } = session
+    const name = 'model.embed_tokens.weight'
+    const before = await engine.readParameter(name)
+    const cut = rollouts.map(rollout => ({ ...rollout, truncated: true }))
+    const update = await accumulatePolicyGradient(session, config.grpo!, cut, advantages, true)
+    expect(update.trained).toBe(false)
+    const step = { ...config.grpo!, weight_decay: 0.1, learning_rate: 1 }
+    await optimizerStep(session, step, 1, 1, update.trained)
+    expect(await engine.readParameter(name)).toEqual(before)
+    await engine.dispose()
+  })
+})

@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
+import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
+import { runTraining } from '../../lib/train/run.ts'
+import { recorder, tinyRecipe } from './tiny.ts'
+
+const recipe: RecipeInput = {
+  seed: 5,
+  sft: {
+    data: [{ path: 'mini:sft', size: 300 }],
+    eval_data: [{ path: 'mini:sft', size: 20, options: { seed: 99 } }],
+    max_steps: 12,
+    per_device_train_batch_size: 4,
+    max_length: 256,
+    learning_rate: 1e-2,
+    weight_decay: 0.01,
+  },
+  grpo: {
+    data: [{ path: 'mini:grpo', size: 50 }],
+    max_steps: 4,
+    num_generations: 4,
+    num_iterations: 2,
+    per_device_train_batch_size: 8,
+    gradient_accumulation_steps: 2,
+    max_completion_length: 32,
+    learning_rate: 1e-3,
+    beta: 0.01,
+    oracle: { rule: 'override', judge: { kind: 'program' } },
+  },
+  eval: { data: [{ path: 'mini:eval' }], max_samples: 12, max_completion_length: 32 },
+}
+
+async function run(
+  changes: Partial<RecipeInput> = {},
+): Promise<{ config: Recipe; events: RunEvent[] }> {
+  const config = await tinyRecipe({ ...recipe, ...changes })
+  const { reporter, events } = recorder()
+  await runTraining(config, { reporter, signal: new AbortController().signal })
+  return { config, events }
+}
+
+/** Metrics of all steps without the measurements of time and memory. */
+function metrics(events: RunEvent[]): Record<string, number | null>[] {
+  return events.flatMap(event =>
+    event.type === 'step'
+      ? [Object.fromEntries(Object.entries(event.metrics).filter(([key]) => !isTimingKey(key)))]
+      : [],
+  )
+}
+
+describe('a whole run', () => {
+  it('gives the same metrics, completions and weights with 1 thread and with 2', async () => {
+    const [one, two] = [await run({ threads: 1 }), await run({ threads: 2 })]
+    expect(metrics(two.events)).toEqual(metrics(one.events))
+    const rows = (events: RunEvent[]): RunEvent[] => events.filter(e => e.type === 'completions')
+    expect(rows(two.events)).toEqual(rows(one.events))
+    for (const name of ['sft', 'rl']) {
+      const weights = ({ config }: { config: Recipe }): Promise<Buffer> =>
+        readFile(join(config.output_dir, name, 'model.safetensors'))
+      expect((await weights(two)).equals(await weights(one))).toBe(true)
+    }
+
+    const steps = metrics(one.events)
+    expect(steps).toHaveLength(16)
+    expect(steps[11]!.loss).toBeLessThan(steps[0]!.loss! - 1)
+    expect(steps[11]!.eval_loss).toBeLessThan(steps[0]!.loss!)
+    const rl = steps.slice(12)
+    // Steps 1 and 3 are on fresh rollouts and exactly on-policy, 2 and 4 are second passes.
+    expect(rl.map(m => m['sampling/sampling_logp_difference/max'] === 0)).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ])
+    expect(rl[0]!.kl).toBe(0)
+    expect(rl[3]!.kl).toBeGreaterThan(0)
+    const order = one.events.flatMap(e => (e.type === 'eval' ? [e.stage] : []))
+    expect(order).toEqual(['base', 'sft', 'rl'])
+  })
+
+  it('stops when aborted', async () => {
+    const config = await tinyRecipe(recipe)
+    const { reporter } = recorder()
+    const signal = AbortSignal.timeout(50)
+    await expect(runTraining(config, { reporter, signal })).rejects.toThrow()
+  })
+
+  it('refuses data that is not there, by name', async () => {
+    const config = await tinyRecipe({ eval: { data: [{ path: 'mini:sft', size: 3 }] } })
+    const { reporter } = recorder()
+    const io = { reporter, signal: new AbortController().signal }
+    config.eval!.data[0]!.path = 'mini:nothing'
+    await expect(runTraining(config, io)).rejects.toThrow('no built-in data set "mini:nothing"')
+  })
+})

@@ -1,0 +1,65 @@
+/** A tiny model with the miniature's tokenizer, on disk and open, for tests of whole stages. */
+import { copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { resolveRecipe } from '../../lib/config/load.ts'
+import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
+import type { RunEvent } from '../../lib/report/events.ts'
+import { Reporter } from '../../lib/report/reporter.ts'
+import { openSession, type Session } from '../../lib/train/session.ts'
+
+const ASSETS = fileURLToPath(new URL('../../assets/mini/', import.meta.url))
+
+export async function temporaryDirectory(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), 'kogrpo-test-'))
+}
+
+/** A directory with config.json (2 layers of 32) and the miniature's tokenizer, without weights. */
+export async function tinyModelDirectory(): Promise<string> {
+  const dir = join(await temporaryDirectory(), 'model')
+  await mkdir(dir)
+  for (const file of ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json']) {
+    await copyFile(join(ASSETS, file), join(dir, file))
+  }
+  const config = {
+    architectures: ['Qwen3ForCausalLM'],
+    model_type: 'qwen3',
+    vocab_size: 1024,
+    hidden_size: 32,
+    intermediate_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 16,
+    rms_norm_eps: 1e-6,
+    rope_theta: 10000,
+    max_position_embeddings: 512,
+    tie_word_embeddings: true,
+    hidden_act: 'silu',
+    initializer_range: 0.1,
+  }
+  await writeFile(join(dir, 'config.json'), JSON.stringify(config))
+  return dir
+}
+
+/** A recipe on that model, into a fresh output directory. */
+export async function tinyRecipe(recipe: RecipeInput): Promise<Recipe> {
+  return resolveRecipe({
+    ...recipe,
+    output_dir: join(await temporaryDirectory(), 'run'),
+    model: { path: await tinyModelDirectory(), init: 'random', ...recipe.model },
+  })
+}
+
+/** A reporter that keeps every event. */
+export function recorder(): { reporter: Reporter; events: RunEvent[] } {
+  const events: RunEvent[] = []
+  return { events, reporter: new Reporter([{ handle: event => void events.push(event) }]) }
+}
+
+export async function tinySession(recipe: RecipeInput): Promise<Session> {
+  const { reporter } = recorder()
+  const signal = new AbortController().signal
+  return await openSession(await tinyRecipe(recipe), { reporter, signal })
+}
