@@ -1,11 +1,11 @@
 // The matrix product's inner loops, one instruction set's copy (terms: cpu/matmul.h).
 //
 // Goto's scheme (Goto & van de Geijn 2008; BLIS): a tile of C, kMatmulMr rows × kMatmulNr columns,
-// lives in registers over a block of at most kKc values of k; the tile's rows of A lie in the
-// first-level cache, where each element is broadcast, and B streams by in panels from the second
-// level. An element of C is one chain of fused multiply-adds over ascending k: blocks of k
-// continue the chain from C itself, and nothing is ever summed in another order, so the blocking
-// cannot be seen in the result.
+// lives in registers over a block of at most kKc values of k. Its rows of A are copied together,
+// stay in the near caches and are broadcast element by element; B streams by in panels. An element
+// of C is one chain of fused multiply-adds over ascending k: blocks of k continue the chain from C
+// itself, and nothing is ever summed in another order, so the blocking cannot be seen in the
+// result.
 
 #include "cpu/matmul.h"
 
@@ -26,8 +26,8 @@ constexpr int64_t kMatmulMr = kTileRows, kMatmulNr = kTileVectors * kLanes;
 // for streaming the panel of A (14 rows: 43 KB) from the second-level cache. Not a multiple of
 // 1024, where the rows of a panel would fall on the same lines of the first-level cache.
 constexpr int64_t kKc = 768;
-// How many rows of a panel of B the loop asks for ahead.
-constexpr int64_t kAheadB = 16;
+// How far ahead memory is asked for: rows of a panel of B in the loop, k where B is transposed.
+constexpr int64_t kAheadB = 16, kAheadPack = 128;
 // A's block when k is not contiguous in memory: kMr values of m, padded, per k.
 constexpr int64_t kInterleave = (kMatmulMr + 7) / 8 * 8;
 constexpr int64_t kMatmulScratch =
@@ -120,10 +120,10 @@ static void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k,
 // otherwise wait for each of the short rows.
 struct AheadA {
   const float* at = nullptr;
-  int64_t stride = 0, lines = 0, line = 0, rows = 0;
+  int64_t stride = 0, width = 0, lines = 0, line = 0, rows = 0;
 
   AheadA(const MatmulOperand& a, int64_t row, int64_t count, int64_t k, int64_t kc) {
-    const int64_t width = a.k_contiguous ? kc : count;
+    width = a.k_contiguous ? kc : count;
     at = a.k_contiguous ? a.data + row * a.stride + k : a.data + k * a.stride + row;
     stride = a.stride;
     lines = (width + 15) / 16;
@@ -131,7 +131,8 @@ struct AheadA {
   }
   KOGRPO_INLINE void step(int64_t n) {
     for (; n > 0 && rows > 0; --n) {
-      __builtin_prefetch(at + 16 * line, 0, 2);
+      const int64_t last = 16 * line + 15;
+      __builtin_prefetch(at + (last < width ? last : width - 1), 0, 2);
       if (++line == lines) {
         line = 0;
         at += stride;
@@ -267,7 +268,10 @@ static void pack_along_k(const MatmulPack& op, int64_t p) {
       f32x16 r[16];
       if (columns == kLanes && depth == kLanes) {
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) r[i] = load(from + i * op.b.stride + k);
+        for (int i = 0; i < kLanes; ++i) {
+          r[i] = load(from + i * op.b.stride + k);
+          __builtin_prefetch(from + i * op.b.stride + k + kAheadPack, 0, 2);
+        }
         transpose(r);
 #pragma GCC unroll 16
         for (int i = 0; i < kLanes; ++i) store(to + (k + i) * kMatmulNr, r[i]);
@@ -302,13 +306,16 @@ static void matmul_pack(const MatmulPack& op) {
 }
 
 // The tile's arithmetic without its memory: as many independent chains, operands in registers.
-inline float fma_peak(int64_t iterations) {
+// Every lane starts elsewhere, or the compiler would compute equal chains once.
+static float fma_peak(int64_t iterations) {
+  float start[kTileRows * kTileVectors * kLanes];
+  for (int i = 0; i < kTileRows * kTileVectors * kLanes; ++i) start[i] = float(i);
   f32x16 sum[kTileRows][kTileVectors];
 #pragma GCC unroll 16
   for (int m = 0; m < kTileRows; ++m)
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v)
-      sum[m][v] = set1(float(m * kTileVectors + v));  // distinct, or they would be shared
+      sum[m][v] = load(start + (m * kTileVectors + v) * kLanes);
   const f32x16 factor = set1(0.999f), offset = set1(0.001f);
   for (int64_t i = 0; i < iterations; ++i)
 #pragma GCC unroll 16
