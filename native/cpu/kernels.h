@@ -81,8 +81,8 @@ struct KernelTable {
   void (*sample)(const Sample&, Range rows) = nullptr;
   // Parts for the restricted sampler (cpu/sample.cpp).
   SoftmaxSums (*softmax_sums)(const float* logits, int64_t n, float inv_temperature) = nullptr;
-  int64_t (*ids_at_least)(const float* logits, int64_t n, float inv_temperature, float floor,
-                          int32_t* ids) = nullptr;
+  int64_t (*ids_between)(const float* logits, int64_t n, float inv_temperature, float floor,
+                         float ceiling, int32_t* ids) = nullptr;
   void (*minus_gumbels)(const uint32_t* words, float* out, int64_t n) = nullptr;
   void (*exponentials)(const float* x, float* out, int64_t n) = nullptr;
   float (*logarithm)(float x) = nullptr;

@@ -71,31 +71,36 @@ class RestrictedSampler {
   bool top_k_on() const { return params_.top_k > 0 && params_.top_k < vocab_; }
 
   // Lowers the threshold until the candidates include every id that the first restriction keeps.
+  // They lie shell below shell; only the last one can hold ids that the restriction drops.
   void collect() {
-    for (float depth = 4;; depth *= 2) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    float ceiling = kInfinity;
+    for (float depth = 3;; depth *= 1.5f) {
       const bool all = depth > 64;
-      const float floor = all ? -std::numeric_limits<float>::infinity() : sums_.max - depth;
-      const int64_t count = kernels_.ids_at_least(logits_, vocab_, inverse_, floor, ids_);
-      candidates_.clear();
-      candidates_.reserve(size_t(count));
+      const float floor = all ? -kInfinity : sums_.max - depth;
+      const int64_t count = kernels_.ids_between(logits_, vocab_, inverse_, floor, ceiling, ids_);
+      shell_ = candidates_.size();
+      mass_above_shell_ = mass();
       for (int64_t i = 0; i < count; ++i)
         candidates_.push_back({logits_[ids_[i]] * inverse_, ids_[i]});
+      exponentiate_shell();
       if (all || enough(depth)) return;
+      ceiling = floor;
     }
   }
 
-  bool enough(float depth) {
+  bool enough(float depth) const {
     if (top_k_on()) return int64_t(candidates_.size()) >= params_.top_k;
     if (params_.min_p > 0) return std::exp(-double(depth)) < 0.99 * double(params_.min_p);
-    exponentiate();
     return mass() >= double(params_.top_p) * sums_.sum;
   }
 
-  void exponentiate() {
-    buffer_.resize(candidates_.size());
-    for (size_t i = 0; i < buffer_.size(); ++i) buffer_[i] = candidates_[i].z - sums_.max;
-    kernels_.exponentials(buffer_.data(), buffer_.data(), int64_t(buffer_.size()));
-    for (size_t i = 0; i < buffer_.size(); ++i) candidates_[i].e = buffer_[i];
+  void exponentiate_shell() {
+    const size_t count = candidates_.size() - shell_;
+    buffer_.resize(count);
+    for (size_t i = 0; i < count; ++i) buffer_[i] = candidates_[shell_ + i].z - sums_.max;
+    kernels_.exponentials(buffer_.data(), buffer_.data(), int64_t(count));
+    for (size_t i = 0; i < count; ++i) candidates_[shell_ + i].e = buffer_[i];
   }
 
   double mass() const {
@@ -107,14 +112,12 @@ class RestrictedSampler {
   void keep_top_k() {
     if (!top_k_on()) return;
     const auto end = candidates_.begin() + params_.top_k;
-    if (end < candidates_.end())
-      std::nth_element(candidates_.begin(), end, candidates_.end(), before);
-    candidates_.resize(size_t(params_.top_k));
+    std::nth_element(candidates_.begin() + int64_t(shell_), end, candidates_.end(), before);
+    candidates_.erase(end, candidates_.end());
   }
 
   // The most probable id has e = 1.
   void keep_min_p() {
-    exponentiate();
     if (params_.min_p > 0)
       std::erase_if(candidates_, [&](const Candidate& c) { return c.e < params_.min_p; });
   }
@@ -126,6 +129,10 @@ class RestrictedSampler {
     const bool whole_row = !top_k_on() && params_.min_p == 0;
     double wanted = double(params_.top_p) * (whole_row ? sums_.sum : mass());
     auto low = candidates_.begin(), high = candidates_.end();
+    if (whole_row) {
+      low += int64_t(shell_);
+      wanted -= mass_above_shell_;
+    }
     while (high - low > 1) {
       const auto middle = low + (high - low) / 2;
       std::nth_element(low, middle, high, before);
@@ -172,6 +179,8 @@ class RestrictedSampler {
   const float inverse_;
   const SoftmaxSums sums_;
   std::vector<Candidate> candidates_;
+  size_t shell_ = 0;  // where the last shell begins
+  double mass_above_shell_ = 0;
   std::vector<float> buffer_;
 };
 

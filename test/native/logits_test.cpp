@@ -142,6 +142,20 @@ TEST_CASE("columns beyond vocab_limit have no influence and no gradient") {
   });
 }
 
+TEST_CASE("correct marks targets that no id is likelier than, ties included") {
+  for_each_cpu_backend([&](Ops& ops) {
+    // Beyond vocab_limit = 3 stands a larger logit that must not count.
+    std::vector<float> logits = {1, 2, 2, 9, 1, 2, 2, 9, 1, 2, 2, 9, 1, 2, 2, 9};
+    std::vector<float> a(4), b(4), c(4);
+    auto correct = poisoned(4);
+    std::vector<int32_t> targets = {1, 2, 0, -1};
+    ops.logits_forward({matrix(logits.data(), 4, 4), ints(targets.data(), 4), vector(a.data(), 4),
+                        vector(b.data(), 4), vector(c.data(), 4), 1.0f, 3,
+                        vector(correct.data(), 4)});
+    CHECK(correct == std::vector<float>{1, 1, 0, 0});
+  });
+}
+
 TEST_CASE("a NaN among the logits shows in every result") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (size_t bad : {size_t(0), size_t(70), size_t(99)})

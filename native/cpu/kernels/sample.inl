@@ -78,15 +78,16 @@ inline float logarithm(float x) {
   return log1(x);
 }
 
-// Ids whose z = logits·inv_temperature is at least `floor`, in ascending order; returns how many.
-inline int64_t ids_at_least(const float* logits, int64_t n, float inv_temperature, float floor,
-                            int32_t* ids) {
-  const f32x16 scale = set1(inv_temperature), low = set1(floor);
+// Ids whose z = logits·inv_temperature lies in [floor, ceiling), in ascending order; returns how
+// many.
+inline int64_t ids_between(const float* logits, int64_t n, float inv_temperature, float floor,
+                           float ceiling, int32_t* ids) {
+  const f32x16 scale = set1(inv_temperature), low = set1(floor), high = set1(ceiling);
   int64_t count = 0;
   for (int64_t i = 0; i < n; i += kLanes) {
     const int k = lanes_left(n, i);
     const f32x16 z = mul(load_up_to(k, logits + i), scale);
-    uint32_t keep = ~greater(low, z) & (k == kLanes ? 0xFFFFu : (1u << k) - 1);
+    uint32_t keep = ~greater(low, z) & greater(high, z) & ((1u << k) - 1);
     for (; keep; keep &= keep - 1) ids[count++] = int32_t(i + __builtin_ctz(keep));
   }
   return count;

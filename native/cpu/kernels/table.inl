@@ -46,7 +46,7 @@ inline const KernelTable& table() {
       .logits_backward = logits_backward,
       .sample = sample,
       .softmax_sums = softmax_sums,
-      .ids_at_least = ids_at_least,
+      .ids_between = ids_between,
       .minus_gumbels = minus_gumbels,
       .exponentials = exponentials,
       .logarithm = logarithm,
