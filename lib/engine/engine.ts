@@ -109,6 +109,23 @@ export interface OptimizerOptions {
   maxGradNorm?: number
 }
 
+/** One operation to time, on random data: native/engine/benchmarks.h lists the kinds. */
+export interface BenchmarkOptions {
+  kind: string
+  /** gemm_*: y[m,n] = x[m,k]·wᵀ and the gradients of the same layer. */
+  m?: number
+  n?: number
+  k?: number
+  /** The other kinds: sequences, and tokens of each. */
+  batch?: number
+  seq?: number
+  /** Timed runs (default: 5) after `warmUp` (default: 1) others. */
+  runs?: number
+  warmUp?: number
+  seed?: number
+  signal?: AbortSignal
+}
+
 export class Engine implements AsyncDisposable {
   readonly config: ModelConfig
   readonly threads: number
@@ -288,6 +305,15 @@ export class Engine implements AsyncDisposable {
   /** The parameters in the engine's flat order (for the test that holds it to lib/model). */
   async layout(): Promise<Pick<Parameter, 'name' | 'offset' | 'decay'>[]> {
     return await this.#native.layout()
+  }
+
+  /** Seconds of one operation in each run, and before each run the operations per second that one
+   *  core reaches on registers alone. */
+  async benchmark({
+    signal,
+    ...options
+  }: BenchmarkOptions): Promise<{ seconds: Float64Array; peakFlops: Float64Array }> {
+    return await this.#call(signal, control => this.#native.benchmark(options, control))
   }
 
   /** Frees the memory now; later calls fail. */

@@ -61,6 +61,10 @@ export interface NativeEngine {
   resetOptimizer(): Promise<void>
   memoryUse(): Promise<{ parameters: number; gradients: number; moments: number; slots: number }>
   layout(): Promise<{ name: string; rows: number; cols: number; offset: number; decay: boolean }[]>
+  benchmark(
+    options: object,
+    control?: Control,
+  ): Promise<{ seconds: Float64Array; peakFlops: Float64Array }>
 }
 
 export interface NativeAddon {
@@ -70,7 +74,7 @@ export interface NativeAddon {
 }
 
 /** Where the addon may be, relative to the package's root (dist/engine and lib/engine are equally deep). */
-function candidates(): string[] {
+export function addonPaths(): string[] {
   const override = process.env.KOGRPO_NATIVE
   if (override) return [override]
   const root = new URL('../../', import.meta.url)
@@ -86,7 +90,7 @@ export function loadNative(): NativeAddon {
   if (loaded) return loaded
   const require = createRequire(import.meta.url)
   const tried: string[] = []
-  for (const path of candidates()) {
+  for (const path of addonPaths()) {
     if (!existsSync(path)) {
       tried.push(`  ${path}: not there`)
       continue

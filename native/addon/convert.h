@@ -67,6 +67,10 @@ constexpr napi_typedarray_type array_type<float>() {
   return napi_float32_array;
 }
 template <>
+constexpr napi_typedarray_type array_type<double>() {
+  return napi_float64_array;
+}
+template <>
 constexpr napi_typedarray_type array_type<uint8_t>() {
   return napi_uint8_array;
 }

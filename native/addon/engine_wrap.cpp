@@ -4,6 +4,7 @@
 
 #include "addon/control.h"
 #include "addon/convert.h"
+#include "engine/benchmarks.h"
 
 namespace kogrpo {
 namespace {
@@ -109,6 +110,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::reset_optimizer>("resetOptimizer"),
                          InstanceMethod<&EngineWrap::memory_use>("memoryUse"),
                          InstanceMethod<&EngineWrap::layout>("layout"),
+                         InstanceMethod<&EngineWrap::benchmark>("benchmark"),
                      });
 }
 
@@ -381,6 +383,29 @@ Napi::Value EngineWrap::layout(Info info) {
         out.Set(static_cast<uint32_t>(i), o);
       }
       return out;
+    };
+  });
+}
+
+Napi::Value EngineWrap::benchmark(Info info) {
+  const Napi::Object o = object(info[0], "options");
+  BenchmarkOptions options;
+  options.kind = string(o.Get("kind"), "kind");
+  options.m = integer_or(o, "m", 0);
+  options.n = integer_or(o, "n", 0);
+  options.k = integer_or(o, "k", 0);
+  options.batch = integer_or(o, "batch", 0);
+  options.seq = integer_or(o, "seq", 0);
+  options.runs = integer_or(o, "runs", options.runs);
+  options.warm_up = integer_or(o, "warmUp", options.warm_up);
+  options.seed = static_cast<uint64_t>(integer_or(o, "seed", 0));
+  return run(info, info[1], [options](Engine& engine, JobControl& control) {
+    return [times = run_benchmark(engine.ops(), engine.config(), options, control.abort)](
+               Napi::Env env) -> Napi::Value {
+      Napi::Object result = Napi::Object::New(env);
+      result.Set("seconds", to_js(env, times.seconds));
+      result.Set("peakFlops", to_js(env, times.peak_flops));
+      return result;
     };
   });
 }

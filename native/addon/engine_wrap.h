@@ -40,6 +40,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value reset_optimizer(Info);
   Napi::Value memory_use(Info);
   Napi::Value layout(Info);
+  Napi::Value benchmark(Info);
 
   // Runs work(engine, control) on the engine's thread.
   Napi::Promise run(Info info, const Napi::Value& control,

@@ -1,0 +1,35 @@
+#pragma once
+// Timed runs of single operations on random data, for `kogrpo bench`. Between the runs the register
+// peak of one core is measured, so that a share of peak compares moments of the same machine state.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cpu/cpu_ops.h"
+#include "engine/config.h"
+#include "engine/errors.h"
+
+namespace kogrpo {
+
+struct BenchmarkOptions {
+  // peak; gemm_forward, gemm_packed, gemm_dx, gemm_dw; attention_forward, attention_backward,
+  // attention_decode; lm_head_forward, lm_head_train.
+  std::string kind;
+  int64_t m = 0, n = 0, k = 0;    // gemm_*: y[m,n] = x[m,k] w[n,k]ᵀ, dx and dw of the same layer
+  int64_t batch = 0, seq = 0;     // the others: sequences and tokens of each (decode: of context)
+  int64_t runs = 5, warm_up = 1;  // timed runs, each of at least kRunSeconds
+  uint64_t seed = 0;
+};
+
+struct BenchmarkTimes {
+  std::vector<double> seconds;     // of one operation, per run
+  std::vector<double> peak_flops;  // operations per second of one core's registers, before each run
+};
+
+// Heads, hidden size and vocabulary are those of `config`. Throws std::invalid_argument for an
+// unknown kind or a size below 1.
+BenchmarkTimes run_benchmark(CpuOps& ops, const ModelConfig& config,
+                             const BenchmarkOptions& options, const AbortFlag& abort);
+
+}  // namespace kogrpo
