@@ -1,31 +1,49 @@
-// Builds the native addon with nothing but a C++ compiler (npm runs this on install).
-// Set KOGRPO_SKIP_BUILD=1 to leave it out, e.g. where the CUDA build is made by hand.
+// Builds the native addon with node-gyp (npm runs this on install). What an earlier build left is
+// reused where it is up to date. Set KOGRPO_SKIP_BUILD=1 to leave the build out, e.g. where the
+// addon comes from cmake-js.
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-if (process.env.KOGRPO_SKIP_BUILD) process.exit(0)
-
 const root = fileURLToPath(new URL('..', import.meta.url))
-const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
-// npm hands its own settings down as npm_config_*; node-gyp needs the one for its headers spelled out.
-const nodedir = process.env.npm_config_nodedir ?? process.env.npm_package_config_node_gyp_nodedir
-const args = [nodeGyp, 'rebuild', `--jobs=${availableParallelism()}`]
-if (nodedir) args.push(`--nodedir=${nodedir}`)
 
-const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
-if (result.status !== 0) {
-  console.error(
-    [
-      '',
-      'kogrpo: the native addon could not be built. It needs a C++20 compiler (GCC 11 or later,',
-      'or Clang 14 or later), make and python3:',
-      '  Debian, Ubuntu:  sudo apt-get install -y g++ make python3',
-      '  Fedora:          sudo dnf install -y gcc-c++ make python3',
-      '  macOS:           xcode-select --install',
-      'then run npm ci (in a clone) or npm rebuild kogrpo again.',
-    ].join('\n'),
-  )
-  process.exit(result.status ?? 1)
+/**
+ * The directory whose include/node holds Node's headers: npm's setting `nodedir`, else the place
+ * this Node was installed to, if headers of its own version lie there. Without either, node-gyp
+ * downloads them.
+ */
+function headerDirectory() {
+  if (process.env.npm_config_nodedir) return process.env.npm_config_nodedir
+  const prefix = dirname(dirname(process.execPath))
+  const header = join(prefix, 'include', 'node', 'node_version.h')
+  if (!existsSync(header)) return undefined
+  const text = readFileSync(header, 'utf8')
+  const part = name => new RegExp(`#define NODE_${name}_VERSION (\\d+)`).exec(text)?.[1]
+  const version = ['MAJOR', 'MINOR', 'PATCH'].map(part).join('.')
+  return version === process.versions.node ? prefix : undefined
+}
+
+function build() {
+  const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
+  const headers = headerDirectory()
+  const options = [`--jobs=${availableParallelism()}`, ...(headers ? [`--nodedir=${headers}`] : [])]
+  const args = [nodeGyp, 'configure', 'build', '--silent', ...options]
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  return status ?? 1
+}
+
+const HELP = `
+kogrpo: the native addon could not be built. It needs a C++20 compiler (GCC 11 or later, or
+Clang 14 or later), make and python3:
+  Debian, Ubuntu:  sudo apt-get install -y g++ make python3
+  Fedora:          sudo dnf install -y gcc-c++ make python3
+  macOS:           xcode-select --install
+Then run npm ci (in a clone) or npm rebuild kogrpo again.`
+
+if (!process.env.KOGRPO_SKIP_BUILD) {
+  process.exitCode = build()
+  if (process.exitCode !== 0) console.error(HELP)
 }

@@ -1,0 +1,33 @@
+// Compiles lib/ to dist/ (npm runs this after npm ci in a clone, and before npm pack) and links the
+// command into node_modules/.bin: npm links only the commands of dependencies, and npx looks there
+// first. Not part of the package, which carries dist/.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+
+/** Removes what was compiled from sources that are no longer there. */
+function removeStale() {
+  for (const file of readdirSync(dist, { recursive: true })) {
+    const source = file.match(/^(.*)\.(js|js\.map|d\.ts)$/)?.[1]
+    if (source && !existsSync(join(root, 'lib', `${source}.ts`))) rmSync(join(dist, file))
+  }
+}
+
+function linkCommand() {
+  chmodSync(join(dist, 'cli', 'main.js'), 0o755)
+  const bin = join(root, 'node_modules', '.bin')
+  mkdirSync(bin, { recursive: true })
+  rmSync(join(bin, 'kogrpo'), { force: true })
+  symlinkSync('../../dist/cli/main.js', join(bin, 'kogrpo'))
+}
+
+const { status } = spawnSync('tsc', ['-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' })
+if (status === 0) {
+  removeStale()
+  linkCommand()
+}
+process.exitCode = status ?? 1

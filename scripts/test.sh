@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# npm test: sets up what is missing (Debian, Ubuntu: packages too), then checks style and types,
+# makes both builds of the addon and runs the native tests, the TypeScript tests, and the native
+# tests again under AddressSanitizer and UndefinedBehaviorSanitizer. A failed check does not stop
+# those that can run without it. The last line counts checks and tests: "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+results=build-test
+rm -f "$results/summary.txt"
+mkdir -p "$results"
+jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+passed=0 failed=0 failures=()
+
+# -- set-up
+
+missing_tools() {
+  local tool
+  for tool in g++ make python3 cmake ninja; do
+    command -v "$tool" >/dev/null || echo "$tool"
+  done
+  command -v clang-format-14 >/dev/null || command -v clang-format >/dev/null || echo clang-format
+  [ -n "$(find /usr/include /usr/local/include /opt/homebrew/include \
+    -maxdepth 2 -path '*doctest/doctest.h' 2>/dev/null)" ] || echo doctest
+}
+
+install_tools() {
+  local missing sudo=()
+  missing=$(missing_tools)
+  [ -z "$missing" ] && return
+  if ! command -v apt-get >/dev/null; then
+    echo "npm test needs: $(echo $missing). Install them and try again." >&2
+    exit 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "npm test needs: $(echo $missing). Install them as root, or install sudo." >&2
+      exit 1
+    fi
+    sudo=(sudo)
+  fi
+  echo "installing: $(echo $missing)"
+  local packages=(g++ make python3 cmake ninja-build doctest-dev)
+  "${sudo[@]}" apt-get update -q </dev/null || exit 1
+  # One release of clang-format is the measure of style; where it cannot be had, see clang-format.sh.
+  if apt-cache show clang-format-14 >/dev/null 2>&1; then
+    packages+=(clang-format-14)
+  else
+    packages+=(clang-format)
+  fi
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null || exit 1
+}
+
+# -- checks
+
+# check NAME COMMAND…: one check, timed; its output is shown. A whole check counts as one.
+check() {
+  local name=$1 started=$SECONDS
+  shift
+  echo
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "== $name: passed ($((SECONDS - started)) s)"
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+    echo "== $name: FAILED ($((SECONDS - started)) s)"
+    return 1
+  fi
+}
+
+# tests NAME LOG COUNTER COMMAND…: a test program whose tests are counted one by one. COUNTER reads
+# the log and prints "PASSED FAILED"; a program that fails without a failed test counts as one.
+tests() {
+  local name=$1 log=$results/$2 counter=$3 started=$SECONDS status ok=0 bad=0
+  shift 3
+  echo
+  echo "== $name"
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  read -r ok bad < <($counter "$log")
+  [ "$status" -ne 0 ] && [ "${bad:-0}" -eq 0 ] && bad=1
+  [ "$status" -eq 0 ] && [ "${ok:-0}" -eq 0 ] && bad=1 # nothing ran
+  passed=$((passed + ${ok:-0}))
+  failed=$((failed + ${bad:-0}))
+  [ "${bad:-0}" -eq 0 ] || failures+=("$name")
+  echo "== $name: ${ok:-0} passed, ${bad:-0} failed ($((SECONDS - started)) s)"
+}
+
+# "[doctest] test cases: 12 | 11 passed | 1 failed | 0 skipped"
+count_doctest() {
+  sed -nE 's/^\[doctest\] test cases: *[0-9]+ *\| *([0-9]+) passed *\| *([0-9]+) failed.*/\1 \2/p' "$1"
+}
+
+# "      Tests  1 failed | 310 passed | 4 skipped (315)", perhaps coloured
+count_vitest() {
+  local line number
+  line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ +Tests +[0-9]' | tail -1)
+  number() { sed -nE "s/.*[^0-9]([0-9]+) $1.*/\\1/p" <<<"$line"; }
+  echo "$(number passed) $(number failed)" | awk '{ print (NF > 0 ? $1 : 0), (NF > 1 ? $2 : 0) }'
+}
+
+sanitized_build() {
+  cmake -S . -B "$results/sanitized" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG= \
+    -DKOGRPO_TESTS=ON -DKOGRPO_SANITIZE=address,undefined >/dev/null &&
+    cmake --build "$results/sanitized" -j "$jobs" -- --quiet
+}
+
+install_tools
+if [ ! -d node_modules ]; then
+  check 'npm ci (with the node-gyp build)' npm ci --no-audit --no-fund || exit 1
+else
+  check 'node-gyp build' node scripts/install.mjs || exit 1
+fi
+export PATH=$PWD/node_modules/.bin:$PATH
+
+check 'lint and format (TypeScript)' biome check .
+check 'format (C++)' scripts/clang-format.sh
+check 'types' tsc -p tsconfig.test.json
+check 'compile TypeScript' node scripts/prepare.mjs
+if check 'cmake-js build, native tests' \
+  cmake-js build --out build-cmake --CDKOGRPO_TESTS=ON --parallel "$jobs" --log-level error; then
+  tests 'native tests' native.log count_doctest build-cmake/kogrpo_tests
+fi
+tests 'TypeScript tests' typescript.log count_vitest vitest run
+if check 'build with ASan and UBSan' sanitized_build; then
+  UBSAN_OPTIONS=print_stacktrace=1 \
+    tests 'native tests with ASan and UBSan' sanitized.log count_doctest \
+    "$results/sanitized/kogrpo_tests"
+fi
+
+echo
+echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+for name in "${failures[@]}"; do echo "failed: $name"; done
+echo "$passed passed, $failed failed" | tee "$results/summary.txt"
+[ "$failed" -eq 0 ]
