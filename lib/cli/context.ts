@@ -7,6 +7,8 @@ import type { Output } from '../report/progress.ts'
 export interface CliContext {
   stdout: Output
   stderr: Output
+  /** What `-` reads (default: the process's). */
+  stdin?: AsyncIterable<Buffer>
   env: Record<string, string | undefined>
   /** Where SIGINT and SIGTERM come from; `process` is such. */
   signals: {

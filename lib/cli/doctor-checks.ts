@@ -1,0 +1,266 @@
+/**
+ * What `kogrpo doctor` looks at. Each check names one thing that training needs, or that is nice to
+ * have: `fail` means that training cannot run, `warn` that something will be slow or cannot be done.
+ */
+import { execFile } from 'node:child_process'
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { addonPaths } from '../engine/native.ts'
+import { modelPath } from '../train/session.ts'
+import { type AddonProbe, probeAddon } from './addon-probe.ts'
+import { readMemory } from './memory.ts'
+import { packageInfo } from './package-info.ts'
+
+export interface Check {
+  name: string
+  status: 'ok' | 'warn' | 'fail'
+  message: string
+  /** What to do about it; absent when all is well. */
+  remedy?: string
+  /** The figures, for programs. */
+  details?: Record<string, unknown>
+}
+
+const MIB = 2 ** 20
+const GIB = 2 ** 30
+/** The miniature trains within this; anything real needs more. */
+const LEAST_MEMORY = 512 * MIB
+const LITTLE_MEMORY = 2 * GIB
+/** A run of the miniature writes about this much. */
+const LEAST_DISK = 100 * MIB
+const LITTLE_DISK = 5 * GIB
+
+const REBUILD = 'npm rebuild kogrpo (in a clone: npm ci)'
+const COMPILER_REMEDY =
+  'Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install'
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`
+}
+
+/** Whether version a.b.c is at least `>=x.y`. */
+export function satisfies(version: string, range: string): boolean {
+  const numbers = (text: string): number[] => (text.match(/\d+/g) ?? []).map(Number)
+  const [has, needs] = [numbers(version), numbers(range)]
+  for (const [i, need] of needs.entries()) {
+    if ((has[i] ?? 0) !== need) return (has[i] ?? 0) > need
+  }
+  return true
+}
+
+function checkNode(): Check {
+  const { node } = packageInfo()
+  const ok = satisfies(process.version, node)
+  return {
+    name: 'node',
+    status: ok ? 'ok' : 'fail',
+    message: `Node ${process.version} (${node} is needed)`,
+    ...(ok ? {} : { remedy: 'install a newer Node: https://nodejs.org' }),
+    details: { version: process.version, needed: node },
+  }
+}
+
+function checkPlatform(): Check {
+  const { platform, arch } = process
+  const known = platform === 'linux' || platform === 'darwin'
+  const message = `${platform}-${arch}`
+  const details = { platform, arch }
+  if (known) return { name: 'platform', status: 'ok', message, details }
+  const remedy = 'use Linux or macOS; on Windows, WSL'
+  return {
+    name: 'platform',
+    status: 'fail',
+    message: `${message} is not supported`,
+    remedy,
+    details,
+  }
+}
+
+async function findAddon(): Promise<{ probe: AddonProbe | null; tried: string[] }> {
+  const tried: string[] = []
+  for (const path of addonPaths()) {
+    if (!existsSync(path)) {
+      tried.push(`${path}: not there`)
+      continue
+    }
+    const probe = await probeAddon(path)
+    if (probe.ok) return { probe, tried }
+    tried.push(`${path}: ${probe.problem}`)
+    // loadNative() would go on to the next one too, unless this one ends the process.
+    if (probe.problem.startsWith('crashed')) break
+  }
+  return { probe: null, tried }
+}
+
+async function checkAddon(): Promise<Check[]> {
+  const { probe, tried } = await findAddon()
+  if (!probe?.ok) {
+    const message = `the native addon does not run: ${tried.join('; ')}`
+    const remedy = process.env.KOGRPO_NATIVE ? 'unset KOGRPO_NATIVE, or build it' : REBUILD
+    return [{ name: 'addon', status: 'fail', message, remedy, details: { tried } }]
+  }
+  const { path, instructionSets, isa, threads } = probe
+  const simd = isa !== 'scalar'
+  return [
+    { name: 'addon', status: 'ok', message: `${path} runs`, details: { path } },
+    {
+      name: 'instructions',
+      status: simd ? 'ok' : 'warn',
+      message: `computes with ${isa} (this processor and build: ${instructionSets.join(', ')})`,
+      ...(simd ? {} : { remedy: 'an x86-64 processor with AVX2 is many times faster' }),
+      details: { isa, instructionSets },
+    },
+    checkThreads(threads),
+  ]
+}
+
+/** CPUs' worth of time that a control group (v2) grants, or infinity. */
+function cpuQuota(): number {
+  try {
+    const [quota, period] = readFileSync('/sys/fs/cgroup/cpu.max', 'utf8').trim().split(' ')
+    return quota === 'max' ? Number.POSITIVE_INFINITY : Number(quota) / Number(period)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+function checkThreads(threads: number): Check {
+  const quota = cpuQuota()
+  const scarce = quota < threads
+  const details = { threads, processors: availableParallelism() }
+  if (!scarce) return { name: 'threads', status: 'ok', message: `${threads} threads`, details }
+  const fitting = Math.max(1, Math.floor(quota))
+  return {
+    name: 'threads',
+    status: 'warn',
+    message: `${threads} threads, but the control group grants the time of ${quota} processors`,
+    remedy: `run with --threads ${fitting}`,
+    details: { ...details, quota },
+  }
+}
+
+function checkMemory(): Check {
+  const { total, available, limited } = readMemory()
+  const status = available < LEAST_MEMORY ? 'fail' : available < LITTLE_MEMORY ? 'warn' : 'ok'
+  const limit = limited ? ', set by a control group' : ''
+  return {
+    name: 'memory',
+    status,
+    message: `${gib(available)} available of ${gib(total)}${limit}`,
+    ...(status === 'ok'
+      ? {}
+      : { remedy: 'the miniature needs 0.5 GiB, a model about 20 bytes a parameter: free some' }),
+    details: { total, available, limited },
+  }
+}
+
+const CUDA_LIBRARIES = [
+  '/usr/lib/x86_64-linux-gnu/libcuda.so.1',
+  '/usr/lib/aarch64-linux-gnu/libcuda.so.1',
+  '/usr/lib64/libcuda.so.1',
+  '/usr/lib/libcuda.so.1',
+  '/usr/lib/wsl/lib/libcuda.so.1',
+]
+
+function checkCuda(): Check {
+  const devices = ['/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg'].filter(existsSync)
+  const more = (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(word => word !== '')
+  const places = [...CUDA_LIBRARIES, ...more.map(directory => join(directory, 'libcuda.so.1'))]
+  const driver = places.find(existsSync) ?? null
+  const details = { backend: false, devices, driver }
+  const gpu = devices.includes('/dev/nvidia0') || (devices.includes('/dev/dxg') && driver !== null)
+  const found = gpu
+    ? `an NVIDIA device (${driver ?? 'but no driver library libcuda.so.1'})`
+    : 'no NVIDIA device'
+  return {
+    name: 'cuda',
+    status: gpu ? 'warn' : 'ok',
+    message: `${found}; this build has no CUDA backend and computes on the CPU`,
+    ...(gpu ? { remedy: 'use --device cpu (the default)' } : {}),
+    details,
+  }
+}
+
+const run = promisify(execFile)
+
+/** The first line a program says about its version, or null. */
+async function versionLine(program: string): Promise<string | null> {
+  try {
+    const { stdout, stderr } = await run(program, ['--version'], { timeout: 10_000 })
+    return (stdout || stderr).split('\n')[0]!.trim()
+  } catch {
+    return null
+  }
+}
+
+async function checkCompiler(): Promise<Check> {
+  const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter(name => name !== undefined)
+  let compiler: string | null = null
+  for (const name of compilers) compiler ??= await versionLine(name)
+  const tools = { make: await versionLine('make'), python3: await versionLine('python3') }
+  const missing = Object.entries(tools).flatMap(([name, version]) => (version ? [] : [name]))
+  if (compiler === null) missing.unshift('a C++ compiler')
+  const ok = missing.length === 0
+  return {
+    name: 'compiler',
+    status: ok ? 'ok' : 'warn',
+    message: ok ? compiler! : `missing: ${missing.join(', ')} (needed to build, not to train)`,
+    ...(ok ? {} : { remedy: COMPILER_REMEDY }),
+    details: { compiler, ...tools },
+  }
+}
+
+function checkDisk(): Check {
+  const directory = process.cwd()
+  try {
+    accessSync(directory, constants.W_OK)
+    const { bavail, bsize } = statfsSync(directory)
+    const free = bavail * bsize
+    const status = free < LEAST_DISK ? 'fail' : free < LITTLE_DISK ? 'warn' : 'ok'
+    return {
+      name: 'disk',
+      status,
+      message: `${gib(free)} free in ${directory}`,
+      ...(status === 'ok' ? {} : { remedy: 'free some, or write elsewhere with --output-dir' }),
+      details: { directory, free },
+    }
+  } catch {
+    const message = `${directory} cannot be written to`
+    const remedy = 'run in another directory, or write elsewhere with --output-dir'
+    return { name: 'disk', status: 'warn', message, remedy, details: { directory, free: null } }
+  }
+}
+
+function checkModel(): Check {
+  const directory = modelPath('builtin:mini')
+  const needed = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']
+  const missing = needed.filter(file => !existsSync(join(directory, file)))
+  const ok = missing.length === 0
+  return {
+    name: 'model',
+    status: ok ? 'ok' : 'warn',
+    message: ok
+      ? `builtin:mini is there (${directory})`
+      : `builtin:mini lacks ${missing.join(', ')} (${directory}): kogrpo train needs a recipe with another model`,
+    ...(ok ? {} : { remedy: 'install the package again, or make it: kogrpo train mini-base' }),
+    details: { directory, missing },
+  }
+}
+
+/** All checks, in the order in which they are shown. */
+export async function allChecks(): Promise<Check[]> {
+  const { version } = packageInfo()
+  return [
+    { name: 'kogrpo', status: 'ok', message: `version ${version}`, details: { version } },
+    checkNode(),
+    checkPlatform(),
+    ...(await checkAddon()),
+    checkMemory(),
+    checkCuda(),
+    await checkCompiler(),
+    checkDisk(),
+    checkModel(),
+  ]
+}

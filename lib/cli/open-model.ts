@@ -1,0 +1,95 @@
+/** The model that `--model` names, for commands that only compute with it. */
+import { readdirSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Options } from 'yargs'
+import { ChatTemplate } from '../data/chat-template.ts'
+import { Tokenizer } from '../data/tokenizer.ts'
+import { Engine } from '../engine/engine.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { openModelDirectory } from '../model/directory.ts'
+import { modelPath } from '../train/session.ts'
+import { nonEmpty, oneOf } from './options.ts'
+
+/** Options by which a command names its model. */
+export const modelOptions = {
+  model: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Hugging Face model directory, or builtin:mini [required]',
+    coerce: nonEmpty('model'),
+  },
+  init: {
+    type: 'string',
+    requiresArg: true,
+    describe: "pretrained: the directory's weights; random: weights made from --seed",
+    coerce: oneOf('init', ['pretrained', 'random']),
+  },
+} as const satisfies Record<string, Options>
+
+export interface ModelArguments {
+  model: string
+  init?: 'pretrained' | 'random'
+  seed?: number
+  threads?: number
+  device?: 'cpu' | 'cuda'
+}
+
+export const DEFAULT_SEED = 42
+
+export interface OpenModel {
+  engine: Engine
+  tokenizer: Tokenizer
+  /** The model's chat template; asked for only where messages are rendered. */
+  template(): ChatTemplate
+}
+
+/** The files of the model, so that a changed model can be told from the same one. */
+export function modelIdentity(argv: ModelArguments): object {
+  const directory = resolve(modelPath(argv.model))
+  try {
+    const files = readdirSync(directory)
+      .sort()
+      .map(name => [name, statSync(join(directory, name))] as const)
+      .map(([name, { size, mtimeMs }]) => [name, size, mtimeMs])
+    const { init = 'pretrained', seed = DEFAULT_SEED } = argv
+    return { directory, files, init, seed: init === 'random' ? seed : null }
+  } catch (cause) {
+    throw new KogrpoError(
+      'E_MODEL_FILE',
+      `--model ${argv.model}: cannot be read: ${messageOf(cause)}; give a Hugging Face directory or builtin:mini`,
+      { cause },
+    )
+  }
+}
+
+/** Standard deviation of random weights: the config's own, as transformers has it. */
+function initializerRange(raw: Record<string, unknown>): number {
+  const range = raw.initializer_range
+  return typeof range === 'number' && range > 0 ? range : 0.02
+}
+
+/** Loads the model; the caller disposes the engine. Errors name the file at fault. */
+export async function openModel(argv: ModelArguments): Promise<OpenModel> {
+  const random = argv.init === 'random'
+  const directory = await openModelDirectory(modelPath(argv.model), { weights: !random })
+  const { config } = directory
+  const tokenizer = await Tokenizer.load(directory.tokenizerDir)
+  tokenizer.requireVocabulary(config.vocabSize)
+  const options = { device: argv.device ?? 'cpu', threads: argv.threads ?? 0 }
+  const engine = random
+    ? await Engine.create({
+        ...options,
+        config,
+        init: { seed: argv.seed ?? DEFAULT_SEED, std: initializerRange(config.raw) },
+      })
+    : await Engine.load(directory, options)
+  let template: ChatTemplate | undefined
+  return {
+    engine,
+    tokenizer,
+    template: () => {
+      template ??= new ChatTemplate(tokenizer)
+      return template
+    },
+  }
+}

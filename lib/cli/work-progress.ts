@@ -1,0 +1,57 @@
+/**
+ * One line on stderr about a long job. On a terminal it is redrawn in place, at most ten times a
+ * second; elsewhere it is a plain line at least every ten seconds, also while nothing finishes.
+ */
+import { duration, type Output } from '../report/progress.ts'
+import { printable, truncate } from '../report/width.ts'
+
+const REDRAW_MS = 100
+/** A little under ten seconds, so that a busy event loop still keeps the promise. */
+const HEARTBEAT_MS = 9000
+
+export class WorkProgress {
+  readonly #output: Output
+  readonly #words: () => string
+  readonly #started = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #drawn = false
+
+  /** `words` says where the job stands, whenever it is asked. */
+  constructor(output: Output, words: () => string) {
+    this.#output = output
+    this.#words = words
+    const live = output.isTTY === true
+    this.#timer = setInterval(
+      () => (live ? this.#draw() : this.note(this.#words())),
+      live ? REDRAW_MS : HEARTBEAT_MS,
+    )
+    this.#timer.unref()
+  }
+
+  /** Seconds since the start. */
+  get seconds(): number {
+    return (performance.now() - this.#started) / 1000
+  }
+
+  /** A line that stays. */
+  note(text: string): void {
+    this.#erase()
+    this.#output.write(`[${duration(this.seconds).padStart(6)}] ${printable(text)}\n`)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#erase()
+  }
+
+  #draw(): void {
+    const columns = Math.max(10, (this.#output.columns || 80) - 1)
+    this.#output.write(`\r\u001b[2K${truncate(printable(this.#words()), columns)}`)
+    this.#drawn = true
+  }
+
+  #erase(): void {
+    if (this.#drawn) this.#output.write('\r\u001b[2K')
+    this.#drawn = false
+  }
+}
