@@ -26,6 +26,8 @@ constexpr int64_t kChunkPanelsPerThread = 16;
 constexpr int64_t kBlockTiles = 32, kBlockPanels = 32;
 // Blocks per thread and chunk: enough for the last ones to even out.
 constexpr int64_t kBlocksPerThread = 4;
+// Products of fewer multiply-adds (a microsecond or two) are not worth waking anybody for.
+constexpr int64_t kSerial = 100'000;
 // k per slice when rows of B are copied.
 constexpr int64_t kCopySlice = 64;
 
@@ -99,7 +101,7 @@ void CpuOps::multiply(const Product& op) {
     return;
   }
   const int64_t mr = kernels_.matmul_mr, nr = kernels_.matmul_nr, kc = kernels_.matmul_kc;
-  const int64_t threads = pool_.threads();
+  const int64_t threads = op.m * op.n * op.k < kSerial ? 1 : pool_.threads();
   const int64_t all_panels = ceil_div(op.n, nr);
 
   int64_t panels = all_panels, depth = op.k;
@@ -130,7 +132,7 @@ void CpuOps::multiply(const Product& op) {
         const int64_t across = from.k_contiguous ? width : 1;
         const int64_t slice = from.k_contiguous ? kc : kCopySlice,
                       slices = ceil_div(ks.end - ks.begin, slice);
-        pool_.run(across * slices, 1, [&](Range items, int) {
+        pool_.run(across * slices, threads == 1 ? across * slices : 1, [&](Range items, int) {
           for (int64_t i = items.begin; i < items.end; ++i) {
             const int64_t p = i / slices, first = i % slices * slice;
             kernels_.matmul_pack({.b = from,
@@ -153,7 +155,7 @@ void CpuOps::multiply(const Product& op) {
       const int64_t block_rows =
           std::min(kBlockTiles, ceil_div(tiles, ceil_div(wanted, across))) * mr;
       const int64_t down = ceil_div(op.m, block_rows);
-      pool_.run(across * down, 1, [&](Range items, int worker) {
+      pool_.run(across * down, threads == 1 ? across * down : 1, [&](Range items, int worker) {
         float* scratch_a = align_line(
             scratch(worker, static_cast<size_t>(kernels_.matmul_scratch) + 64 / sizeof(float)));
         for (int64_t i = items.begin; i < items.end; ++i) {

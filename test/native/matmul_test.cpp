@@ -89,7 +89,8 @@ TEST_CASE("matmul: all three products agree with double sums on every backend") 
             Problem got = fresh;
             got.run(ops, form, accumulate);
             CHECK(nmse(got.output(form).inside(), expected.output(form).inside()) < 1e-12);
-            CHECK(same_bits(got.output(form).outside(), expected.output(form).outside()));
+            if (pad > 0)
+              CHECK(same_bits(got.output(form).outside(), expected.output(form).outside()));
           });
         }
 }
