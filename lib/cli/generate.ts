@@ -66,6 +66,9 @@ const BATCHES_OF_RUNNING = 4
 /** Share of the available memory that keys and values may fill. */
 const CACHE_SHARE = 0.5
 
+/** What a row has besides its record's columns, `tokens` and `prompt_ids` apart. */
+const COLUMNS = ['index', 'generation', 'prompt_tokens', 'logprobs', 'text', 'finish_reason']
+
 function preparePrompt(
   source: SourceRecord,
   index: number,
@@ -167,6 +170,7 @@ async function handler(argv: ArgumentsCamelCase<GenerateArguments>): Promise<voi
     input: argv.input,
     output: argv.output,
     rowsPerRecord: n,
+    columns: COLUMNS,
     fingerprint: { ...packageInfo(), model: modelIdentity(argv), sampling, prompts },
     start: () => startWork(argv, settings),
   })

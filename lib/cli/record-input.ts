@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { parseJsonl, readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import type { CliContext } from './context.ts'
@@ -29,7 +30,7 @@ export async function openRecordInput(path: string, context: CliContext): Promis
   if (info.isFIFO() || info.isCharacterDevice()) {
     return { records: parseJsonl(createReadStream(path), path), identity: null }
   }
-  const identity = { path, bytes: info.size, modified: info.mtimeMs }
+  const identity = { path: resolve(path), bytes: info.size, modified: info.mtimeMs }
   return { records: readRecords(path), identity }
 }
 

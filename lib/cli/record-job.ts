@@ -11,8 +11,8 @@ import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty } from './options.ts'
-import { inBatches, openRecordInput } from './record-input.ts'
-import { openRecordOutput } from './record-output.ts'
+import { inBatches, openRecordInput, type RecordInput } from './record-input.ts'
+import { openRecordOutput, type RecordOutput } from './record-output.ts'
 import { WorkProgress } from './work-progress.ts'
 
 /** Options that name the records. */
@@ -67,10 +67,17 @@ export interface RecordJobOptions<T> {
   input: string
   output: string
   rowsPerRecord: number
+  /** Columns that rows have of their own: those of the input by these names are replaced. */
+  columns: readonly string[]
   /** What rows depend on besides the input. */
   fingerprint: unknown
   /** Loads the model. */
-  start(note: (text: string) => void): Promise<RecordWork<T>>
+  start(): Promise<RecordWork<T>>
+}
+
+/** Copies a record's columns and lays the job's own over them. */
+export function withColumns(source: SourceRecord, own: Record<string, unknown>): object {
+  return { ...source.record, ...own }
 }
 
 /** The one file that both paths name, if so. */
@@ -82,106 +89,161 @@ function sameFile(a: string, b: string): boolean {
   }
 }
 
-async function* prepared<T>(
-  records: AsyncIterable<SourceRecord>,
-  skip: number,
-  prepare: (source: SourceRecord, index: number) => T,
-): AsyncGenerator<T> {
-  let index = 0
-  for await (const source of records) {
-    if (index >= skip) yield prepare(source, index)
-    index++
-  }
+/** Where a job stands. */
+interface Tally {
+  /** Records of an earlier, stopped run. */
+  before: number
+  /** Records of this run, and its tokens. */
+  records: number
+  tokens: number
+  /** Tokens of the batch in hand. */
+  inBatch: number
+  /** Records of the input, once they are counted. */
+  total: number | null
+  /** Columns of the input that rows replace. */
+  replaced: Set<string>
 }
 
-/** Copies a record's columns and lays the job's own over them. */
-export function withColumns(source: SourceRecord, own: Record<string, unknown>): object {
-  return { ...source.record, ...own }
+class RecordJob<T> {
+  readonly #options: RecordJobOptions<T>
+  readonly #input: RecordInput
+  readonly #output: RecordOutput
+  readonly #tally: Tally
+  readonly #progress: WorkProgress
+  #work: RecordWork<T> | null = null
+  #finished = false
+
+  constructor(options: RecordJobOptions<T>, input: RecordInput, output: RecordOutput) {
+    this.#options = options
+    this.#input = input
+    this.#output = output
+    const before = output.rowsBefore / options.rowsPerRecord
+    this.#tally = { before, records: 0, tokens: 0, inBatch: 0, total: null, replaced: new Set() }
+    this.#progress = new WorkProgress(options.context.stderr, () => this.#words())
+  }
+
+  async run(): Promise<void> {
+    const { context, name } = this.#options
+    const { before } = this.#tally
+    const progress = this.#progress
+    let ended: { keep: boolean } | null = { keep: true }
+    try {
+      if (before > 0) progress.note(`${name}: going on behind ${before} records of a stopped run`)
+      await runInterruptibly(
+        context,
+        {
+          onInterrupt: () => progress.note('stopping; press Ctrl-C again to quit at once'),
+          message: () => this.#howToGoOn(),
+        },
+        async signal => {
+          this.#work = await this.#options.start()
+          if (this.#input.identity !== null) await this.#check(this.#work, signal)
+          await this.#compute(this.#work, signal)
+          ended = null
+          await this.#output.finish()
+          this.#finished = true
+        },
+      )
+      progress.note(this.#outcome())
+    } catch (error) {
+      // Rows of a faulty input are of no use: when it is mended it is another.
+      if (ended !== null) ended.keep = !(error instanceof KogrpoError && error.code === 'E_DATA')
+      throw error
+    } finally {
+      progress.close()
+      if (ended !== null) await this.#output.abandon(ended.keep && this.#input.identity !== null)
+      await this.#work?.close()
+    }
+  }
+
+  /** Prepares every record for its errors, so that a bad last line costs no hours. */
+  async #check(work: RecordWork<T>, signal: AbortSignal): Promise<void> {
+    const { records } = await openRecordInput(this.#options.input, this.#options.context)
+    let index = 0
+    for await (const source of records) {
+      signal.throwIfAborted()
+      work.prepare(source, index++)
+    }
+    this.#tally.total = index
+  }
+
+  async #compute(work: RecordWork<T>, signal: AbortSignal): Promise<void> {
+    const tally = this.#tally
+    const onProgress = (tokens: number): void => {
+      tally.inBatch = tokens
+    }
+    const items = this.#items(work)
+    for await (const batch of inBatches(items, item => work.cost(item), work.budget)) {
+      signal.throwIfAborted()
+      const { rows, tokens } = await work.run(batch, { signal, onProgress })
+      await this.#output.write(rows)
+      tally.records += batch.length
+      tally.tokens += tokens
+      tally.inBatch = 0
+    }
+  }
+
+  /** The records that no earlier run has done. */
+  async *#items(work: RecordWork<T>): AsyncGenerator<T> {
+    let index = 0
+    for await (const source of this.#input.records) {
+      if (index >= this.#tally.before) {
+        for (const column of this.#options.columns) {
+          if (Object.hasOwn(source.record, column)) this.#tally.replaced.add(column)
+        }
+        yield work.prepare(source, index)
+      }
+      index++
+    }
+  }
+
+  #speed(tokens: number): string {
+    return `${(tokens / this.#progress.seconds).toFixed(0)} tok/s`
+  }
+
+  #words(): string {
+    const { name } = this.#options
+    if (this.#work === null) return `${name}: loading the model`
+    const { before, records, tokens, inBatch, total } = this.#tally
+    const of = total === null ? '' : ` of ${total}`
+    const now = tokens + inBatch
+    return `${name}: ${before + records}${of} records · ${now} tokens · ${this.#speed(now)}`
+  }
+
+  #outcome(): string {
+    const { name, output } = this.#options
+    const { before, records, tokens, replaced } = this.#tally
+    const columns = [...replaced].join(', ')
+    return (
+      `${name}: ${before + records} records, ${tokens} tokens (${this.#speed(tokens)})` +
+      `${output === '-' ? '' : `, written to ${output}`}` +
+      `${columns === '' ? '' : `; replaced columns of the input: ${columns}`}`
+    )
+  }
+
+  #howToGoOn(): string {
+    const count = this.#tally.before + this.#tally.records
+    const { partial } = this.#output
+    if (this.#finished) return this.#outcome()
+    if (count === 0) return 'stopped before the first records were done'
+    if (partial === null || this.#input.identity === null) return `stopped after ${count} records`
+    return `stopped after ${count} records, kept in ${partial}; the same command goes on from there`
+  }
 }
 
 /** Runs the job to its end. Throws `Interrupted` when a signal stopped it, saying how to go on. */
 export async function runRecordJob<T>(options: RecordJobOptions<T>): Promise<void> {
-  const { context, name, input, output, rowsPerRecord, fingerprint, start } = options
+  const { context, name, input, output, rowsPerRecord } = options
   if (sameFile(input, output)) {
     throw new KogrpoError('E_OUTPUT', `--output ${output} is the input itself; name another file`)
   }
   const source = await openRecordInput(input, context)
+  const { identity } = source
   const sink = await openRecordOutput({
     path: output,
     stdout: context.stdout,
-    fingerprint: source.identity && { name, input: source.identity, options: fingerprint },
+    fingerprint: identity && { name, identity, rowsPerRecord, options: options.fingerprint },
     rowsPerRecord,
   })
-  const before = sink.rowsBefore / rowsPerRecord
-  let total: number | null = null
-  let [records, tokens, inBatch, work] = [0, 0, 0, null as RecordWork<T> | null]
-  let keep = true
-  let done = false
-  const progress = new WorkProgress(context.stderr, () => {
-    if (work === null) return `${name}: loading the model`
-    const of = total === null ? '' : ` of ${total}`
-    const now = tokens + inBatch
-    return `${name}: ${before + records}${of} records · ${now} tokens · ${speed(now)}`
-  })
-  const speed = (count: number): string => `${(count / progress.seconds).toFixed(0)} tok/s`
-  try {
-    if (before > 0) progress.note(`${name}: going on behind ${before} records of a stopped run`)
-    await runInterruptibly(
-      context,
-      {
-        onInterrupt: () => progress.note('stopping; press Ctrl-C again to quit at once'),
-        message: () => {
-          const count = before + records
-          if (count === 0) return 'stopped before the first records were done'
-          if (sink.partial === null || source.identity === null) {
-            return `stopped after ${count} records`
-          }
-          return `stopped after ${count} records, kept in ${sink.partial}; the same command goes on from there`
-        },
-      },
-      async signal => {
-        work = await start(text => progress.note(text))
-        const { prepare, cost, budget } = work
-        if (source.identity !== null) {
-          let checked = 0
-          for await (const _ of prepared(
-            (await openRecordInput(input, context)).records,
-            0,
-            prepare,
-          )) {
-            checked++
-            if (checked % 1000 === 0) signal.throwIfAborted()
-          }
-          total = checked
-        }
-        const items = prepared(source.records, before, prepare)
-        for await (const batch of inBatches(items, cost, budget)) {
-          signal.throwIfAborted()
-          const result = await work.run(batch, {
-            signal,
-            onProgress: count => {
-              inBatch = count
-            },
-          })
-          await sink.write(result.rows)
-          records += batch.length
-          tokens += result.tokens
-          inBatch = 0
-        }
-        await sink.finish()
-        done = true
-      },
-    )
-    progress.note(
-      `${name}: ${before + records} records, ${tokens} tokens (${speed(tokens)})${output === '-' ? '' : `, written to ${output}`}`,
-    )
-  } catch (error) {
-    // Rows of a faulty input are of no use: when it is mended it is another.
-    keep = !(error instanceof KogrpoError && error.code === 'E_DATA')
-    throw error
-  } finally {
-    progress.close()
-    if (!done) await sink.abandon(keep && source.identity !== null)
-    await (work as RecordWork<T> | null)?.close()
-  }
+  await new RecordJob(options, source, sink).run()
 }

@@ -111,6 +111,7 @@ async function handler(argv: ArgumentsCamelCase<ScoreArguments>): Promise<void> 
     input: argv.input,
     output: argv.output,
     rowsPerRecord: 1,
+    columns: ['index', 'logprobs', 'entropies'],
     fingerprint: { ...packageInfo(), model: modelIdentity(argv), temperature, vocab },
     start: () => startWork(argv),
   })

@@ -2,9 +2,26 @@
  * Records to token ids, for generation and for scoring. `tokens` are used as they are and win over
  * `messages`, `prompt` and `text`, which are read as for training (lib/data/columns.ts).
  */
+import type { Message, RenderOptions } from '../data/chat-template.ts'
 import { recordError, toConversation } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
+import { messageOf } from '../errors.ts'
 import type { OpenModel } from './open-model.ts'
+
+/** Ids of messages in the chat template; what the template refuses is told by line. */
+function renderedIds(
+  source: SourceRecord,
+  model: OpenModel,
+  messages: readonly Message[],
+  options: RenderOptions,
+): Int32Array {
+  const template = model.template()
+  try {
+    return Int32Array.from(template.renderChat(messages, options).ids)
+  } catch (error) {
+    throw recordError(source, messageOf(error))
+  }
+}
 
 export interface PromptOptions {
   /** A system message for conversations that have none. */
@@ -55,12 +72,11 @@ export function promptIds(
     )
   }
   const { enableThinking } = options
-  const { ids } = model.template().renderChat(messages, {
+  return renderedIds(source, model, messages, {
     addGenerationPrompt: true,
     tools,
     ...(enableThinking === undefined ? {} : { enableThinking }),
   })
-  return Int32Array.from(ids)
 }
 
 /** A sequence to score: the log-probs of `ids` from `context` on are asked for. */
@@ -88,8 +104,8 @@ export function scoredIds(source: SourceRecord, model: OpenModel, limit: number)
   const { messages, tools, text } = toConversation(source)
   const ids =
     text === null
-      ? model.template().renderChat(messages, { tools }).ids
-      : model.tokenizer.encode(text)
+      ? renderedIds(source, model, messages, { tools })
+      : Int32Array.from(model.tokenizer.encode(text))
   if (ids.length === 0) throw recordError(source, 'the text is empty; there is nothing to score')
-  return { ids: Int32Array.from(ids), context: 0 }
+  return { ids, context: 0 }
 }

@@ -100,6 +100,14 @@ describe('output', () => {
     expect(new Set(same.map(row => row.tokens.join())).size).toBe(3)
   })
 
+  test('columns of the input that rows replace are told', async () => {
+    const file = input({ tokens: [1, 2], index: 7, text: 'x' })
+    const args = [...base, '--model', model, '--input', file, '--output', output]
+    const { stderr } = await kogrpo(args)
+    expect(stderr).toContain('; replaced columns of the input: index, text\n')
+    expect(readRows(output)[0]).toMatchObject({ index: 0, prompt_ids: [1, 2] })
+  })
+
   test('an empty file gives an empty file', async () => {
     const file = input('')
     const args = [...base, '--model', model, '--input', file, '--output', output]
@@ -272,6 +280,10 @@ test('a stopped run is taken up again, and ends with the same bytes', async () =
 
   // A row of a record whose other row is missing, and half a line, as a crash would leave them.
   appendFileSync(partial, '{"index":-1}\n{"torn')
+  // Other options make other rows: that run starts at the first record, and leaves these alone.
+  const other = await kogrpo([...args(stopped), '--num-generations', '1', '--temperature', '0.5'])
+  expect([other.code, other.stderr]).toEqual([0, expect.not.stringContaining('going on')])
+  expect(readRows(stopped)).toHaveLength(80)
   const again = await kogrpo(args(stopped))
   expect(again.code).toBe(0)
   expect(again.stderr).toContain(`going on behind ${kept / 2} records of a stopped run`)
