@@ -112,6 +112,8 @@ class RecordJob<T> {
   readonly #progress: WorkProgress
   #work: RecordWork<T> | null = null
   #finished = false
+  /** When the first batch began, in milliseconds: loading the model is not counted as speed. */
+  #computingSince = performance.now()
 
   constructor(options: RecordJobOptions<T>, input: RecordInput, output: RecordOutput) {
     this.#options = options
@@ -173,6 +175,7 @@ class RecordJob<T> {
       tally.inBatch = tokens
     }
     const items = this.#items(work)
+    this.#computingSince = performance.now()
     for await (const batch of inBatches(items, item => work.cost(item), work.budget)) {
       signal.throwIfAborted()
       const { rows, tokens } = await work.run(batch, { signal, onProgress })
@@ -198,7 +201,8 @@ class RecordJob<T> {
   }
 
   #speed(tokens: number): string {
-    return `${(tokens / this.#progress.seconds).toFixed(0)} tok/s`
+    const seconds = (performance.now() - this.#computingSince) / 1000
+    return `${(tokens / Math.max(seconds, 1e-3)).toFixed(0)} tok/s`
   }
 
   #words(): string {
