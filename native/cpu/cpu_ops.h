@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "cpu/aligned_buffer.h"
+#include "ops/buffer.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
 #include "ops/ops.h"
@@ -56,7 +56,7 @@ class CpuOps final : public Ops {
   const KernelTable& kernels_;
   Pool pool_;
   std::vector<std::vector<float>> scratch_;  // one per worker
-  AlignedBuffer panels_;                     // the matrix product's packed B
+  Buffer<float> panels_;                     // the matrix product's packed B
 };
 
 }  // namespace kogrpo

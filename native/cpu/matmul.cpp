@@ -44,7 +44,7 @@ class CpuPackedWeight final : public PackedWeight {
   size_t bytes() const override { return data.size() * sizeof(float); }
 
   const int64_t rows, cols, nr;
-  AlignedBuffer data;
+  Buffer<float> data;
 
  private:
   const int64_t panels_;

@@ -7,7 +7,7 @@
 #include <random>
 #include <stdexcept>
 
-#include "engine/buffer.h"
+#include "ops/buffer.h"
 #include "engine/lm_head.h"
 #include "engine/transformer.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/buffer.h"
+#include "ops/buffer.h"
 #include "engine/config.h"
 #include "ops/ops.h"
 

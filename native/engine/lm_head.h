@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/buffer.h"
+#include "ops/buffer.h"
 #include "engine/errors.h"
 #include "engine/transformer.h"
 #include "ops/ops.h"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/buffer.h"
+#include "ops/buffer.h"
 #include "engine/config.h"
 #include "ops/tensor.h"
 

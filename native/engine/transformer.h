@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/buffer.h"
+#include "ops/buffer.h"
 #include "engine/config.h"
 #include "engine/errors.h"
 #include "engine/parameters.h"
