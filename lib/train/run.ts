@@ -1,13 +1,13 @@
 /** A whole run: evaluate the base model, run the recipe's stages, evaluate after each, summarise. */
 import type { Recipe } from '../config/schema.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
-import { isBuiltin } from '../data/sources.ts'
 import { KogrpoError } from '../errors.ts'
 import { compare, evaluate, evaluationRows, type Outcome, summarize } from '../eval/evaluate.ts'
 import type { ComparisonName, EvalStageName, Metrics, Showcase, Summary } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { trainGrpo } from './grpo.ts'
 import { loadSamples, openSession, type Session } from './session.ts'
+import { isBuiltin } from './sources.ts'
 import { trainSupervised } from './supervised.ts'
 
 /** Runs the recipe into its output directory, which exists. */

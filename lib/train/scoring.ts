@@ -10,7 +10,6 @@ import {
   groupAdvantages,
 } from '../algorithms/advantages.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import { isBuiltin } from '../data/sources.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Metrics } from '../report/events.ts'
 import { createJudge } from '../rewards/judge/create.ts'
@@ -23,6 +22,7 @@ import { createRewards } from '../rewards/registry.ts'
 import { runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { isBuiltin } from './sources.ts'
 
 export interface Scores extends GroupAdvantages {
   names: string[]

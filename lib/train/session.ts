@@ -5,12 +5,12 @@ import { ChatTemplate } from '../data/chat-template.ts'
 import { Mixture } from '../data/mixture.ts'
 import type { SourceRecord } from '../data/readers.ts'
 import { collectSamples, type Outcome, type SampleOptions } from '../data/samples.ts'
-import { sourceRecords } from '../data/sources.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { sourceRecords } from './sources.ts'
 
 export interface Session {
   config: Recipe

@@ -3,6 +3,7 @@
  * name their set and index where files name path and line, so errors read alike.
  */
 import type { Source } from '../config/schema.ts'
+import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
 import {
   isMiniDataset,
@@ -10,7 +11,6 @@ import {
   type MiniDatasetOptions,
   miniDataset,
 } from '../mini/datasets.ts'
-import { readRecords, type SourceRecord } from './readers.ts'
 
 /** Records of a built-in set when the recipe does not say how many. */
 const BUILTIN_SIZE = 10_000
