@@ -22,6 +22,9 @@
       'target_name': 'kernels_scalar',
       'type': 'static_library',
       'sources': ['<!@(node scripts/native-sources.mjs isa-scalar)'],
+      # Where the two others exist, this one is the specification, not a fast path: fusing by a library
+      # call a lane dominates it, and unrolling its lanes would be a third of the whole build.
+      'conditions': [['arch_is_x64==1', { 'cflags_cc': ['-O1'] }]],
     },
     {
       'target_name': 'kogrpo',
