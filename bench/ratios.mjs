@@ -35,10 +35,19 @@ function compare(mode) {
   const own = lines.filter(line => line.mode === mode && line.side === 'kogrpo')
   const pairs = own.map(line => {
     const peer = peersOf(mode).find(p => p.round === line.round && p.variant === variant)
-    return { round: line.round, kogrpo: rate(line), peer: rate(peer), ratio: round(rate(line) / rate(peer)) }
+    return {
+      round: line.round,
+      kogrpo: rate(line),
+      peer: rate(peer),
+      ratio: round(rate(line) / rate(peer)),
+    }
   })
   const ratios = pairs.map(pair => pair.ratio)
-  const ratio = { median: round(median(ratios)), min: Math.min(...ratios), max: Math.max(...ratios) }
+  const ratio = {
+    median: round(median(ratios)),
+    min: Math.min(...ratios),
+    max: Math.max(...ratios),
+  }
   return { variant, bar: BARS[mode], met: ratio.median >= BARS[mode], ratio, tokens_per_s: pairs }
 }
 
@@ -65,7 +74,9 @@ if (command === 'mark') {
   }
   writeFileSync(args[0], `${JSON.stringify(record, null, 2)}\n`)
   for (const [mode, { ratio, bar, met }] of Object.entries(record.comparison)) {
-    console.log(`${mode}: ${ratio.median} x (${ratio.min} to ${ratio.max}), bar ${bar} x: ${met ? 'met' : 'not met'}`)
+    console.log(
+      `${mode}: ${ratio.median} x (${ratio.min} to ${ratio.max}), bar ${bar} x: ${met ? 'met' : 'not met'}`,
+    )
   }
   if (Object.values(record.comparison).some(({ met }) => !met)) process.exitCode = 1
 } else {
