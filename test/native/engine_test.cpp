@@ -1,0 +1,213 @@
+// The engine's parts that TypeScript cannot see: files, pages, batches. Whole models are tested
+// from TypeScript (test/engine).
+
+#include "engine/engine.h"
+
+#include <unistd.h>
+
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "engine/kv_cache.h"
+#include "engine/tensor_file.h"
+#include "op_testing.h"
+
+using namespace kogrpo;
+
+namespace {
+
+ModelConfig tiny() {
+  ModelConfig c;
+  c.vocab_size = 61;
+  c.hidden_size = 48;
+  c.intermediate_size = 80;
+  c.num_layers = 2;
+  c.num_heads = 6;
+  c.num_kv_heads = 2;
+  c.head_dim = 16;
+  c.rope_theta = 10000;
+  c.tie_word_embeddings = false;
+  return c;
+}
+
+// A file that is removed with the object.
+struct TemporaryFile {
+  std::string path = (std::filesystem::temp_directory_path() /
+                      ("kogrpo-engine-test-" + std::to_string(::getpid())))
+                         .string();
+  ~TemporaryFile() { std::filesystem::remove(path); }
+};
+
+std::vector<int32_t> sequence(int n, int salt) {
+  std::vector<int32_t> tokens;
+  for (int i = 0; i < n; ++i) tokens.push_back((i * i * 3 + i * 7 + salt * 11) % 61);
+  return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("tensor files: bf16 rounds to nearest even and comes back; f16 is read exactly") {
+  const TemporaryFile file;
+  const std::vector<uint8_t> header{1, 2, 3};  // odd on purpose: data is not aligned
+  const std::vector<float> values{1.0f,   -2.5f,    1.00390625f, 1.01171875f, 3.3e38f,
+                                  1e-40f, INFINITY, -0.0f,       0.1f};
+  {
+    TensorFileWriter writer(file.path, header);
+    writer.append(values.data(), static_cast<int64_t>(values.size()), DType::bf16);
+    writer.append(values.data(), static_cast<int64_t>(values.size()), DType::f32);
+    writer.finish();
+  }
+  std::vector<float> back(values.size());
+  read_tensor(file.path, 3, DType::bf16, back.data(), static_cast<int64_t>(back.size()));
+  // 1.00390625 = 1 + 2^-8 lies half way: to even (1.0); 1.01171875 = 1 + 3·2^-8: to even (1 +
+  // 2^-6).
+  CHECK(back[0] == 1.0f);
+  CHECK(back[1] == -2.5f);
+  CHECK(back[2] == 1.0f);
+  CHECK(back[3] == 1.015625f);
+  CHECK(std::isinf(back[6]));
+  CHECK(std::signbit(back[7]));
+  CHECK(std::fabs(back[8] / 0.1f - 1) < 0x1p-8);
+  read_tensor(file.path, 3 + 2 * 9, DType::f32, back.data(), static_cast<int64_t>(back.size()));
+  CHECK(testing::same_bits(back, values));
+
+  const std::vector<uint16_t> halves{0x3C00, 0xC000, 0x0001, 0x7BFF, 0x7C00, 0x8000};
+  std::ofstream(file.path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(halves.data()), 12);
+  back.resize(6);
+  read_tensor(file.path, 0, DType::f16, back.data(), 6);
+  CHECK(back == std::vector<float>{1.0f, -2.0f, 0x1p-24f, 65504.0f, INFINITY, -0.0f});
+}
+
+TEST_CASE("tensor files: a range outside the file is an error that names it, nothing is read") {
+  const TemporaryFile file;
+  std::ofstream(file.path, std::ios::binary) << "0123456789";
+  float out[4] = {7, 7, 7, 7};
+  CHECK_THROWS_WITH_AS(read_tensor(file.path, 4, DType::f32, out, 2),
+                       doctest::Contains("truncated"), IoError);
+  CHECK_THROWS_AS(read_tensor(file.path, -1, DType::f32, out, 1), IoError);
+  CHECK_THROWS_AS(read_tensor(file.path, INT64_MAX, DType::f32, out, 1), IoError);
+  CHECK_THROWS_AS(read_tensor(file.path, 0, DType::f32, out, INT64_MAX), IoError);
+  CHECK_THROWS_WITH_AS(read_tensor(file.path + ".no", 0, DType::f32, out, 1),
+                       doctest::Contains(".no"), IoError);
+  CHECK(out[0] == 7);
+}
+
+TEST_CASE("tensor files: one that was not finished is not left behind") {
+  const TemporaryFile file;
+  {
+    TensorFileWriter writer(file.path, {});
+    const float x = 1;
+    writer.append(&x, 1, DType::f32);
+  }
+  CHECK_FALSE(std::filesystem::exists(file.path));
+}
+
+TEST_CASE(
+    "key/value pages: shared ones are freed with their last owner, clones hold the contents") {
+  const ModelConfig config = tiny();
+  KvCache cache(config);
+  cache.reserve(4);
+  const int32_t a = cache.allocate();
+  float* keys = cache.layer(1, nullptr, 0).keys + a * cache.page_floats();
+  keys[5] = 42;
+  const int32_t b = cache.clone(a);
+  CHECK(cache.layer(1, nullptr, 0).keys[b * cache.page_floats() + 5] == 42);
+  cache.share(a);
+  cache.release(a);
+  CHECK(cache.free_pages() == 2);
+  cache.release(a);
+  CHECK(cache.free_pages() == 3);
+  CHECK_THROWS_AS(cache.reserve(10), std::logic_error);
+  cache.release(b);
+  cache.reserve(10);
+  CHECK(cache.free_pages() == 10);
+}
+
+TEST_CASE("generation: small memory, any number running and chunk give the same completions") {
+  Engine engine(tiny(), {.threads = 2});
+  engine.initialize({.seed = 3, .std = 0.15});
+  std::vector<GenerateRequest> requests;
+  for (int p = 0; p < 5; ++p)
+    for (uint64_t g = 0; g < 4; ++g) {
+      GenerateRequest r;
+      r.prompt = sequence(3 + p * 37, p);
+      r.max_new_tokens = 20 + 10 * p;
+      r.stop_tokens = {7};
+      r.sampling.seed = 9;
+      r.sampling.stream = static_cast<uint64_t>(p) * 4 + g;
+      requests.push_back(r);
+    }
+  const AbortFlag abort;
+  const auto run = [&](GenerateOptions options) {
+    return engine.generate(
+        requests, options, [](int64_t) {}, abort);
+  };
+  const auto expected = run({});
+  const int64_t page_bytes = 2 * 16 * kPageTokens * 2 * 2 * 4;
+  for (const GenerateOptions& options :
+       {GenerateOptions{.max_sequences = 1}, GenerateOptions{.max_sequences = 3, .prefill_rows = 5},
+        GenerateOptions{.max_cache_bytes = 5 * page_bytes}}) {
+    const auto results = run(options);
+    for (size_t i = 0; i < results.size(); ++i) {
+      CHECK(results[i].tokens == expected[i].tokens);
+      CHECK(testing::same_bits(results[i].logprobs, expected[i].logprobs));
+    }
+  }
+  CHECK_THROWS_WITH_AS(run({.max_cache_bytes = page_bytes}), doctest::Contains("maxCacheBytes"),
+                       std::invalid_argument);
+}
+
+TEST_CASE("engine: an aborted forward throws and leaves the engine usable") {
+  Engine engine(tiny(), {.threads = 1});
+  engine.initialize({.seed = 1, .std = 0.1});
+  const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
+  AbortFlag abort;
+  abort.set();
+  int64_t handle = 0;
+  CHECK_THROWS_AS(engine.forward({tokens, cu, {}}, "policy", false, &handle, abort), Aborted);
+  const TokenValues values = engine.forward({tokens, cu, {}}, "policy", false, &handle, {});
+  CHECK(values.logprobs[0] == 0);
+  CHECK(values.logprobs[9] < 0);
+}
+
+TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
+  Engine engine(tiny(), {.threads = 1});
+  engine.initialize({.seed = 1, .std = 0.1});
+  const std::string name = "model.norm.weight";
+  const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
+  const auto score = [&](const std::string& slot) {
+    int64_t handle = 0;
+    return engine.forward({tokens, cu, {}}, slot, false, &handle, {}).logprobs;
+  };
+  engine.update_slot("ref", 0.25f);  // the first update copies, whatever alpha
+  CHECK(testing::same_bits(score("ref"), score("policy")));
+  std::vector<float> doubled = engine.read_parameter(name);
+  for (float& x : doubled) x *= 2;
+  const auto before = score("policy");
+  engine.write_parameter(name, doubled);
+  CHECK(testing::same_bits(score("ref"), before));
+  engine.update_slot("ref", 0.25f);
+  for (float& x : doubled) x *= 0.625f;  // (1 − ¼)·1 + ¼·2 of the original
+  engine.write_parameter(name, doubled);
+  CHECK(testing::nmse(score("ref"), score("policy")) < 1e-12);
+  CHECK_THROWS_AS(engine.update_slot("policy", 1), std::invalid_argument);
+}
+
+TEST_CASE("engine: a gradient that is not finite moves nothing") {
+  Engine engine(tiny(), {.threads = 1});
+  engine.initialize({.seed = 1, .std = 0.1});
+  const std::string name = "model.layers.0.mlp.up_proj.weight";
+  std::vector<float> broken = engine.read_parameter("model.norm.weight");
+  const std::vector<float> before = engine.read_parameter(name);
+  broken[0] = NAN;
+  engine.write_parameter("model.norm.weight", broken);
+  const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
+  std::vector<float> coef(10, 1.0f);
+  coef[0] = 0;
+  engine.forward_backward({tokens, cu, {}}, coef, {}, {});
+  CHECK_FALSE(std::isfinite(engine.optimizer_step({.learning_rate = 0.1f})));
+  CHECK(testing::same_bits(engine.read_parameter(name), before));
+}
