@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, it } from 'vitest'
+import { Engine } from '../../lib/engine/engine.ts'
+import { addonPaths } from '../../lib/engine/native.ts'
+import { parseModelConfig } from '../../lib/model/config.ts'
+
+const config = parseModelConfig({
+  architectures: ['Qwen3ForCausalLM'],
+  model_type: 'qwen3',
+  vocab_size: 512,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  rms_norm_eps: 1e-6,
+  rope_theta: 10000,
+  max_position_embeddings: 512,
+  tie_word_embeddings: true,
+  hidden_act: 'silu',
+})
+
+const create = (seed: number): Promise<Engine> =>
+  Engine.create({ config, threads: 2, init: { seed, std: 0.1 } })
+
+const prompt = Int32Array.from({ length: 30 }, (_, i) => (i * 37) % 512)
+
+describe('engines', () => {
+  it('live side by side and work at the same time', async () => {
+    const engines = await Promise.all([1, 2, 3].map(create))
+    const request = { tokens: prompt, maxNewTokens: 40, seed: 1 }
+    const together = await Promise.all(engines.map(engine => engine.generate([request])))
+    for (const [i, engine] of engines.entries()) {
+      expect(await engine.generate([request])).toEqual(together[i])
+      await engine.dispose()
+    }
+    expect(together[0]).not.toEqual(together[1])
+  })
+
+  it('are freed when disposed, and when a run was aborted: memory stays flat', async () => {
+    const rounds = async (n: number): Promise<void> => {
+      for (let i = 0; i < n; i++) {
+        const engine = await create(i)
+        const controller = new AbortController()
+        const run = engine.generate([{ tokens: prompt, maxNewTokens: 100_000, seed: i }], {
+          signal: controller.signal,
+        })
+        setTimeout(() => controller.abort(), i % 7)
+        await expect(run).rejects.toMatchObject({ code: 'ABORT_ERR' })
+        await engine.dispose()
+      }
+    }
+    await rounds(20)
+    const before = process.memoryUsage().rss
+    await rounds(150)
+    // One engine's cache for that request alone is 100 MB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
+  })
+
+  it('refuse work after they are disposed', async () => {
+    const engine = await create(1)
+    await engine.dispose()
+    await expect(engine.zeroGradients()).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'the engine is closed',
+    })
+  })
+
+  it('run in a worker thread that ends while they work', async () => {
+    const path = addonPaths().find(candidate => existsSync(candidate))
+    const source = `
+      const { parentPort } = require('node:worker_threads')
+      const { NativeEngine } = require(${JSON.stringify(path)})
+      const config = ${JSON.stringify({ ...config, raw: undefined })}
+      const engine = new NativeEngine()
+      engine.open(config, { threads: 2 }).then(async () => {
+        await engine.initialize({ seed: 1, std: 0.1 })
+        parentPort.postMessage('working')
+        await engine.generate([{ tokens: new Int32Array(30).fill(5), maxNewTokens: 100000 }], {})
+      })`
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(source, { eval: true })
+      await new Promise((resolve, reject) => {
+        worker.once('message', resolve)
+        worker.once('error', reject)
+      })
+      expect(await worker.terminate()).toBe(1)
+    }
+  })
+})
