@@ -124,6 +124,7 @@ if check 'cmake-js build, native tests' \
   tests 'native tests' native.log count_doctest build-cmake/kogrpo_tests
 fi
 tests 'TypeScript tests' typescript.log count_vitest vitest run
+check 'install from the tarball' scripts/test-package.sh
 if check 'build with ASan and UBSan' sanitized_build; then
   UBSAN_OPTIONS=print_stacktrace=1 \
     tests 'native tests with ASan and UBSan' sanitized.log count_doctest \
