@@ -12,7 +12,7 @@ export const SIZES = {
   train: { batch: 16, seq: 256 },
   score: { batch: 16, seq: 256 },
   generate: { batch: 64, prompt: 64, new: 128 },
-  grpo: { batch: 8, group: 8, prompt: 64, new: 128, micro: 0 },
+  grpo: { batch: 8, group: 8, prompt: 64, new: 128, micro: 16 },
 } as const satisfies Record<Mode, Partial<Record<SizeName, number>>>
 
 export type SizeName = 'm' | 'n' | 'k' | 'batch' | 'seq' | 'prompt' | 'new' | 'group' | 'micro'

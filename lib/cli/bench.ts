@@ -29,7 +29,7 @@ const SIZE_OPTIONS: Record<SizeName, string> = {
   prompt: 'Tokens of a prompt',
   new: 'Tokens of a completion',
   group: 'Completions of a prompt',
-  micro: 'grpo: sequences of a micro-batch (0 = all at once)',
+  micro: 'grpo: sequences of a micro-batch (0 = all at once) [default: 16]',
   m: 'gemm: rows of x in y[m,n] = x[m,k]·wᵀ (with --n and --k; without: a list of shapes)',
   n: 'gemm: columns of y',
   k: 'gemm: columns of x',

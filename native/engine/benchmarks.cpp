@@ -7,9 +7,9 @@
 #include <random>
 #include <stdexcept>
 
-#include "ops/buffer.h"
 #include "engine/lm_head.h"
 #include "engine/transformer.h"
+#include "ops/buffer.h"
 
 namespace kogrpo {
 namespace {
