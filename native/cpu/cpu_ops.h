@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "ops/buffer.h"
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
+#include "ops/buffer.h"
 #include "ops/ops.h"
 
 namespace kogrpo {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "ops/buffer.h"
 #include "engine/config.h"
+#include "ops/buffer.h"
 #include "ops/ops.h"
 
 namespace kogrpo {

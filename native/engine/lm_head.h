@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "ops/buffer.h"
 #include "engine/errors.h"
 #include "engine/transformer.h"
+#include "ops/buffer.h"
 #include "ops/ops.h"
 
 namespace kogrpo {

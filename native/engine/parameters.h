@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/buffer.h"
 #include "engine/config.h"
+#include "ops/buffer.h"
 #include "ops/tensor.h"
 
 namespace kogrpo {

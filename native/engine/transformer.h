@@ -10,10 +10,10 @@
 #include <span>
 #include <vector>
 
-#include "ops/buffer.h"
 #include "engine/config.h"
 #include "engine/errors.h"
 #include "engine/parameters.h"
+#include "ops/buffer.h"
 #include "ops/ops.h"
 
 namespace kogrpo {

@@ -1,7 +1,7 @@
 #pragma once
-// Host memory for tensors: on a cache-line boundary, uninitialised, grows on demand and is kept. Large
-// buffers ask for huge pages: packed weights and key/value pages are read front to back at every
-// generated token, and walking 4 KB pages costs a tenth to a third of that.
+// Host memory for tensors: on a cache-line boundary, uninitialised, grows on demand and is kept.
+// Large buffers ask for huge pages: packed weights and key/value pages are read front to back at
+// every generated token, and walking 4 KB pages costs a tenth to a third of that.
 
 #include <cstddef>
 #include <cstdlib>
@@ -42,10 +42,16 @@ class Buffer {
     data_.reset();
     size_ = 0;
   }
-  T* data() const { return data_.get(); }
+  T* data() const {
+    return data_.get();
+  }
   // Elements that were asked for, not what the alignment adds.
-  size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
+  size_t size() const {
+    return size_;
+  }
+  bool empty() const {
+    return size_ == 0;
+  }
 
  private:
   static constexpr size_t kCacheLine = 64, kHugePage = size_t{2} << 20;

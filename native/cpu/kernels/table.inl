@@ -1,8 +1,8 @@
 // All kernels of one instruction set. No standard library templates in here: a function
 // instantiated under these flags could be the copy that the linker keeps for the whole program.
 #include "cpu/kernels.h"
-#include "cpu/simd.h"
 #include "cpu/kernels/partial.inl"
+#include "cpu/simd.h"
 // kernels, in the order of ops.h
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/embedding.inl"
