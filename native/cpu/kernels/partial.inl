@@ -1,6 +1,8 @@
 // Loads and stores of up to sixteen floats. Masked memory operations are slow (AVX2 stores
 // especially, and no store-to-load forwarding), so whole vectors take the plain ones.
 
+#include "cpu/simd.h"
+
 namespace kogrpo::KOGRPO_ISA {
 
 // How many of the lanes from i on lie below n.
