@@ -2,7 +2,7 @@
  * `kogrpo train [recipe] [--dotted.key value …]`: resolves the recipe, makes the run directory,
  * connects the reports and runs the stages. All of the training stands in lib/train.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recipeJsonSchema } from '../config/json-schema.ts'
@@ -10,15 +10,22 @@ import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
-import type { Consumer } from '../report/events.ts'
+import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
 import { Progress } from '../report/progress.ts'
 import { Reporter } from '../report/reporter.ts'
-import { createRunDirectory, type RunDirectory } from '../report/run-directory.ts'
+import {
+  createRunDirectory,
+  type RunDirectory,
+  runDirectory,
+  trimLines,
+} from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
+import type { SavedState } from '../train/resume.ts'
 import type { CliContext } from './context.ts'
+import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
-import { sharedOptions } from './options.ts'
+import { nonEmpty, sharedOptions } from './options.ts'
 import { splitOverrides } from './train-overrides.ts'
 
 interface TrainArguments {
@@ -28,6 +35,7 @@ interface TrainArguments {
   device?: 'cpu' | 'cuda'
   outputDir?: string
   overwrite?: boolean
+  resume?: string
   dryRun?: boolean
   keys?: boolean
   jsonSchema?: boolean
@@ -58,27 +66,42 @@ function allOverrides(argv: TrainArguments): Override[] {
   return overrides
 }
 
-/** Says how to go on after the run in `directory` was stopped: from its last checkpoint. */
-export function howToGoOn(config: Recipe, directory: RunDirectory): string {
+/** Says how to go on after the run in `directory` was stopped. */
+export function howToGoOn(directory: RunDirectory): string {
   const shell = (word: string): string =>
     /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-  const again = `npx kogrpo train ${shell(directory.config)}`
-  // The last checkpoint first, with the stages that it has behind it.
-  const checkpoints = [
-    { name: 'rl', done: ['pretrain', 'sft'] },
-    { name: 'sft', done: ['pretrain', 'sft'] },
-    { name: 'pretrain', done: ['pretrain'] },
-  ] as const
-  for (const { name, done } of checkpoints) {
-    const path = join(directory.path, name)
-    if (!existsSync(join(path, 'config.json'))) continue
-    const skip = done.filter(stage => config[stage] !== undefined).map(stage => ` --${stage} null`)
-    return (
-      `stopped. ${path} is the last checkpoint. To go on from it:\n` +
-      `  ${again} --output-dir ${shell(`${directory.path}-2`)} --model.path ${shell(path)} --model.init pretrained${skip.join('')}`
+  return hasState(directory.path)
+    ? `stopped. To go on from here, to the bit:\n  npx kogrpo train --resume ${shell(directory.path)}`
+    : `stopped before the first step. To start again:\n  npx kogrpo train ${shell(directory.config)} --overwrite`
+}
+
+/** The recipe, directory and state of the run that `--resume` names; later lines are removed. */
+async function takeUp(argv: TrainArguments, path: string): Promise<Start> {
+  if (argv.recipe !== undefined || allOverrides(argv).length > 0) {
+    throw new UsageError(
+      `--resume goes on with the recipe of ${path} as it was; leave out the recipe and other options`,
     )
   }
-  return `stopped before the first checkpoint. To start again:\n  ${again} --overwrite`
+  const { findState, STAGES } = await import('../train/resume.ts')
+  const directory = runDirectory(path)
+  const state = await findState(path)
+  const overrides = [{ key: 'output_dir', value: path }]
+  const { recipe, warnings } = loadRecipe(directory.config, { overrides })
+  const done = (row: Record<string, unknown>): boolean => {
+    const stage = STAGES.indexOf(row.stage as StageName)
+    const at = STAGES.indexOf(state.stage)
+    if (stage < 0) return state.outcomes.some(([name]) => name === row.stage)
+    return stage < at || (stage === at && Number(row.step) <= state.step)
+  }
+  trimLines(directory.metrics, done)
+  trimLines(directory.completions, done)
+  return { recipe, warnings, directory, state }
+}
+
+/** Whether a run has saved a state; without loading the training code. */
+function hasState(path: string): boolean {
+  const checkpoints = join(path, 'checkpoints')
+  return existsSync(checkpoints) && readdirSync(checkpoints).some(name => name.startsWith('state-'))
 }
 
 function showKeys(context: CliContext): void {
@@ -88,6 +111,22 @@ function showKeys(context: CliContext): void {
   }
 }
 
+interface Start {
+  recipe: Recipe
+  warnings: string[]
+  directory: RunDirectory
+  state?: SavedState
+}
+
+/** The recipe of a new run, and its directory. */
+function start(argv: TrainArguments): Start {
+  const { recipe, warnings } = loadRecipe(argv.recipe, { overrides: allOverrides(argv) })
+  const directory = argv.dryRun
+    ? runDirectory(recipe.output_dir)
+    : createRunDirectory(recipe, { overwrite: argv.overwrite === true })
+  return { recipe, warnings, directory }
+}
+
 async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> {
   const { context } = argv
   if (argv.keys) return showKeys(context)
@@ -95,13 +134,14 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     context.stdout.write(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`)
     return
   }
-  const { recipe, warnings } = loadRecipe(argv.recipe, { overrides: allOverrides(argv) })
+  const { recipe, warnings, directory, state } = argv.resume
+    ? await takeUp(argv, argv.resume)
+    : start(argv)
   if (argv.dryRun) {
     for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`)
     context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
     return
   }
-  const directory = createRunDirectory(recipe, { overwrite: argv.overwrite === true })
   const { steps, completions, heartbeat_seconds } = recipe.logging
   const consumers: Consumer[] = [
     new MetricsWriter(directory.metrics),
@@ -124,11 +164,11 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       {
         onInterrupt: () =>
           note('info', 'stopping after the work in hand; press Ctrl-C again to quit at once'),
-        message: () => howToGoOn(recipe, directory),
+        message: () => howToGoOn(directory),
       },
       async signal => {
         const { runTraining } = await import('../train/run.ts')
-        await runTraining(recipe, { reporter, signal })
+        await runTraining(recipe, { reporter, signal, resume: state })
       },
     )
   } finally {
@@ -152,6 +192,12 @@ export const command: CommandModule<object, TrainArguments> = {
       .option('overwrite', {
         type: 'boolean',
         describe: 'Replace an earlier run in the output directory',
+      })
+      .option('resume', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Go on with the stopped run in this directory, to the bit',
+        coerce: nonEmpty('resume'),
       })
       .option('dry-run', {
         type: 'boolean',

@@ -18,9 +18,12 @@ import { splitThinking } from '../rewards/think.ts'
 import { type Rollout, type SamplingOptions, sampleRollouts } from '../rollout/rollout.ts'
 import { mean, pairedDifference, proportion } from './statistics.ts'
 
-/** What one problem's completion showed. */
+/** What one problem's completion showed; plain JSON. */
 export interface Outcome {
-  rollout: Rollout
+  text: string
+  prompt_tokens: number
+  completion_tokens: number
+  finish_reason: string
   correct: boolean
   korean: boolean
   format: boolean
@@ -46,18 +49,21 @@ export async function evaluate(
     firstStream: 0,
   })
   const verdicts = await Promise.all(rollouts.map(rollout => isCorrect(rollout, options.truth)))
-  return rollouts.map((rollout, i) => ({
-    rollout,
+  return rollouts.map(({ text, prompt, tokens, finishReason }, i) => ({
+    text,
+    prompt_tokens: prompt.promptIds.length,
+    completion_tokens: tokens.length,
+    finish_reason: finishReason,
     correct: verdicts[i]!,
-    korean: koreanThinking(rollout.text),
-    format: splitThinking(rollout.text).problem === null,
+    korean: koreanThinking(text),
+    format: splitThinking(text).problem === null,
   }))
 }
 
 async function isCorrect({ prompt, text }: Rollout, truth: Truth): Promise<boolean> {
   const reference = String(prompt.extra.answer)
   if (truth === 'checker') return checkAnswer(reference, text) === 1
-  const question = String(prompt.messages.at(-1)?.content ?? '')
+  const question = questionOf(prompt)
   const { answer } = splitThinking(text)
   const [verdict] = await builtinPrograms().judge('mini')([
     { question, reference, answer, columns: prompt.extra },
@@ -73,7 +79,7 @@ export function summarize(outcomes: readonly Outcome[]): EvalResults {
     accuracy_ci95: [ci95.low, ci95.high],
     korean_thinking_rate: mean(outcomes.map(({ korean }) => Number(korean))),
     format_rate: mean(outcomes.map(({ format }) => Number(format))),
-    mean_length: mean(outcomes.map(({ rollout }) => rollout.tokens.length)),
+    mean_length: mean(outcomes.map(({ completion_tokens }) => completion_tokens)),
     n,
   }
 }
@@ -87,7 +93,7 @@ export function compare(
     accuracy: ({ correct }) => Number(correct),
     korean_thinking_rate: ({ korean }) => Number(korean),
     format_rate: ({ format }) => Number(format),
-    mean_length: ({ rollout }) => rollout.tokens.length,
+    mean_length: ({ completion_tokens }) => completion_tokens,
   }
   return Object.fromEntries(
     Object.entries(metrics).map(([name, of]) => {
@@ -97,24 +103,28 @@ export function compare(
   )
 }
 
-/** Lines for completions.jsonl. */
+/** Lines for completions.jsonl; `problems` are those that were evaluated. */
 export function evaluationRows(
   stage: EvalStageName,
+  problems: readonly GrpoSample[],
   outcomes: readonly Outcome[],
 ): CompletionRow[] {
-  return outcomes.map(({ rollout, correct, korean, format }) => ({
+  return outcomes.map(({ text, correct, korean, format, ...lengths }, i) => ({
     stage,
     step: 0,
-    prompt: String(rollout.prompt.messages.at(-1)?.content ?? ''),
-    completion: rollout.text,
-    prompt_tokens: rollout.prompt.promptIds.length,
-    completion_tokens: rollout.tokens.length,
-    finish_reason: rollout.finishReason,
+    prompt: questionOf(problems[i]!),
+    completion: text,
+    ...lengths,
     rewards: { korean: Number(korean), format: Number(format) },
     reward: null,
     checker: null,
     judge: correct,
     advantage: null,
-    answer: rollout.prompt.extra.answer,
+    answer: problems[i]!.extra.answer,
   }))
+}
+
+/** The question of a problem, for people. */
+export function questionOf({ messages }: GrpoSample): string {
+  return String(messages.findLast(({ role }) => role === 'user')?.content ?? '')
 }

@@ -3,7 +3,15 @@
  * metrics.jsonl, completions.jsonl, summary.json, and the checkpoints pretrain/, sft/ and rl/.
  * A directory that holds anything is refused, so that no run is overwritten or mixed with another.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
@@ -82,13 +90,37 @@ export function createRunDirectory(
     }
     clear(path, entries)
   }
-  const directory: RunDirectory = {
+  const directory = runDirectory(path)
+  writeJson(directory.config, config)
+  return directory
+}
+
+/** The files of a run directory. */
+export function runDirectory(path: string): RunDirectory {
+  return {
     path,
     config: join(path, 'config.json'),
     metrics: join(path, 'metrics.jsonl'),
     completions: join(path, 'completions.jsonl'),
     summary: join(path, 'summary.json'),
   }
-  writeJson(directory.config, config)
-  return directory
+}
+
+/**
+ * Keeps only the lines of a JSONL file that `keep` accepts, and drops a last line that was not
+ * finished: what a run wrote after the state that it is resumed from. Errors: `E_REPORT`.
+ */
+export function trimLines(path: string, keep: (row: Record<string, unknown>) => boolean): void {
+  if (!existsSync(path)) return
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const kept = lines.slice(0, -1).filter((line, i) => {
+    try {
+      return keep(JSON.parse(line) as Record<string, unknown>)
+    } catch (cause) {
+      throw new KogrpoError('E_REPORT', `${path}:${i + 1}: ${messageOf(cause)}`, { cause })
+    }
+  })
+  const partial = `${path}.partial`
+  writeFileSync(partial, kept.map(line => `${line}\n`).join(''))
+  renameSync(partial, path)
 }

@@ -16,3 +16,8 @@ export async function saveCheckpoint(session: Session, name: string): Promise<st
   })
   return path
 }
+
+/** Whether the stage's `save_steps` asks for a checkpoint after `step`. */
+export function savesAfter(stage: { save_steps: number }, step: number): boolean {
+  return stage.save_steps > 0 && step > 0 && step % stage.save_steps === 0
+}

@@ -9,12 +9,14 @@
  */
 import type { GrpoStage } from '../config/schema.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
+import { questionOf } from '../eval/evaluate.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
 import { koreanThinking } from '../rewards/korean.ts'
 import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
-import { saveCheckpoint } from './checkpoint.ts'
+import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient, REFERENCE_SLOT } from './policy-update.ts'
+import { beginStage, keepReference, saveState } from './resume.ts'
 import { Scorer, type Scores } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
@@ -28,7 +30,7 @@ export async function trainGrpo(
   stage: GrpoStage,
   evaluate: EvaluateDuring,
 ): Promise<string> {
-  const { engine, config, reporter, signal } = session
+  const { config, reporter, signal } = session
   const seed = stage.seed ?? config.seed
   const completions = stage.per_device_train_batch_size * stage.gradient_accumulation_steps
   const promptsPerStep = completions / stage.num_generations
@@ -42,17 +44,24 @@ export async function trainGrpo(
   const rounds = Math.ceil((stage.num_train_epochs * samples.length) / promptsPerStep)
   const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
-  await engine.resetOptimizer()
-  if (stage.beta !== 0) await engine.updateSlot(REFERENCE_SLOT, 1)
+  if (stage.beta !== 0) await keepReference(session, REFERENCE_SLOT)
 
   let rollouts: Rollout[] = []
   let scores: Scores | null = null
-  let seen = 0
-  for (let step = 1; step <= steps; step++) {
-    signal.throwIfAborted()
+  let { first, seen } = await beginStage(session, 'grpo', mixture)
+  for (let step = first; step <= steps; step++) {
     const timer = new Timer()
     const fresh = (step - 1) % stage.num_iterations === 0
     if (fresh || !scores) {
+      // Between two rounds the run can be stopped: no rollouts are under way.
+      session.boundary = {
+        stage: 'grpo',
+        step: step - 1,
+        num_tokens: seen,
+        mixture: mixture.state(),
+      }
+      if (savesAfter(stage, step - 1)) await saveState(session)
+      signal.throwIfAborted()
       const round = Math.floor((step - 1) / stage.num_iterations)
       const prompts = mixture.take(promptsPerStep).map(draw => draw.item)
       rollouts = await timer.time('gen', () =>
@@ -64,7 +73,13 @@ export async function trainGrpo(
     reporter.emit({ type: 'activity', activity: 'update' })
     const { advantages, metrics: scored } = scores
     const update = await timer.time('update_actor', () =>
-      accumulatePolicyGradient(session, stage, rollouts, advantages, fresh),
+      accumulatePolicyGradient(
+        fresh ? session : uninterrupted(session),
+        stage,
+        rollouts,
+        advantages,
+        fresh,
+      ),
     )
     const optimizer = await timer.time('optimizer', () =>
       optimizerStep(session, stage, step, steps, update.trained),
@@ -82,17 +97,31 @@ export async function trainGrpo(
         ...optimizer,
         epoch: mixture.position / mixture.size,
         num_tokens: seen,
-        ...(await evaluate(step)),
+        ...(await unlessAborted(signal, evaluate(step))),
         ...timer.metrics(update.tokens + (fresh ? generated : 0)),
       },
     })
-    if (stage.save_steps > 0 && step % stage.save_steps === 0 && step < steps) {
+    if (savesAfter(stage, step) && step < steps) {
       await saveCheckpoint(session, `checkpoints/grpo-${step}`)
     }
   }
+  session.boundary = { stage: 'grpo', step: steps, num_tokens: seen, mixture: mixture.state() }
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
   return checkpoint
+}
+
+/** Later passes over the same rollouts run to their end: their round is one whole. */
+function uninterrupted(session: Session): Session {
+  return { ...session, signal: new AbortController().signal }
+}
+
+/** The step is made when it is evaluated; an evaluation that is stopped is left out of its metrics. */
+async function unlessAborted(signal: AbortSignal, metrics: Promise<Metrics>): Promise<Metrics> {
+  return await metrics.catch(error => {
+    if (signal.aborted) return {}
+    throw error
+  })
 }
 
 /** Rollouts for training are sampled by temperature alone: anything else would bias the ratio. */
@@ -140,7 +169,7 @@ function rows(step: number, rollouts: readonly Rollout[], scores: Scores): Compl
   return rollouts.map(({ prompt, text, tokens, finishReason }, i) => ({
     stage: 'grpo',
     step,
-    prompt: String(prompt.messages.findLast(({ role }) => role === 'user')?.content ?? ''),
+    prompt: questionOf(prompt),
     completion: text,
     prompt_tokens: prompt.promptIds.length,
     completion_tokens: tokens.length,

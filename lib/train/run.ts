@@ -2,27 +2,42 @@
 import type { Recipe } from '../config/schema.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
-import { compare, evaluate, evaluationRows, type Outcome, summarize } from '../eval/evaluate.ts'
-import type { ComparisonName, EvalStageName, Metrics, Showcase, Summary } from '../report/events.ts'
-import type { Reporter } from '../report/reporter.ts'
+import {
+  compare,
+  evaluate,
+  evaluationRows,
+  type Outcome,
+  questionOf,
+  summarize,
+} from '../eval/evaluate.ts'
+import type {
+  ComparisonName,
+  EvalStageName,
+  Metrics,
+  Showcase,
+  StageName,
+  Summary,
+} from '../report/events.ts'
 import { trainGrpo } from './grpo.ts'
-import { loadSamples, openSession, type Session } from './session.ts'
+import { STAGES, saveState } from './resume.ts'
+import { loadSamples, openSession, type RunIo, type Session } from './session.ts'
 import { isBuiltin } from './sources.ts'
 import { trainSupervised } from './supervised.ts'
 
 /** Runs the recipe into its output directory, which exists. */
-export async function runTraining(
-  config: Recipe,
-  io: { reporter: Reporter; signal: AbortSignal },
-): Promise<void> {
+export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
   const started = performance.now()
   io.reporter.emit({ type: 'run_start', config })
   const session = await openSession(config, io)
   try {
     const exam = await Exam.prepare(session)
-    if (config.pretrain) await trainSupervised(session, 'pretrain', config.pretrain)
+    const behind = STAGES.indexOf(session.resumed?.stage ?? 'pretrain')
+    const due = (stage: StageName): boolean => STAGES.indexOf(stage) >= behind
+    if (config.pretrain && due('pretrain')) {
+      await trainSupervised(session, 'pretrain', config.pretrain)
+    }
     await exam.take('base')
-    if (config.sft) {
+    if (config.sft && due('sft')) {
       await trainSupervised(session, 'sft', config.sft)
       await exam.take('sft')
     }
@@ -35,6 +50,9 @@ export async function runTraining(
     }
     const summary = exam.summary((performance.now() - started) / 1000)
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
+  } catch (error) {
+    if (io.signal.aborted) await saveState(session)
+    throw error
   } finally {
     await session.engine.dispose()
   }
@@ -44,11 +62,12 @@ export async function runTraining(
 class Exam {
   readonly #session: Session
   readonly #problems: GrpoSample[]
-  readonly #outcomes = new Map<EvalStageName, Outcome[]>()
+  readonly #outcomes: Map<EvalStageName, Outcome[]>
 
   private constructor(session: Session, problems: GrpoSample[]) {
     this.#session = session
     this.#problems = problems
+    this.#outcomes = session.outcomes
   }
 
   static async prepare(session: Session): Promise<Exam> {
@@ -77,11 +96,11 @@ class Exam {
 
   /** Evaluates the present weights as `stage`; without a section `eval` nothing happens. */
   async take(stage: EvalStageName): Promise<void> {
-    if (this.#problems.length === 0) return
+    if (this.#problems.length === 0 || this.#outcomes.has(stage)) return
     const outcomes = await this.#evaluate(`evaluation of ${stage}`)
     this.#outcomes.set(stage, outcomes)
     const { reporter } = this.#session
-    reporter.emit({ type: 'completions', rows: evaluationRows(stage, outcomes) })
+    reporter.emit({ type: 'completions', rows: evaluationRows(stage, this.#problems, outcomes) })
     reporter.emit({ type: 'eval', stage, results: summarize(outcomes) })
   }
 
@@ -130,11 +149,11 @@ class Exam {
       2 * Number(last[i]!.correct) + Number(!first[i]!.korean && last[i]!.korean)
     const chosen = [...last.keys()].sort((a, b) => value(b) - value(a) || a - b).slice(0, 1)
     return chosen.map(i => ({
-      prompt: String(last[i]!.rollout.prompt.messages.at(-1)?.content ?? ''),
-      answer: String(last[i]!.rollout.prompt.extra.answer),
+      prompt: questionOf(this.#problems[i]!),
+      answer: String(this.#problems[i]!.extra.answer),
       completions: all.slice(-count).map(([stage, outcomes]) => ({
         stage,
-        text: outcomes[i]!.rollout.text,
+        text: outcomes[i]!.text,
         correct: outcomes[i]!.correct,
       })),
     }))

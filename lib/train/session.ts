@@ -4,12 +4,19 @@ import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Mixture } from '../data/mixture.ts'
 import type { SourceRecord } from '../data/readers.ts'
-import { collectSamples, type Outcome, type SampleOptions } from '../data/samples.ts'
+import {
+  collectSamples,
+  type SampleOptions,
+  type Outcome as SampleOutcome,
+} from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import type { Outcome } from '../eval/evaluate.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
+import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { Boundary, SavedState } from './resume.ts'
 import { sourceRecords } from './sources.ts'
 
 export interface Session {
@@ -20,6 +27,12 @@ export interface Session {
   template: ChatTemplate
   reporter: Reporter
   signal: AbortSignal
+  /** Evaluations made so far. */
+  outcomes: Map<EvalStageName, Outcome[]>
+  /** The last step boundary whose weights the engine holds; null before the first stage. */
+  boundary: Boundary | null
+  /** The state this run is taken up from, until its stage has begun. */
+  resumed: SavedState | null
 }
 
 const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
@@ -37,11 +50,16 @@ export function modelPath(path: string): string {
   return path
 }
 
+/** What a run is connected to. */
+export interface RunIo {
+  reporter: Reporter
+  signal: AbortSignal
+  /** Take the run up again from here. */
+  resume?: SavedState | undefined
+}
+
 /** Opens the model of a recipe. The caller disposes the engine. */
-export async function openSession(
-  config: Recipe,
-  io: { reporter: Reporter; signal: AbortSignal },
-): Promise<Session> {
+export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
   const { path, init, gradient_checkpointing, lm_head_chunk } = config.model
   const directory = await openModelDirectory(modelPath(path), { weights: init === 'pretrained' })
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
@@ -65,7 +83,18 @@ export async function openSession(
           config: directory.config,
           init: { seed: config.seed, std: initializerRange(directory) },
         })
-  return { config, engine, directory, tokenizer, template: new ChatTemplate(tokenizer), ...io }
+  return {
+    config,
+    engine,
+    directory,
+    tokenizer,
+    template: new ChatTemplate(tokenizer),
+    reporter: io.reporter,
+    signal: io.signal,
+    outcomes: new Map(io.resume?.outcomes),
+    boundary: io.resume ?? null,
+    resumed: io.resume ?? null,
+  }
 }
 
 function initializerRange(directory: ModelDirectory): number {
@@ -74,7 +103,7 @@ function initializerRange(directory: ModelDirectory): number {
 }
 
 /** How a stage turns records into samples. */
-export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => Outcome<T>
+export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => SampleOutcome<T>
 
 export interface SampleSettings {
   maxLength: number

@@ -10,8 +10,9 @@ import type { Mixture } from '../data/mixture.ts'
 import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
 import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
-import { saveCheckpoint } from './checkpoint.ts'
+import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { optimizerStep } from './optimizer.ts'
+import { beginStage, saveState } from './resume.ts'
 import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 
@@ -41,10 +42,11 @@ export async function trainSupervised(
 
   const steps = stage.max_steps ?? stepsOf(stage, samples)
   reporter.emit({ type: 'stage_start', stage: name, max_steps: steps })
-  await engine.resetOptimizer()
   const draw = drawer(mixture, stage)
-  let seen = 0
-  for (let step = 1; step <= steps; step++) {
+  let { first, seen } = await beginStage(session, name, mixture)
+  for (let step = first; step <= steps; step++) {
+    session.boundary = { stage: name, step: step - 1, num_tokens: seen, mixture: mixture.state() }
+    if (savesAfter(stage, step - 1)) await saveState(session)
     signal.throwIfAborted()
     const timer = new Timer()
     const batches = draw()
@@ -53,7 +55,7 @@ export async function trainSupervised(
     await timer.time('update_actor', async () => {
       for (const batch of batches) {
         const coef = sftCoefficients(batch.mask, trained)
-        add(totals, batch, await engine.forwardBackward(batch, coef), trained)
+        add(totals, batch, await engine.forwardBackward(batch, coef, { signal }), trained)
       }
     })
     const update = await timer.time('optimizer', () => optimizerStep(session, stage, step, steps))
@@ -69,10 +71,11 @@ export async function trainSupervised(
       stage.eval_steps > 0 ? step % stage.eval_steps === 0 || step === steps : step === steps
     if (held.length > 0 && due) Object.assign(metrics, await evaluateLoss(session, held, stage))
     reporter.emit({ type: 'step', stage: name, step, metrics })
-    if (stage.save_steps > 0 && step % stage.save_steps === 0 && step < steps) {
+    if (savesAfter(stage, step) && step < steps) {
       await saveCheckpoint(session, `checkpoints/${name}-${step}`)
     }
   }
+  session.boundary = { stage: name, step: steps, num_tokens: seen, mixture: mixture.state() }
   const checkpoint = await saveCheckpoint(session, name)
   reporter.emit({ type: 'stage_end', stage: name, checkpoint })
   return checkpoint
@@ -112,17 +115,18 @@ function drawer(mixture: Mixture<SftSample>, stage: TrainStage): () => MicroBatc
         return concatenate(samples, Array.from(samples.keys()))
       })
   }
-  let carried: SftSample | null = null
   return () => {
     const samples: SftSample[] = []
     let left = capacity * accumulation
     for (;;) {
-      const sample: SftSample = carried ?? mixture.next().item
-      carried = sample
-      if (sample.ids.length > left) return pack(samples, capacity)
+      const before = mixture.state()
+      const sample = mixture.next().item
+      if (sample.ids.length > left) {
+        mixture.restore(before)
+        return pack(samples, capacity)
+      }
       left -= sample.ids.length
       samples.push(sample)
-      carried = null
     }
   }
 }
@@ -153,14 +157,14 @@ function tokenMetrics(totals: Totals): Metrics {
 }
 
 async function evaluateLoss(
-  { engine, signal }: Session,
+  { engine }: Session,
   held: readonly SftSample[],
   stage: TrainStage,
 ): Promise<Metrics> {
   const batches = pack(held, microBatchTokens(stage))
   const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
   const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
-  for (const batch of batches) add(totals, batch, await engine.score(batch, { signal }), trained)
+  for (const batch of batches) add(totals, batch, await engine.score(batch), trained)
   const metrics = Object.entries(tokenMetrics(totals))
   return Object.fromEntries(metrics.map(([key, value]) => [`eval_${key}`, value]))
 }

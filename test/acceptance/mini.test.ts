@@ -15,7 +15,7 @@ import { temporaryDirectory } from '../train/tiny.ts'
 const ASSETS = new URL('../../assets/mini/', import.meta.url)
 
 interface Run {
-  metrics: (Metrics & { stage: string })[]
+  metrics: { stage: string; metrics: Metrics }[]
   summary: Summary | undefined
 }
 
@@ -28,7 +28,7 @@ async function run(name: string, output_dir: string, steps?: number): Promise<Ru
   const reporter = new Reporter([
     {
       handle(event) {
-        if (event.type === 'step') metrics.push({ ...event.metrics, stage: event.stage })
+        if (event.type === 'step') metrics.push({ stage: event.stage, metrics: event.metrics })
         if (event.type === 'run_end') summary = event.summary
         if (metrics.length === steps) controller.abort()
       },
@@ -46,7 +46,9 @@ describe('the miniature', () => {
     const weights = await readFile(new URL('model.safetensors', ASSETS))
     expect(createHash('sha256').update(weights).digest('hex')).toBe(recorded.weights_sha256)
     const { metrics } = await run('mini-base', await temporaryDirectory(), recorded.steps.length)
-    expect(metrics.map(({ loss, grad_norm }) => ({ loss, grad_norm }))).toEqual(recorded.steps)
+    expect(metrics.map(({ metrics: { loss, grad_norm } }) => ({ loss, grad_norm }))).toEqual(
+      recorded.steps,
+    )
   }, 300_000)
 
   it('learns to think in Korean, then to think better, exactly on-policy', async () => {
@@ -65,6 +67,8 @@ describe('the miniature', () => {
 
     const rlSteps = metrics.filter(({ stage }) => stage === 'grpo')
     expect(rlSteps.length).toBeGreaterThan(10)
-    for (const step of rlSteps) expect(step['sampling/sampling_logp_difference/max']).toBe(0)
+    for (const step of rlSteps) {
+      expect(step.metrics['sampling/sampling_logp_difference/max']).toBe(0)
+    }
   }, 600_000)
 })

@@ -252,11 +252,21 @@ describe('train', () => {
     )
   })
 
-  test('Ctrl-C stops cleanly and says how to go on from the last checkpoint', async () => {
+  test('Ctrl-C stops cleanly; --resume goes on from the saved state and drops later lines', async () => {
     const out = outputDir()
+    const state = { version: 1, stage: 'grpo', step: 2, num_tokens: 9, mixture: {}, outcomes: [] }
     training.run.mockImplementation(async (_config: Recipe, io: { signal: AbortSignal }) => {
-      mkdirSync(join(out, 'sft'))
-      writeFileSync(join(out, 'sft', 'config.json'), '{}')
+      mkdirSync(join(out, 'checkpoints', 'state-grpo-2'), { recursive: true })
+      writeFileSync(join(out, 'checkpoints', 'state-grpo-2', 'state.json'), JSON.stringify(state))
+      const lines = [
+        { stage: 'sft', step: 7 },
+        { stage: 'grpo', step: 2 },
+        { stage: 'grpo', step: 3 },
+      ]
+      writeFileSync(
+        join(out, 'metrics.jsonl'),
+        `${lines.map(line => JSON.stringify(line)).join('\n')}\n{"stage":"gr`,
+      )
       await new Promise((_, reject) => {
         io.signal.addEventListener('abort', () => reject(io.signal.reason))
       })
@@ -266,19 +276,30 @@ describe('train', () => {
     const { code, stderr } = await started.done
     expect(code).toBe(130)
     expect(stderr).toContain('stopping after the work in hand; press Ctrl-C again to quit at once')
-    expect(stderr).toContain(
-      `stopped. ${join(out, 'sft')} is the last checkpoint. To go on from it:`,
-    )
-    const command = stderr
-      .split('\n')
-      .find(line => line.startsWith('  npx kogrpo '))!
-      .trim()
-      .split(' ')
+    expect(stderr).toContain(`  npx kogrpo train --resume ${out}\n`)
+
     training.run.mockReset()
-    expect((await kogrpo(command.slice(2))).code).toBe(0)
-    expect(config()).toMatchObject({ output_dir: `${out}-2`, model: { path: join(out, 'sft') } })
-    expect(config().sft).toBeUndefined()
-    expect(config().grpo).toBeDefined()
+    const mixed = await kogrpo(['train', recipe, '--resume', out])
+    expect(mixed).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('leave out the recipe'),
+    })
+    expect((await kogrpo(['train', '--resume', out])).code).toBe(0)
+    const [resumed, io] = training.run.mock.calls.at(-1) as unknown as [Recipe, { resume: object }]
+    expect(resumed).toMatchObject({ output_dir: out, grpo: {} })
+    expect(io.resume).toMatchObject(state)
+    expect(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).toBe(
+      '{"stage":"sft","step":7}\n{"stage":"grpo","step":2}\n',
+    )
+  })
+
+  test('--resume of a run without a state says how to start it again', async () => {
+    const out = outputDir()
+    expect((await kogrpo(['train', recipe, '--output-dir', out])).code).toBe(0)
+    const { code, stderr } = await kogrpo(['train', '--resume', out])
+    expect(code).toBe(1)
+    expect(stderr).toContain('has no saved state to resume')
+    expect(stderr).toContain('--overwrite')
   })
 
   test('Ctrl-C before the first checkpoint says how to start again', async () => {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
+import { Reporter } from '../../lib/report/reporter.ts'
+import { findState } from '../../lib/train/resume.ts'
 import { runTraining } from '../../lib/train/run.ts'
 import { recorder, tinyRecipe } from './tiny.ts'
 
@@ -78,6 +80,51 @@ describe('a whole run', () => {
     expect(rl[3]!.kl).toBeGreaterThan(0)
     const order = one.events.flatMap(e => (e.type === 'eval' ? [e.stage] : []))
     expect(order).toEqual(['base', 'sft', 'rl'])
+  })
+
+  it('goes on to the bit after being stopped, wherever that was', async () => {
+    const changes: Partial<RecipeInput> = { grpo: { ...recipe.grpo!, max_steps: 6, eval_steps: 2 } }
+    const straight = await run(changes)
+    const config = await tinyRecipe({ ...recipe, ...changes })
+    const events: RunEvent[] = []
+    // Stopped after an SFT step, in a generation, in an evaluation, and in a later pass of a round.
+    const stops: ((event: RunEvent) => boolean)[] = [
+      event => event.type === 'step' && event.step === 5,
+      event => event.type === 'activity' && event.activity === 'generation',
+      event => event.type === 'activity' && event.activity === 'evaluation',
+      event => event.type === 'step' && event.step === 5,
+      () => false,
+    ]
+    for (const [i, stop] of stops.entries()) {
+      const controller = new AbortController()
+      const reporter = new Reporter([
+        {
+          handle(event) {
+            events.push(event)
+            if (stop(event)) controller.abort()
+          },
+        },
+      ])
+      const resume = i === 0 ? undefined : await findState(config.output_dir)
+      const io = { reporter, signal: controller.signal, resume }
+      await runTraining(config, io).catch(error => {
+        if (!controller.signal.aborted) throw error
+      })
+      if (i < stops.length - 1) expect(controller.signal.aborted).toBe(true)
+    }
+    const expected = metrics(straight.events)
+    const got = metrics(events)
+    // The evaluation that was stopped is left out of its step; everything else is the same.
+    const withoutEval = (rows: typeof got): typeof got =>
+      rows.map(row => Object.fromEntries(Object.entries(row).filter(([k]) => !/^eval_/.test(k))))
+    expect(withoutEval(got)).toEqual(withoutEval(expected))
+    const weights = (path: string): Promise<Buffer> => readFile(join(path, 'rl/model.safetensors'))
+    expect(
+      (await weights(config.output_dir)).equals(await weights(straight.config.output_dir)),
+    ).toBe(true)
+    const summary = (all: RunEvent[]): unknown =>
+      all.flatMap(e => (e.type === 'run_end' ? [{ ...e.summary, wall_s: 0 }] : []))
+    expect(summary(events)).toEqual(summary(straight.events))
   })
 
   it('stops when aborted', async () => {

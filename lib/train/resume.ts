@@ -1,0 +1,128 @@
+/**
+ * Where a run stands between two optimizer steps, and how it is taken up again, to the bit: weights in
+ * fp32, AdamW's moments and step count, the position in the data, the evaluations made so far. Random
+ * numbers need no state: they are functions of seed, sequence and position.
+ *
+ * A state is a directory `checkpoints/state-<stage>-<step>` of the run, written under another name and
+ * renamed when it is complete; then earlier ones are removed.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Mixture, MixtureState } from '../data/mixture.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import type { Outcome } from '../eval/evaluate.ts'
+import type { EvalStageName, StageName } from '../report/events.ts'
+import type { Session } from './session.ts'
+
+/** Stages in the order in which they run. */
+export const STAGES: readonly StageName[] = ['pretrain', 'sft', 'grpo']
+
+/** The end of `step` of `stage` (0: its beginning), as long as the engine's weights are those. */
+export interface Boundary {
+  stage: StageName
+  step: number
+  num_tokens: number
+  mixture: MixtureState
+}
+
+export interface RunState extends Boundary {
+  version: 1
+  outcomes: [EvalStageName, Outcome[]][]
+}
+
+/** A state on disk. */
+export interface SavedState extends RunState {
+  path: string
+}
+
+const WEIGHTS = 'engine.bin'
+const STATE = 'state.json'
+const REFERENCE = 'checkpoints/reference.bin'
+
+/** Saves the session's last boundary; returns the directory, or null before the first boundary. */
+export async function saveState(session: Session): Promise<string | null> {
+  const { boundary, engine, config, outcomes } = session
+  if (!boundary) return null
+  const parent = join(config.output_dir, 'checkpoints')
+  const name = `state-${boundary.stage}-${boundary.step}`
+  const partial = join(parent, `.${name}.partial`)
+  const path = join(parent, name)
+  const state: RunState = { version: 1, ...boundary, outcomes: [...outcomes] }
+  try {
+    await rm(partial, { recursive: true, force: true })
+    await mkdir(partial, { recursive: true })
+    await engine.saveState(join(partial, WEIGHTS))
+    await writeFile(join(partial, STATE), JSON.stringify(state), { flush: true })
+    await rm(path, { recursive: true, force: true })
+    await rename(partial, path)
+    for (const other of await readdir(parent)) {
+      if (other.startsWith('state-') && other !== name) {
+        await rm(join(parent, other), { recursive: true })
+      }
+    }
+  } catch (cause) {
+    throw new KogrpoError('E_CHECKPOINT', `cannot save the run's state: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+  return path
+}
+
+/** The latest state of the run in `directory`. Throws `E_RESUME` if there is none. */
+export async function findState(directory: string): Promise<SavedState> {
+  const parent = join(directory, 'checkpoints')
+  const names = await readdir(parent).catch(() => [])
+  const states: SavedState[] = []
+  for (const name of names.filter(name => name.startsWith('state-'))) {
+    const path = join(parent, name)
+    try {
+      const state = JSON.parse(await readFile(join(path, STATE), 'utf8')) as RunState
+      if (state.version === 1) states.push({ ...state, path })
+    } catch (cause) {
+      throw new KogrpoError('E_RESUME', `${join(path, STATE)}: ${messageOf(cause)}`, { cause })
+    }
+  }
+  const rank = ({ stage, step }: SavedState): number => STAGES.indexOf(stage) * 1e12 + step
+  const latest = states.sort((a, b) => rank(b) - rank(a))[0]
+  if (!latest) {
+    throw new KogrpoError(
+      'E_RESUME',
+      `${directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+    )
+  }
+  return latest
+}
+
+/**
+ * Prepares the engine for a stage: fresh moments, or the saved state if the run was stopped in this
+ * stage. Returns the first step to make and the tokens seen before it.
+ */
+export async function beginStage<T>(
+  session: Session,
+  stage: StageName,
+  mixture: Mixture<T>,
+): Promise<{ first: number; seen: number }> {
+  const { engine, resumed } = session
+  if (resumed?.stage !== stage) {
+    await engine.resetOptimizer()
+    return { first: 1, seen: 0 }
+  }
+  await engine.loadState(join(resumed.path, WEIGHTS))
+  mixture.restore(resumed.mixture)
+  session.resumed = null
+  return { first: resumed.step + 1, seen: resumed.num_tokens }
+}
+
+/** Fills a parameter slot with the weights that the stage started from, also after a resume. */
+export async function keepReference(session: Session, slot: string): Promise<void> {
+  const { engine, config, resumed } = session
+  const path = join(config.output_dir, REFERENCE)
+  if (resumed?.stage === 'grpo') {
+    await engine.loadState(path)
+  } else {
+    await mkdir(join(config.output_dir, 'checkpoints'), { recursive: true })
+    await engine.resetOptimizer()
+    await engine.saveState(path)
+  }
+  await engine.updateSlot(slot, 1)
+}
