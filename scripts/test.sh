@@ -104,7 +104,7 @@ count_vitest() {
 sanitized_build() {
   cmake -S . -B "$results/sanitized" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG= \
     -DKOGRPO_TESTS=ON -DKOGRPO_SANITIZE=address,undefined >/dev/null &&
-    cmake --build "$results/sanitized" -j "$jobs" -- --quiet
+    cmake --build "$results/sanitized" -j "$jobs"
 }
 
 install_tools
