@@ -138,7 +138,7 @@ class Exam {
     }
   }
 
-  /** Problems that show the way best: wrong at first and right at the end come first. */
+  /** The problem that shows the way best: right at the end, wrong (or not in Korean) before. */
   showcase(): Showcase[] {
     const count = this.#session.config.eval?.samples_to_show ?? 0
     const all = [...this.#outcomes]
@@ -146,7 +146,9 @@ class Exam {
     const first = all[0]?.[1]
     if (!last || !first || count === 0) return []
     const value = (i: number): number =>
-      2 * Number(last[i]!.correct) + Number(!first[i]!.korean && last[i]!.korean)
+      4 * Number(last[i]!.correct) +
+      2 * Number(all.slice(1).some(([, outcomes]) => !outcomes[i]!.correct)) +
+      Number(!first[i]!.korean && last[i]!.korean)
     const chosen = [...last.keys()].sort((a, b) => value(b) - value(a) || a - b).slice(0, 1)
     return chosen.map(i => ({
       prompt: questionOf(this.#problems[i]!),
