@@ -52,6 +52,7 @@ const cuSeqlens = Int32Array.from([
 ])
 const tokens = Int32Array.from(sequences.flatMap(sequence => [...sequence]))
 const coef = Float32Array.from(tokens, (_, i) => ((i * 37) % 19) / 19 - 0.5)
+for (const first of cuSeqlens.subarray(0, -1)) coef[first] = 0 // nothing precedes it
 const values = await engine.forwardBackward({ tokens, cuSeqlens }, coef)
 report('log-probs and entropies', values.logprobs, values.entropies)
 const { gradNorm } = await engine.optimizerStep({
