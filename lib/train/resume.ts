@@ -3,9 +3,10 @@
  * fp32, AdamW's moments and step count, the position in the data, the evaluations made so far. Random
  * numbers need no state: they are functions of seed, sequence and position.
  *
- * A state is a directory `checkpoints/state-<stage>-<step>` of the run, written under another name and
- * renamed when it is complete; then earlier ones are removed.
+ * A state is a directory `checkpoints/state-<stage>-<step>-<evaluations>` of the run, written under
+ * another name and renamed when it is complete; then earlier ones are removed. One name has one content.
  */
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mixture, MixtureState } from '../data/mixture.ts'
@@ -44,16 +45,16 @@ export async function saveState(session: Session): Promise<string | null> {
   const { boundary, engine, config, outcomes } = session
   if (!boundary) return null
   const parent = join(config.output_dir, 'checkpoints')
-  const name = `state-${boundary.stage}-${boundary.step}`
+  const name = `state-${boundary.stage}-${boundary.step}-${outcomes.size}`
   const partial = join(parent, `.${name}.partial`)
   const path = join(parent, name)
+  if (existsSync(join(path, STATE))) return path
   const state: RunState = { version: 1, ...boundary, outcomes: [...outcomes] }
   try {
     await rm(partial, { recursive: true, force: true })
     await mkdir(partial, { recursive: true })
     await engine.saveState(join(partial, WEIGHTS))
     await writeFile(join(partial, STATE), JSON.stringify(state), { flush: true })
-    await rm(path, { recursive: true, force: true })
     await rename(partial, path)
     for (const other of await readdir(parent)) {
       if (other.startsWith('state-') && other !== name) {
@@ -82,8 +83,11 @@ export async function findState(directory: string): Promise<SavedState> {
       throw new KogrpoError('E_RESUME', `${join(path, STATE)}: ${messageOf(cause)}`, { cause })
     }
   }
-  const rank = ({ stage, step }: SavedState): number => STAGES.indexOf(stage) * 1e12 + step
-  const latest = states.sort((a, b) => rank(b) - rank(a))[0]
+  const later = (a: SavedState, b: SavedState): number =>
+    STAGES.indexOf(b.stage) - STAGES.indexOf(a.stage) ||
+    b.step - a.step ||
+    b.outcomes.length - a.outcomes.length
+  const latest = states.sort(later)[0]
   if (!latest) {
     throw new KogrpoError(
       'E_RESUME',

@@ -29,7 +29,8 @@ export interface Session {
   signal: AbortSignal
   /** Evaluations made so far. */
   outcomes: Map<EvalStageName, Outcome[]>
-  /** The last step boundary whose weights the engine holds; null before the first stage. */
+  /** The last step boundary whose weights the engine holds; null before the first stage, and
+   *  after a resume until its weights are loaded: the state on disk is then still the last. */
   boundary: Boundary | null
   /** The state this run is taken up from, until its stage has begun. */
   resumed: SavedState | null
@@ -92,7 +93,7 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
     reporter: io.reporter,
     signal: io.signal,
     outcomes: new Map(io.resume?.outcomes),
-    boundary: io.resume ?? null,
+    boundary: null,
     resumed: io.resume ?? null,
   }
 }

@@ -87,9 +87,12 @@ describe('a whole run', () => {
     const straight = await run(changes)
     const config = await tinyRecipe({ ...recipe, ...changes })
     const events: RunEvent[] = []
-    // Stopped after an SFT step, in a generation, in an evaluation, and in a later pass of a round.
+    // Stopped after an SFT step, at once when taken up, in the evaluation between the stages, in a
+    // generation, in an evaluation during RL, and in a later pass of a round.
     const stops: ((event: RunEvent) => boolean)[] = [
       event => event.type === 'step' && event.step === 5,
+      event => event.type === 'run_start',
+      event => event.type === 'activity' && event.activity === 'evaluation of sft',
       event => event.type === 'activity' && event.activity === 'generation',
       event => event.type === 'activity' && event.activity === 'evaluation',
       event => event.type === 'step' && event.step === 5,
