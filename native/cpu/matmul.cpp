@@ -152,21 +152,23 @@ void CpuOps::multiply(const Product& op) {
       const int64_t block_panels =
           std::clamp<int64_t>(ceil_div(width, ceil_div(wanted, tiles)), 1, kBlockPanels);
       const int64_t across = ceil_div(width, block_panels);
-      const int64_t block_rows =
-          std::min(kBlockTiles, ceil_div(tiles, ceil_div(wanted, across))) * mr;
-      const int64_t down = ceil_div(op.m, block_rows);
+      const int64_t block_tiles = std::min(kBlockTiles, ceil_div(tiles, ceil_div(wanted, across)));
+      // Even blocks, as many for each thread, so that none waits for a last, odd one.
+      int64_t down = ceil_div(tiles, block_tiles);
+      if (across == 1) down = std::min(tiles, ceil_div(down, threads) * threads);
+      const auto first_row = [&](int64_t block) { return block * tiles / down * mr; };
       pool_.run(across * down, threads == 1 ? across * down : 1, [&](Range items, int worker) {
         float* scratch_a = align_line(
             scratch(worker, static_cast<size_t>(kernels_.matmul_scratch) + 64 / sizeof(float)));
         for (int64_t i = items.begin; i < items.end; ++i) {
-          const int64_t p = i / down * block_panels, row = i % down * block_rows;
+          const int64_t p = i / down * block_panels, block = i % down;
           kernels_.matmul_block({.a = op.a,
                                  .b = b,
                                  .panel_stride = panel_stride,
                                  .c = op.c + column,
                                  .c_stride = op.c_stride,
                                  .n = op.n - column,
-                                 .rows = {row, std::min(row + block_rows, op.m)},
+                                 .rows = {first_row(block), std::min(first_row(block + 1), op.m)},
                                  .panels = {p, std::min(p + block_panels, width)},
                                  .ks = ks,
                                  .load = op.accumulate || k > 0,
