@@ -6,14 +6,11 @@
  * to the bit, the ratio is 1, the coefficients are known beforehand and one fused pass does all. The
  * difference is measured and reported all the same.
  */
-import {
-  coefficientsOnPolicy,
-  type PolicyLossOptions,
-  policyLoss,
-} from '../algorithms/policy-loss.ts'
+import { type PolicyLoss, type PolicyLossOptions, policyLoss } from '../algorithms/policy-loss.ts'
 import { type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { concatenate, type MicroBatch } from '../data/packing.ts'
+import type { TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import type { Session } from './session.ts'
@@ -90,23 +87,21 @@ async function microBatch(
     stage.beta === 0
       ? null
       : (await engine.score(batch, { ...forward, slot: REFERENCE_SLOT })).logprobs
-  let logprobs: Float32Array
-  let entropies: Float32Array
+  const loss = { advantages, mask, cuSeqlens, options, refLogprobs }
+  let values: TokenValues
+  let policy: PolicyLoss
   if (fresh) {
-    const known = { advantages, mask, cuSeqlens, options, logprobs: sampled, refLogprobs }
-    const coef = coefficientsOnPolicy(known)
-    ;({ logprobs, entropies } = await engine.forwardBackward(batch, coef, forward))
-    sums.stats.push(policyLoss({ ...known, oldLogprobs: null }).stats)
-    sums.trained ||= coef.some(c => c !== 0)
+    policy = policyLoss({ ...loss, logprobs: sampled, oldLogprobs: null })
+    values = await engine.forwardBackward(batch, policy.coef, forward)
   } else {
-    const values = await engine.forward(batch, forward)
-    ;({ logprobs, entropies } = values)
-    const old = { oldLogprobs: sampled, refLogprobs, advantages, mask, cuSeqlens, options }
-    const { coef, stats } = policyLoss({ ...old, logprobs })
-    await engine.backward(values.handle, coef, undefined, { signal })
-    sums.stats.push(stats)
-    sums.trained ||= coef.some(c => c !== 0)
+    const kept = await engine.forward(batch, forward)
+    policy = policyLoss({ ...loss, logprobs: kept.logprobs, oldLogprobs: sampled })
+    await engine.backward(kept.handle, policy.coef, undefined, { signal })
+    values = kept
   }
+  const { logprobs, entropies } = values
+  sums.stats.push(policy.stats)
+  sums.trained ||= policy.coef.some(c => c !== 0)
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue
     const difference = Math.abs(logprobs[t]! - sampled[t]!)

@@ -13,22 +13,9 @@ import {
 import { spread } from '../../lib/bench/measure.ts'
 import { main } from '../../lib/cli/main.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
+import { tinyConfig } from '../tiny-config.ts'
 
-const raw = {
-  model_type: 'qwen3',
-  vocab_size: 97,
-  hidden_size: 32,
-  intermediate_size: 48,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 16,
-  rms_norm_eps: 1e-6,
-  rope_theta: 10000,
-  max_position_embeddings: 512,
-  tie_word_embeddings: true,
-  hidden_act: 'silu',
-}
+const raw = tinyConfig({ hidden_size: 32, intermediate_size: 48 })
 const config = parseModelConfig(raw)
 const geometry = join(mkdtempSync(join(tmpdir(), 'kogrpo-bench-')), 'config.json')
 writeFileSync(geometry, JSON.stringify(raw))

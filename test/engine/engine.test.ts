@@ -1,24 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Engine } from '../../lib/engine/engine.ts'
+import { loadNative } from '../../lib/engine/native.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
+import { tinyConfig } from '../tiny-config.ts'
 
-const config = parseModelConfig({
-  architectures: ['Qwen3ForCausalLM'],
-  model_type: 'qwen3',
-  vocab_size: 97,
-  hidden_size: 64,
-  intermediate_size: 96,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 16,
-  rms_norm_eps: 1e-6,
-  rope_theta: 10000,
-  max_position_embeddings: 512,
-  tie_word_embeddings: true,
-  hidden_act: 'silu',
-})
+const config = parseModelConfig(tinyConfig())
 
 /** A token sequence that depends on `salt` only. */
 function sequence(length: number, salt: number): Int32Array {
@@ -59,6 +46,27 @@ describe('engine', () => {
       expect(packed.entropies.slice(begin, begin + s.length)).toEqual(alone.entropies)
       begin += s.length
     }
+  })
+
+  it('gives the same bits on every instruction set: tokens, log-probs, gradients', async () => {
+    const batch = pack([sequence(33, 1), sequence(90, 2)])
+    const coef = Float32Array.from(batch.tokens, (_, t) =>
+      batch.cuSeqlens.includes(t) ? 0 : Math.sin(t),
+    )
+    const results = []
+    for (const isa of loadNative().machine().instructionSets) {
+      vi.stubEnv('KOGRPO_CPU_ISA', isa)
+      await using engine = await create()
+      expect(engine.isa).toBe(isa)
+      const request = { tokens: sequence(40, 3), maxNewTokens: 30, seed: 1 }
+      const completions = await engine.generate([request])
+      const values = await engine.forwardBackward(batch, coef)
+      await engine.optimizerStep({ learningRate: 1e-2, weightDecay: 0.1, maxGradNorm: 1 })
+      const weights = await engine.readParameter('model.embed_tokens.weight')
+      results.push({ completions, values, weights })
+    }
+    vi.unstubAllEnvs()
+    for (const result of results) expect(result).toEqual(results[0])
   })
 
   it('samples with the log-probs that the trainer computes, to the bit', async () => {

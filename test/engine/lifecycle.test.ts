@@ -4,23 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { Engine } from '../../lib/engine/engine.ts'
 import { addonPaths } from '../../lib/engine/native.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
+import { tinyConfig } from '../tiny-config.ts'
 
-const config = parseModelConfig({
-  architectures: ['Qwen3ForCausalLM'],
-  model_type: 'qwen3',
-  vocab_size: 512,
-  hidden_size: 64,
-  intermediate_size: 128,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  head_dim: 16,
-  rms_norm_eps: 1e-6,
-  rope_theta: 10000,
-  max_position_embeddings: 512,
-  tie_word_embeddings: true,
-  hidden_act: 'silu',
-})
+const config = parseModelConfig(tinyConfig({ vocab_size: 512, intermediate_size: 128 }))
 
 const create = (seed: number): Promise<Engine> =>
   Engine.create({ config, threads: 2, init: { seed, std: 0.1 } })

@@ -8,6 +8,7 @@ import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import type { RunEvent } from '../../lib/report/events.ts'
 import { Reporter } from '../../lib/report/reporter.ts'
 import { openSession, type Session } from '../../lib/train/session.ts'
+import { tinyConfig } from '../tiny-config.ts'
 
 const ASSETS = fileURLToPath(new URL('../../assets/mini/', import.meta.url))
 
@@ -22,23 +23,12 @@ export async function tinyModelDirectory(): Promise<string> {
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json']) {
     await copyFile(join(ASSETS, file), join(dir, file))
   }
-  const config = {
-    architectures: ['Qwen3ForCausalLM'],
-    model_type: 'qwen3',
+  const config = tinyConfig({
     vocab_size: 1024,
     hidden_size: 32,
     intermediate_size: 64,
-    num_hidden_layers: 2,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    head_dim: 16,
-    rms_norm_eps: 1e-6,
-    rope_theta: 10000,
-    max_position_embeddings: 512,
-    tie_word_embeddings: true,
-    hidden_act: 'silu',
     initializer_range: 0.1,
-  }
+  })
   await writeFile(join(dir, 'config.json'), JSON.stringify(config))
   return dir
 }
