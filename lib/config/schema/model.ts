@@ -1,0 +1,28 @@
+/** The model that a run starts from, and how the engine holds and saves it. */
+import * as z from 'zod'
+import { count, name } from './values.ts'
+
+export const model = z.strictObject({
+  path: name
+    .default('builtin:mini')
+    .describe(
+      '"builtin:mini", or a Hugging Face directory (config.json, *.safetensors, tokenizer)',
+    ),
+  init: z
+    .enum(['pretrained', 'random'])
+    .default('pretrained')
+    .describe('read the weights, or draw them at random (only config.json and tokenizer are read)'),
+  gradient_checkpointing: z
+    .boolean()
+    .default(false)
+    .describe('recompute activations in the backward pass: less memory, same results'),
+  lm_head_chunk: count
+    .default(256)
+    .describe('tokens whose logits exist at a time; memory is this × vocabulary × 4 bytes'),
+  save_dtype: z
+    .enum(['float32', 'bfloat16'])
+    .default('float32')
+    .describe('number format of the checkpoints (float32: exactly the weights in training)'),
+})
+
+export type ModelSpec = z.output<typeof model>
