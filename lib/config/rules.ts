@@ -116,7 +116,8 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
     if (oracle.judge !== undefined) {
       findings.warnings.push({
         path: ['grpo', 'oracle', 'judge'],
-        message: 'is never asked, because oracle.rule is none; set rule: appeal (or another)',
+        message:
+          'is never asked, because oracle.rule is none; set rule: observe (to measure it) or appeal (or another)',
       })
     }
     return
@@ -130,7 +131,7 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
   if (!seen.has('accuracy')) {
     findings.errors.push({
       path: ['grpo', 'oracle', 'rule'],
-      message: `"${oracle.rule}" decides the accuracy reward, which is not in grpo.rewards; add - name: accuracy, or set rule: none`,
+      message: `"${oracle.rule}" is about the accuracy reward, which is not in grpo.rewards; add - name: accuracy, or set rule: none`,
     })
   }
 }

@@ -33,6 +33,7 @@ describe('oracle', () => {
   const judge: Judge = async asked => asked.map(({ answer }) => script[Number(answer)]!)
 
   const expected: [OracleRule, (0 | 1 | null)[], number][] = [
+    ['observe', [1, 1, 0, 0, null, 1, 0], 6],
     ['override', [1, 0, 1, 0, 1, 1, 0], 7],
     ['appeal', [1, 1, 1, 0, null, 1, 0], 3],
     ['veto', [1, 0, 0, 0, null, 1, 0], 3],
@@ -52,6 +53,9 @@ describe('oracle', () => {
     expect(both.stats).toMatchObject({ tp: 1, fp: 1, fn: 1, tn: 1, agreement: 0.5 })
     expect(both.stats.failure_rate).toBeCloseTo(2 / 6, 12)
     expect(both.stats.latency_s).toBeGreaterThanOrEqual(0)
+    const observed = await applyOracle({ rule: 'observe', judge, checker, items })
+    expect(observed.stats).toMatchObject({ tp: 1, fp: 1, fn: 1, tn: 1, agreement: 0.5 })
+    expect(observed.samples[1]).toMatchObject({ checker: 1, judge: 0, final: 1 })
     const veto = await applyOracle({ rule: 'veto', judge, checker, items })
     expect(veto.stats).toMatchObject({ tp: 1, fp: 1, fn: 0, tn: 0, agreement: 0.5 })
     const sample = both.samples[5]!

@@ -23,10 +23,11 @@ const judge = z.discriminatedUnion('kind', [
 
 export const oracle = z.strictObject({
   rule: z
-    .enum(['none', 'override', 'appeal', 'veto', 'both'])
+    .enum(['none', 'observe', 'override', 'appeal', 'veto', 'both'])
     .default('none')
     .describe(
-      'how checker and judge make the accuracy: none = checker alone, override = judge alone, ' +
+      'how checker and judge make the accuracy: none = checker alone, observe = checker alone, ' +
+        'the judge is asked and logged but decides nothing, override = judge alone, ' +
         "appeal = judge re-examines the checker's failures, veto = its passes, both = wherever it gave a verdict",
     ),
   judge: judge.optional().describe('who judges; required unless rule is none'),

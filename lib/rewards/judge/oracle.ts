@@ -1,6 +1,8 @@
 /**
  * The oracle: a typed rule over the checker's value and the judge's verdict of each sample.
  *
+ *   observe   asks wherever the checker said 0 or 1 and never changes a value: the table of checker
+ *             against judge is measured while the checker alone decides.
  *   override  asks everywhere; the judge's verdict replaces the checker's. A null checker (not
  *             applicable) is judged too: the judge stands in for the checker.
  *   appeal    asks only where the checker says 0; the judge may turn it into 1.
@@ -16,7 +18,7 @@
 import { KogrpoError } from '../../errors.ts'
 import type { Judge, JudgeItem, Verdict } from './types.ts'
 
-export type OracleRule = 'override' | 'appeal' | 'veto' | 'both'
+export type OracleRule = 'observe' | 'override' | 'appeal' | 'veto' | 'both'
 
 export interface OracleInput {
   rule: OracleRule
@@ -93,7 +95,7 @@ export async function applyOracle(
       sample.failure = verdict.failed
     } else if (verdict.verdict === 0 || verdict.verdict === 1) {
       sample.judge = verdict.verdict
-      sample.final = verdict.verdict
+      if (rule !== 'observe') sample.final = verdict.verdict
     } else {
       sample.failure = `the judge's verdict is ${String(verdict.verdict)}, neither 0 nor 1`
     }
@@ -109,12 +111,13 @@ function asks(rule: OracleRule, checker: 0 | 1 | null): boolean {
       return checker === 0
     case 'veto':
       return checker === 1
+    case 'observe':
     case 'both':
       return checker !== null
     default:
       throw new KogrpoError(
         'E_CONFIG',
-        `oracle rule '${String(rule)}' is unknown; choose override, appeal, veto or both`,
+        `oracle rule '${String(rule)}' is unknown; choose observe, override, appeal, veto or both`,
       )
   }
 }
