@@ -238,6 +238,13 @@ export class Engine implements AsyncDisposable {
     )
   }
 
+  /** Multiplies every logit of vocabulary id v by scale[v] (positive, finite) from now on: in sampling,
+   *  log-probs and gradients alike, under every slot. Null: plain logits again. The weights stay as
+   *  they are. Refused between forward() and backward(). */
+  async setLogitScale(scale: Float32Array | null): Promise<void> {
+    await this.#native.setLogitScale(scale ?? undefined)
+  }
+
   /** Rows of logits [positions.length, vocabSize] of one sequence: for tests and small looks. */
   async logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array> {
     return await this.#native.logits(tokens, positions)

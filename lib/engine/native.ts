@@ -50,6 +50,7 @@ export interface NativeEngine {
   backward(options: object, control?: Control): Promise<void>
   release(options: { handle: number }): Promise<void>
   forwardBackward(batch: object, control?: Control): Promise<NativeTokenValues>
+  setLogitScale(scale?: Float32Array): Promise<void>
   logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array>
   generate(
     requests: object[],

@@ -103,6 +103,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::backward>("backward"),
                          InstanceMethod<&EngineWrap::release>("release"),
                          InstanceMethod<&EngineWrap::forward_backward>("forwardBackward"),
+                         InstanceMethod<&EngineWrap::set_logit_scale>("setLogitScale"),
                          InstanceMethod<&EngineWrap::logits>("logits"),
                          InstanceMethod<&EngineWrap::generate>("generate"),
                          InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
@@ -286,6 +287,14 @@ Napi::Value EngineWrap::forward_backward(Info info) {
                  Engine& engine, JobControl& control) {
                return token_values(
                    engine.forward_backward(batch.arguments(), coef, entropy, control.abort), 0);
+             });
+}
+
+Napi::Value EngineWrap::set_logit_scale(Info info) {
+  return run(info, info[1],
+             [scale = array_or_empty<float>(info[0], "scale")](Engine& engine, JobControl&) {
+               engine.set_logit_scale(scale);
+               return undefined();
              });
 }
 

@@ -33,6 +33,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value backward(Info);
   Napi::Value release(Info);
   Napi::Value forward_backward(Info);
+  Napi::Value set_logit_scale(Info);
   Napi::Value logits(Info);
   Napi::Value generate(Info);
   Napi::Value zero_gradients(Info);

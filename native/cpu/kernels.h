@@ -77,6 +77,7 @@ struct KernelTable {
   // -- lm_head.inl, sample.inl
   void (*logits_forward)(const LogitsForward&, Range rows) = nullptr;
   void (*logits_backward)(const LogitsBackward&, Range rows) = nullptr;
+  void (*scale_columns)(const ScaleColumns&, Range rows) = nullptr;
   // Rows whose top_k, top_p and min_p are off; token −1 marks a row that is not finite.
   void (*sample)(const Sample&, Range rows) = nullptr;
   // Parts for the restricted sampler (cpu/sample.cpp).

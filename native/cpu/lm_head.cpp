@@ -44,4 +44,12 @@ void CpuOps::logits_backward(const LogitsBackward& a) {
             [&](Range rows, int) { kernels_.logits_backward(a, rows); });
 }
 
+void CpuOps::scale_columns(const ScaleColumns& a) {
+  const char* op = "scale_columns";
+  check::matrix(op, "x", a.x, a.x.rows, a.x.cols);
+  check::vector(op, "scale", a.scale, a.x.cols);
+  pool_.run(a.x.rows, check::grain(a.x.cols),
+            [&](Range rows, int) { kernels_.scale_columns(a, rows); });
+}
+
 }  // namespace kogrpo

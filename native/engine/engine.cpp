@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "cpu/cpuid.h"
 #include "engine/tensor_file.h"
@@ -278,6 +279,21 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
   backward_from_rows(*kept, coef, coef_entropy, values, abort);
   spare_ = std::move(kept);
   return values;
+}
+
+void Engine::set_logit_scale(std::vector<float> scale) {
+  if (!scale.empty() && static_cast<int64_t>(scale.size()) != config_.vocab_size)
+    throw std::invalid_argument("scale must have one element per vocabulary id (" +
+                                std::to_string(config_.vocab_size) + "), not " +
+                                std::to_string(scale.size()));
+  for (size_t i = 0; i < scale.size(); ++i)
+    if (!(scale[i] > 0.0f) || !std::isfinite(scale[i]))
+      throw std::invalid_argument("scale[" + std::to_string(i) + "] = " + std::to_string(scale[i]) +
+                                  ", must be positive and finite");
+  if (!kept_.empty())
+    throw std::invalid_argument(
+        "scale cannot change between forward and backward: use or release every handle first");
+  head_.set_logit_scale(std::move(scale));
 }
 
 std::vector<float> Engine::logits(std::span<const int32_t> tokens,

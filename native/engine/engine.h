@@ -78,6 +78,9 @@ class Engine {
   // Both in one pass, for coefficients that are known beforehand: no logits are computed twice.
   TokenValues forward_backward(const BatchArguments& batch, std::span<const float> coef,
                                std::span<const float> coef_entropy, const AbortFlag& abort);
+  // Multiplies every logit of vocabulary id v by scale[v] (positive, finite), under every slot, in
+  // sampling, log-probs and gradients alike; empty: plain logits again. Not while a handle is kept.
+  void set_logit_scale(std::vector<float> scale);
   // Rows of logits of one sequence at `positions`, [positions, V].
   std::vector<float> logits(std::span<const int32_t> tokens, std::span<const int32_t> positions);
 

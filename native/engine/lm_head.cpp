@@ -45,7 +45,13 @@ Tensor LmHead::logits(const Tensor& hidden, std::span<const int32_t> rows, const
       matrix(logits_.reserve(static_cast<size_t>(std::max(r, int64_t{1}) * config_.vocab_size)), r,
              config_.vocab_size);
   ops_.linear({x, head, z, packed, false});
+  scale(z);
   return z;
+}
+
+void LmHead::scale(const Tensor& logits) {
+  if (!logit_scale_.empty())
+    ops_.scale_columns({logits, vector(logit_scale_.data(), config_.vocab_size)});
 }
 
 // Views of one chunk: gathered hidden rows, their logits and the per-row vectors.
@@ -112,6 +118,7 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
     ops_.logits_backward({chunk.logits, chunk.targets, chunk.entropy, chunk.lse, chunk.coef,
                           coef_entropy.empty() ? Tensor{} : chunk.coef_entropy,
                           options.inv_temperature, options.vocab_limit});
+    scale(chunk.logits);
     const Tensor dx = matrix(dhidden_.reserve(static_cast<size_t>(count * h)), count, h);
     ops_.linear_backward_input({chunk.logits, head, dx, false});
     ops_.linear_backward_weight({chunk.logits, matrix(hidden_.data(), count, h), dhead});

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/errors.h"
@@ -60,13 +61,19 @@ class LmHead {
 
   int64_t chunk_rows(const HeadOptions& options) const;
 
+  // Every logit of id v is multiplied by scale[v] from now on, in logits(), forward() and
+  // forward_backward() alike, so that sampling and training agree; empty: plain logits again.
+  void set_logit_scale(std::vector<float> scale) { logit_scale_ = std::move(scale); }
+
  private:
   struct Chunk;
   Tensor gather(const Tensor& hidden, std::span<const int32_t> rows);
+  void scale(const Tensor& logits);
 
   Ops& ops_;
   const ModelConfig& config_;
   Buffer<float> hidden_, dhidden_, logits_, per_row_;
+  std::vector<float> logit_scale_;  // [V], or empty
 };
 
 }  // namespace kogrpo

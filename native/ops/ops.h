@@ -159,6 +159,12 @@ struct LogitsBackward {
   int64_t vocab_limit = 0;
 };
 
+// x[r, v] *= scale[v], in place: logits under a factor per vocabulary id (lib/smooth), and the same
+// on their gradient.
+struct ScaleColumns {
+  Tensor x /*[R,V]*/, scale /*[1,V]*/;
+};
+
 // How one row of logits is sampled. The Gumbel noise of vocabulary id i is Philox4x32-10 with key
 // `seed` and counter (i/4, position, stream low, stream high), word i%4: it depends on nothing
 // else.
@@ -219,6 +225,7 @@ class Ops {
   virtual void swiglu_backward(const SwigluBackward&) = 0;
   virtual void logits_forward(const LogitsForward&) = 0;
   virtual void logits_backward(const LogitsBackward&) = 0;
+  virtual void scale_columns(const ScaleColumns&) = 0;
   virtual void sample(const Sample&) = 0;
   virtual void adamw(const AdamW&) = 0;
   // Σ x² in double precision, blocks of fixed size in fixed order.

@@ -43,4 +43,10 @@ void ReferenceOps::logits_backward(const LogitsBackward& a) {
   }
 }
 
+void ReferenceOps::scale_columns(const ScaleColumns& a) {
+  for (int64_t r = 0; r < a.x.rows; ++r)
+    for (int64_t i = 0; i < a.x.cols; ++i)
+      a.x.row(r)[i] = float(double(a.x.row(r)[i]) * double(a.scale.f32()[i]));
+}
+
 }  // namespace kogrpo

@@ -27,6 +27,7 @@ class ReferenceOps final : public Ops {
   void swiglu_backward(const SwigluBackward&) override;
   void logits_forward(const LogitsForward&) override;
   void logits_backward(const LogitsBackward&) override;
+  void scale_columns(const ScaleColumns&) override;
   void sample(const Sample&) override;
   void adamw(const AdamW&) override;
   double sum_of_squares(const float* x, int64_t n) override;

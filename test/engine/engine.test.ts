@@ -180,6 +180,26 @@ describe('engine', () => {
     expect(await resumed.readParameter(name)).toEqual(await straight.readParameter(name))
   })
 
+  it('refuses a logit scale that is not one positive number a vocabulary id', async () => {
+    await using engine = await create()
+    const scale = new Float32Array(97).fill(0.5)
+    const wrong: [Float32Array, string][] = [
+      [scale.slice(1), 'one element per vocabulary id (97), not 96'],
+      [scale.with(4, 0), 'scale[4] = 0'],
+      [scale.with(9, Number.POSITIVE_INFINITY), 'scale[9]'],
+      [scale.with(9, Number.NaN), 'scale[9]'],
+    ]
+    for (const [bad, message] of wrong)
+      await expect(engine.setLogitScale(bad)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        message: expect.stringContaining(message),
+      })
+    const { handle } = await engine.forward(pack([sequence(8, 1)]))
+    await expect(engine.setLogitScale(scale)).rejects.toThrow('between forward and backward')
+    await engine.release(handle)
+    await engine.setLogitScale(scale)
+  })
+
   it('refuses what would go wrong, by name', async () => {
     await using engine = await create()
     const batch = pack([sequence(8, 1)])

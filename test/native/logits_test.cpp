@@ -156,6 +156,24 @@ TEST_CASE("correct marks targets that no id is likelier than, ties included") {
   });
 }
 
+TEST_CASE("scale_columns multiplies every row by one factor a column, exactly rounded") {
+  for (const auto& [rows, cols] : {std::pair{3, 5}, std::pair{7, 259}}) {
+    const auto factors = random_floats(size_t(cols), 95);
+    check_backends(
+        [&](Ops& ops) {
+          Matrix x = Matrix::random(rows, cols, 94);
+          auto scale = factors;
+          ops.scale_columns({x.tensor(), vector(scale.data(), cols)});
+          return std::vector<std::vector<float>>{x.values()};
+        },
+        0);
+  }
+  CpuOps ops(*available_kernels().front(), 1);
+  std::vector<float> x(8), scale(3);
+  CHECK_THROWS_AS(ops.scale_columns({matrix(x.data(), 2, 4), vector(scale.data(), 3)}),
+                  std::invalid_argument);
+}
+
 TEST_CASE("a NaN among the logits shows in every result") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (size_t bad : {size_t(0), size_t(70), size_t(99)})

@@ -127,4 +127,15 @@ inline void logits_backward(const LogitsBackward& a, Range rows) {
   }
 }
 
+inline void scale_columns(const ScaleColumns& a, Range rows) {
+  const float* scale = a.scale.f32();
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    float* x = a.x.row(r);
+    for (int64_t i = 0; i < a.x.cols; i += kLanes) {
+      const int k = lanes_left(a.x.cols, i);
+      store_up_to(k, x + i, mul(load_up_to(k, x + i), load_up_to(k, scale + i)));
+    }
+  }
+}
+
 }  // namespace kogrpo::KOGRPO_ISA

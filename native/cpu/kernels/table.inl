@@ -44,6 +44,7 @@ inline const KernelTable& table() {
       .swiglu_backward = swiglu_backward,
       .logits_forward = logits_forward,
       .logits_backward = logits_backward,
+      .scale_columns = scale_columns,
       .sample = sample,
       .softmax_sums = softmax_sums,
       .ids_between = ids_between,
