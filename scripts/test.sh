@@ -47,6 +47,10 @@ install_tools() {
   else
     packages+=(clang-format)
   fi
+  # For the tests of the report page, which are left out where there is no browser.
+  if ! command -v chromium >/dev/null && apt-cache show chromium >/dev/null 2>&1; then
+    packages+=(chromium fonts-noto-cjk)
+  fi
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null || exit 1
 }

@@ -48,6 +48,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Log-probabilities and entropies of the tokens of a JSONL file',
     load: () => import('./score.ts'),
   },
+  report: {
+    usage: 'report <runs..>',
+    describe: 'Make the report page of a run, compare runs, or watch one',
+    load: () => import('./report.ts'),
+  },
   bench: {
     usage: 'bench',
     describe: 'Measure the engine on this machine',

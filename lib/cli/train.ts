@@ -12,6 +12,7 @@ import { type Recipe, recipeSchema } from '../config/schema.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
+import { ReportWriter } from '../report/page/report-writer.ts'
 import { Progress } from '../report/progress.ts'
 import { Reporter } from '../report/reporter.ts'
 import {
@@ -21,6 +22,7 @@ import {
   trimLines,
 } from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
+import { TensorBoardWriter } from '../report/tensorboard.ts'
 import type { SavedState } from '../train/resume.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
@@ -142,11 +144,16 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
     return
   }
-  const { steps, completions, heartbeat_seconds } = recipe.logging
+  const { steps, completions, heartbeat_seconds, report_seconds, tensorboard } = recipe.logging
+  const report = new ReportWriter(directory.path, report_seconds, message =>
+    context.stderr.write(`warning: ${message}\n`),
+  )
   const consumers: Consumer[] = [
     new MetricsWriter(directory.metrics),
     ...(completions ? [new CompletionsWriter(directory.completions)] : []),
     new SummaryWriter(directory.summary),
+    ...(tensorboard ? [new TensorBoardWriter(join(directory.path, 'tensorboard'))] : []),
+    report,
     new Progress({
       output: context.stderr,
       results: context.stdout,
@@ -173,6 +180,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     )
   } finally {
     reporter.close()
+    await report.finished()
   }
 }
 

@@ -62,6 +62,13 @@ export const recipeSchema = z.strictObject({
           'print a line every so many steps when not on a terminal (metrics.jsonl has all)',
         ),
       completions: z.boolean().default(true).describe('write completions.jsonl'),
+      report_seconds: positive
+        .default(60)
+        .describe('write report.html at most this often between evaluations (needs no network)'),
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe('write the metrics to tensorboard/ as event files too'),
       heartbeat_seconds: positive
         .default(10)
         .describe('without a terminal: print a line at least this often'),

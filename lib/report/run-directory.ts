@@ -1,6 +1,6 @@
 /**
  * The run directory: config.json (everything resolved; itself a recipe that can be run again),
- * metrics.jsonl, completions.jsonl, summary.json, and the checkpoints pretrain/, sft/ and rl/.
+ * metrics.jsonl, completions.jsonl, summary.json, report.html, and the checkpoints pretrain/, sft/ and rl/.
  * A directory that holds anything is refused, so that no run is overwritten or mixed with another.
  */
 import {
@@ -22,6 +22,8 @@ const OWN_NAMES = new Set([
   'metrics.jsonl',
   'completions.jsonl',
   'summary.json',
+  'report.html',
+  'tensorboard',
   'checkpoints',
   'pretrain',
   'sft',

@@ -1,0 +1,97 @@
+// Which metrics stand together in a plot, and what the plot says. Every metric of a run is shown:
+// what no group names goes to the last one.
+
+const GROUPS = [
+  {
+    title: 'Reward',
+    about:
+      'Mean over the completions of a step: the weighted sum, and each part before its weight.',
+    keys: [/^reward$/, /^rewards\/(?!checker)[^/]+\/mean$/],
+  },
+  {
+    title: 'Held-out evaluation',
+    about: 'Greedy answers to problems that are never trained on.',
+    keys: [/^eval_(?!loss|entropy|mean_token|mean_length)/, /^eval\//],
+  },
+  {
+    title: 'Accuracy, by whom',
+    about: 'What the rule checker alone would have rewarded, and what the oracle made of it.',
+    keys: [/^rewards\/checker\/mean$/, /^rewards\/accuracy\/mean$/],
+  },
+  {
+    title: 'Checker against judge',
+    about:
+      'Completions by verdict. fp: the checker said right, the judge wrong (the loophole); fn: the reverse.',
+    keys: [/^judge\/(tp|fp|fn|tn)$/],
+  },
+  {
+    title: 'Agreement and failures of the judge',
+    about: 'Share of agreement, Cohen’s kappa, share of judgements that failed.',
+    keys: [/^judge\/(?!calls|tp|fp|fn|tn|tokens|cache)/],
+  },
+  {
+    title: 'Korean',
+    about: 'Share of completions that think in Korean, and of Korean in the text.',
+    keys: [/korean/, /^language\//],
+  },
+  { title: 'Entropy', about: 'Mean over the trained tokens, in nats.', keys: [/^entropy$/] },
+  {
+    title: 'Length of the completions',
+    about: 'Tokens.',
+    keys: [/^completions\/.*length/, /^eval_mean_length$/],
+  },
+  {
+    title: 'Cut off',
+    about: 'Share of completions without an end, cut at max_completion_length.',
+    keys: [/clipped_ratio$/],
+  },
+  {
+    title: 'Groups',
+    about:
+      'Share of groups whose rewards are all equal (nothing to learn), and the spread in the others.',
+    keys: [/^frac_reward_zero_std$/, /^reward_std$/, /^dynamic_sampling\//],
+  },
+  {
+    title: 'Loss',
+    about: 'Of the step; of held-out data where there is some.',
+    keys: [/^(eval_)?loss$/],
+  },
+  {
+    title: 'Token accuracy',
+    about: 'Share of trained tokens that were the likeliest.',
+    keys: [/mean_token_accuracy$/],
+  },
+  { title: 'Gradient norm', about: 'Global, before clipping.', keys: [/^grad_norm$/] },
+  { title: 'Learning rate', about: 'Of the step.', keys: [/^learning_rate$/] },
+  {
+    title: 'Policy ratio, clipping, KL',
+    about: 'Exactly 1, 0 and absent where every step is on-policy.',
+    keys: [/^ratio\//, /clip_ratio/, /^kl$/],
+  },
+  {
+    title: 'Sampler against trainer',
+    about: 'Absolute difference of their log-probs for the same token. Zero is exact.',
+    keys: [/^sampling\//],
+  },
+  { title: 'Throughput', about: 'Tokens a second through the model.', keys: [/^perf\/throughput/] },
+  { title: 'Memory', about: 'Gigabytes of the process.', keys: [/^perf\/.*(memory|rss)/] },
+]
+
+/** Shown as bars of their means instead. */
+export const TIME = /^timing_s\//
+/** Of no interest as a curve. */
+const HIDDEN = [/^epoch$/, /^num_tokens$/, /^perf\/(time_per_step|total_num_tokens)$/, /^step_time/]
+
+/** [{title, about, keys}] of the groups that have data; keys in the order of the metrics. */
+export function groupMetrics(keys) {
+  const left = new Set(keys.filter(key => !TIME.test(key) && !HIDDEN.some(p => p.test(key))))
+  const groups = []
+  for (const { title, about, keys: patterns } of GROUPS) {
+    const found = [...left].filter(key => patterns.some(pattern => pattern.test(key)))
+    // Two groups may show one metric: accuracy is a reward and what the oracle made of it.
+    if (found.length > 0) groups.push({ title, about, keys: found })
+  }
+  for (const { keys: shown } of groups) for (const key of shown) left.delete(key)
+  if (left.size > 0) groups.push({ title: 'Further metrics', about: '', keys: [...left] })
+  return groups
+}
