@@ -44,11 +44,6 @@ export interface GroupAdvantages {
   frac_reward_zero_std: number
 }
 
-/** `dr_grpo` implies no division by a standard deviation; every other loss keeps TRL's `group`. */
-export function defaultScaleRewards(lossType: string): ScaleRewards {
-  return lossType === 'dr_grpo' ? 'none' : 'group'
-}
-
 /**
  * Advantages of a batch of groups.
  * Throws `E_ALGORITHM` for a group of one, a sample count that is no multiple of the group, rows or

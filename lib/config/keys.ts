@@ -66,6 +66,15 @@ export function schemaAt(path: readonly PropertyKey[]): Schema | undefined {
   return schema
 }
 
+/**
+ * Whether `value`, written at `path`, says something else than the schema's default. A default that is
+ * written out is no choice: config.json has every key and is a recipe too.
+ */
+export function isChosen(path: readonly PropertyKey[], value: unknown): boolean {
+  const schema = schemaAt(path)
+  return value !== undefined && !(schema !== undefined && value === defaultOf(schema))
+}
+
 export type ValueKind = 'number' | 'boolean' | 'text' | 'list' | 'keys' | 'any'
 
 /** What kind of value a schema takes, which decides how a word of the command line is read. */

@@ -1,13 +1,15 @@
 /**
  * From a recipe's name to the fully resolved configuration: file (or a recipe of the package), then
- * dotted overrides on top, then the schema's defaults below. Every error names the file, line,
- * column and key, or the override, with the nearest spelling or valid value.
+ * dotted overrides on top, then the schema's defaults below, then those that follow from other keys.
+ * Every error names the file, line, column and key, or the override, with the nearest spelling or
+ * valid value.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as z from 'zod'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { deriveGrpo } from './derive.ts'
 import { parseRecipeText, type RecipeDocument } from './document.ts'
 import { knownKeys, schemaAt } from './keys.ts'
 import { didYouMean } from './nearest.ts'
@@ -210,9 +212,10 @@ function validate(
   }
   const parsed = recipeSchema.safeParse(input)
   if (!parsed.success) return refuse(parsed.error.issues.flatMap(i => problemsOf(i, input)))
-  const { errors, warnings } = checkRecipe(parsed.data, input as RecipeInput)
+  const { grpo } = parsed.data
+  const data = grpo ? { ...parsed.data, grpo: deriveGrpo(grpo) } : parsed.data
+  const { errors, warnings } = checkRecipe(data, input as RecipeInput)
   if (errors.length > 0) return refuse(errors.map(e => ({ ...e, at: 'value' })))
-  const { data } = parsed
   return {
     recipe: {
       ...data,

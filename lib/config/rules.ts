@@ -1,7 +1,9 @@
 /**
- * Rules that relate several keys of a recipe: batch arithmetic, Dr. GRPO and its scaling, the
- * oracle and its judge. The shape of each key alone is schema.ts's business.
+ * Rules that relate several keys of a recipe: batch arithmetic, the oracle and its judge (those of the
+ * loss stand in grpo-rules.ts). The shape of each key alone is schema.ts's business.
  */
+import { checkLoss } from './grpo-rules.ts'
+import { isChosen } from './keys.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
 
 export interface Finding {
@@ -67,33 +69,6 @@ function checkBatch(grpo: GrpoStage, errors: Finding[]): void {
   })
 }
 
-function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
-  if (grpo.loss_type === 'dr_grpo' && grpo.scale_rewards !== 'none') {
-    const why =
-      'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)'
-    if (written.loss_type === undefined) {
-      findings.errors.push({
-        path: ['grpo', 'scale_rewards'],
-        message:
-          `${why}, but scale_rewards is "${grpo.scale_rewards}"; use scale_rewards: none, or ` +
-          'loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it',
-      })
-    } else {
-      findings.warnings.push({
-        path: ['grpo', 'scale_rewards'],
-        message: `${why}; with scale_rewards "${grpo.scale_rewards}" this run is not Dr. GRPO`,
-      })
-    }
-  }
-  const high = grpo.epsilon_high ?? grpo.epsilon
-  if (grpo.delta !== undefined && grpo.delta <= 1 + high) {
-    findings.errors.push({
-      path: ['grpo', 'delta'],
-      message: `expected more than 1 + epsilon_high = ${1 + high}, got ${grpo.delta}: it bounds the ratio beyond the clip range`,
-    })
-  }
-}
-
 function checkRewards(grpo: GrpoStage, findings: Findings): void {
   const { oracle, rewards } = grpo
   const seen = new Set<string>()
@@ -142,7 +117,10 @@ function checkSchedule(
   written: { min_lr_ratio?: unknown },
   warnings: Finding[],
 ): void {
-  if (written.min_lr_ratio !== undefined && stage.lr_scheduler_type !== 'cosine_with_min_lr') {
+  if (
+    isChosen([name, 'min_lr_ratio'], written.min_lr_ratio) &&
+    stage.lr_scheduler_type !== 'cosine_with_min_lr'
+  ) {
     warnings.push({
       path: [name, 'min_lr_ratio'],
       message: `has no effect with lr_scheduler_type "${stage.lr_scheduler_type}"; use cosine_with_min_lr`,

@@ -6,7 +6,7 @@
  * runs when its key is present), and the evaluation that is made before the first stage and after
  * each of sft and grpo. Option names are those of TRL's SFTConfig and GRPOConfig; where a default
  * differs from TRL's the description says so. Objects are strict: an unknown key is an error.
- * Rules that relate several keys (batch arithmetic, dr_grpo and its scaling) stand in rules.ts.
+ * Defaults that follow from other keys stand in derive.ts, rules that relate several in rules.ts.
  */
 import * as z from 'zod'
 import { evaluation } from './schema/evaluation.ts'

@@ -283,7 +283,7 @@ export class Engine implements AsyncDisposable {
     await this.#native.updateSlot({ slot, alpha })
   }
 
-  /** fp32 weights, moments and step count, for an exact resume. */
+  /** fp32 weights, moments, step count and slots, for an exact resume. */
   async saveState(path: string): Promise<void> {
     await this.#native.saveState(path)
   }

@@ -9,14 +9,14 @@
  */
 import type { GrpoStage } from '../config/schema.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
-import { questionOf } from '../eval/evaluate.ts'
-import type { CompletionRow, Metrics } from '../report/events.ts'
-import { koreanThinking } from '../rewards/korean.ts'
+import type { Metrics } from '../report/events.ts'
 import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
+import { completionMetrics, completionRows } from './completion-metrics.ts'
 import { optimizerStep } from './optimizer.ts'
-import { accumulatePolicyGradient, REFERENCE_SLOT } from './policy-update.ts'
-import { beginStage, keepReference, saveState } from './resume.ts'
+import { accumulatePolicyGradient } from './policy-update.ts'
+import { beginReference, moveReference } from './reference.ts'
+import { beginStage, saveState } from './resume.ts'
 import { Scorer, type Scores } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
@@ -44,11 +44,11 @@ export async function trainGrpo(
   const rounds = Math.ceil((stage.num_train_epochs * samples.length) / promptsPerStep)
   const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
-  if (stage.beta !== 0) await keepReference(session, REFERENCE_SLOT)
 
   let rollouts: Rollout[] = []
   let scores: Scores | null = null
   let { first, seen } = await beginStage(session, 'grpo', mixture)
+  await beginReference(session, stage, first)
   for (let step = first; step <= steps; step++) {
     const timer = new Timer()
     const fresh = (step - 1) % stage.num_iterations === 0
@@ -68,7 +68,7 @@ export async function trainGrpo(
         sample(session, stage, prompts, seed, round * completions),
       )
       scores = await timer.time('reward', () => scorer.score(rollouts, signal))
-      reporter.emit({ type: 'completions', rows: rows(step, rollouts, scores) })
+      reporter.emit({ type: 'completions', rows: completionRows(step, rollouts, scores) })
     }
     reporter.emit({ type: 'activity', activity: 'update' })
     const { advantages, metrics: scored } = scores
@@ -84,6 +84,7 @@ export async function trainGrpo(
     const optimizer = await timer.time('optimizer', () =>
       optimizerStep(session, stage, step, steps, update.trained),
     )
+    await moveReference(session, stage, step)
     const generated = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0)
     seen += update.tokens
     reporter.emit({
@@ -143,44 +144,4 @@ async function sample(
     signal,
     onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
   })
-}
-
-function completionMetrics(rollouts: readonly Rollout[]): Metrics {
-  const lengths = rollouts.map(({ tokens }) => tokens.length)
-  const terminated = rollouts.filter(r => !r.truncated).map(({ tokens }) => tokens.length)
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, x) => sum + x, 0) / values.length
-  return {
-    'completions/mean_length': mean(lengths),
-    'completions/min_length': Math.min(...lengths),
-    'completions/max_length': Math.max(...lengths),
-    'completions/mean_terminated_length': terminated.length > 0 ? mean(terminated) : null,
-    'completions/min_terminated_length': terminated.length > 0 ? Math.min(...terminated) : null,
-    'completions/max_terminated_length': terminated.length > 0 ? Math.max(...terminated) : null,
-    'completions/clipped_ratio': 1 - terminated.length / lengths.length,
-    korean_thinking_rate: mean(rollouts.map(({ text }) => Number(koreanThinking(text)))),
-  }
-}
-
-function rows(step: number, rollouts: readonly Rollout[], scores: Scores): CompletionRow[] {
-  const verdict = (value: 0 | 1 | null | undefined): boolean | null =>
-    value === null || value === undefined ? null : value === 1
-  const accuracy = scores.names.indexOf('accuracy')
-  return rollouts.map(({ prompt, text, tokens, finishReason }, i) => ({
-    stage: 'grpo',
-    step,
-    prompt: questionOf(prompt),
-    completion: text,
-    prompt_tokens: prompt.promptIds.length,
-    completion_tokens: tokens.length,
-    finish_reason: finishReason,
-    rewards: Object.fromEntries(scores.names.map((name, k) => [name, scores.values[k]![i]!])),
-    reward: scores.totals[i]!,
-    checker: scores.verdicts
-      ? verdict(scores.verdicts[i]!.checker)
-      : verdict(scores.values[accuracy]?.[i] as 0 | 1 | null | undefined),
-    judge: verdict(scores.verdicts?.[i]?.judge),
-    advantage: scores.advantages[i]!,
-    ...(prompt.extra.answer === undefined ? {} : { answer: prompt.extra.answer }),
-  }))
 }

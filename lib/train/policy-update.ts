@@ -13,9 +13,8 @@ import { concatenate, type MicroBatch } from '../data/packing.ts'
 import type { TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { REFERENCE_SLOT } from './reference.ts'
 import type { Session } from './session.ts'
-
-export const REFERENCE_SLOT = 'ref'
 
 export interface PolicyUpdate {
   metrics: Metrics
@@ -146,6 +145,9 @@ function lossOptions(
     epsilon_high: stage.epsilon_high,
     delta: stage.delta,
     beta: stage.beta,
+    kl_estimator: stage.kl_estimator,
+    sapo_temperature_pos: stage.sapo_temperature_pos,
+    sapo_temperature_neg: stage.sapo_temperature_neg,
     importance_sampling_level: stage.importance_sampling_level,
     max_completion_length: stage.max_completion_length,
     num_completions: sequences.length,

@@ -1,7 +1,7 @@
 /**
  * Where a run stands between two optimizer steps, and how it is taken up again, to the bit: weights in
- * fp32, AdamW's moments and step count, the position in the data, the evaluations made so far. Random
- * numbers need no state: they are functions of seed, sequence and position.
+ * fp32, AdamW's moments and step count, the reference model, the position in the data, the evaluations made
+ * so far. Random numbers need no state: they are functions of seed, sequence and position.
  *
  * A state is a directory `checkpoints/state-<stage>-<step>-<evaluations>` of the run, written under
  * another name and renamed when it is complete; then earlier ones are removed. One name has one content.
@@ -38,7 +38,6 @@ export interface SavedState extends RunState {
 
 const WEIGHTS = 'engine.bin'
 const STATE = 'state.json'
-const REFERENCE = 'checkpoints/reference.bin'
 
 /** Saves the session's last boundary; returns the directory, or null before the first boundary. */
 export async function saveState(session: Session): Promise<string | null> {
@@ -115,18 +114,4 @@ export async function beginStage<T>(
   mixture.restore(resumed.mixture)
   session.resumed = null
   return { first: resumed.step + 1, seen: resumed.num_tokens }
-}
-
-/** Fills a parameter slot with the weights that the stage started from, also after a resume. */
-export async function keepReference(session: Session, slot: string): Promise<void> {
-  const { engine, config, resumed } = session
-  const path = join(config.output_dir, REFERENCE)
-  if (resumed?.stage === 'grpo') {
-    await engine.loadState(path)
-  } else {
-    await mkdir(join(config.output_dir, 'checkpoints'), { recursive: true })
-    await engine.resetOptimizer()
-    await engine.saveState(path)
-  }
-  await engine.updateSlot(slot, 1)
 }

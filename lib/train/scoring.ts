@@ -4,11 +4,8 @@
  *
  *   r = Σ_k w_k r_k  with  r_accuracy = oracle(rule, checker, judge),   A = r − mean of its group
  */
-import {
-  defaultScaleRewards,
-  type GroupAdvantages,
-  groupAdvantages,
-} from '../algorithms/advantages.ts'
+import { type GroupAdvantages, groupAdvantages } from '../algorithms/advantages.ts'
+import { defaultScaleRewards } from '../config/derive.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Metrics } from '../report/events.ts'

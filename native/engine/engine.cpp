@@ -99,9 +99,15 @@ std::vector<float> Engine::read_gradient(const std::string& name) const {
 namespace {
 
 struct StateHeader {
-  char magic[8] = {'k', 'o', 'g', 'r', 'p', 'o', 's', '1'};
-  int64_t total = 0, step = 0, has_moments = 0;
+  char magic[8] = {'k', 'o', 'g', 'r', 'p', 'o', 's', '2'};
+  int64_t total = 0, step = 0, has_moments = 0, slots = 0;
 };
+
+// Before the parameters of each slot; a multiple of a float long.
+struct SlotName {
+  alignas(float) char text[64] = {};
+};
+constexpr int64_t kSlotNameFloats = sizeof(SlotName) / sizeof(float);
 
 }  // namespace
 
@@ -110,11 +116,18 @@ void Engine::save_state(const std::string& path) {
   header.total = layout_.total();
   header.step = step_;
   header.has_moments = m_.empty() ? 0 : 1;
+  header.slots = static_cast<int64_t>(slots_.size());
   TensorFileWriter file(path, std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header));
   file.append(parameters_.data(), layout_.total(), DType::f32);
   if (header.has_moments) {
     file.append(m_.data(), layout_.total(), DType::f32);
     file.append(v_.data(), layout_.total(), DType::f32);
+  }
+  for (const auto& [slot, held] : slots_) {
+    SlotName name;
+    slot.copy(name.text, sizeof name.text);
+    file.append(reinterpret_cast<const float*>(name.text), kSlotNameFloats, DType::f32);
+    file.append(held.parameters.data(), layout_.total(), DType::f32);
   }
   file.finish();
 }
@@ -136,6 +149,16 @@ void Engine::load_state(const std::string& path) {
     read_tensor(path, begin + bytes, DType::f32, m_.reserve(static_cast<size_t>(n)), n);
     read_tensor(path, begin + 2 * bytes, DType::f32, v_.reserve(static_cast<size_t>(n)), n);
   }
+  slots_.clear();
+  int64_t at = begin + bytes * (header.has_moments ? 3 : 1);
+  for (int64_t i = 0; i < header.slots; ++i) {
+    SlotName name;
+    read_tensor(path, at, DType::f32, reinterpret_cast<float*>(name.text), kSlotNameFloats);
+    at += static_cast<int64_t>(sizeof name);
+    const std::string slot(name.text, strnlen(name.text, sizeof name.text));
+    read_tensor(path, at, DType::f32, slot_parameters(slot), n);
+    at += bytes;
+  }
   step_ = header.step;
   zero_gradients();
   parameters_changed();
@@ -146,11 +169,18 @@ void Engine::update_slot(const std::string& slot, float alpha) {
     throw std::invalid_argument("slot: a name other than 'policy' is needed");
   if (!(alpha >= 0.0f && alpha <= 1.0f))
     throw std::invalid_argument("alpha must be in [0, 1], not " + std::to_string(alpha));
+  if (slot.size() > sizeof(SlotName))
+    throw std::invalid_argument("slot: a name of at most " + std::to_string(sizeof(SlotName)) +
+                                " bytes is needed");
+  const bool fresh = !slots_.contains(slot);
+  ops_.lerp(slot_parameters(slot), parameters_.data(), layout_.total(), fresh ? 1.0f : alpha);
+}
+
+float* Engine::slot_parameters(const std::string& slot) {
   Slot& target = slots_[slot];
-  const bool fresh = target.parameters.empty();
   float* p = target.parameters.reserve(static_cast<size_t>(layout_.total()));
-  if (fresh) target.view = std::make_unique<ModelView>(config_, layout_, p);
-  ops_.lerp(p, parameters_.data(), layout_.total(), fresh ? 1.0f : alpha);
+  if (!target.view) target.view = std::make_unique<ModelView>(config_, layout_, p);
+  return p;
 }
 
 const ModelView& Engine::view(const std::string& slot) const {

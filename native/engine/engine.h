@@ -60,7 +60,8 @@ class Engine {
   void write_parameter(const std::string& name, std::span<const float> values);
   std::vector<float> read_gradient(const std::string& name) const;
 
-  // Everything that the next optimizer step depends on: fp32 parameters, moments, step count.
+  // Everything that the next optimizer step depends on: fp32 parameters, moments, step count, and
+  // every slot. Loading replaces the slots by those of the file.
   void save_state(const std::string& path);
   void load_state(const std::string& path);
 
@@ -107,6 +108,8 @@ class Engine {
   };
 
   const ModelView& view(const std::string& slot) const;
+  // The slot's parameters, undefined where the slot is new.
+  float* slot_parameters(const std::string& slot);
   const PackedModel& packed();
   void parameters_changed() { packed_.reset(); }
   ModelView& gradients();

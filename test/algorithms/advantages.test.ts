@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defaultScaleRewards, groupAdvantages } from '../../lib/algorithms/advantages.ts'
+import { groupAdvantages } from '../../lib/algorithms/advantages.ts'
 
 const close = (actual: Float32Array, expected: number[]): void => {
   expect(actual.length).toBe(expected.length)
@@ -137,10 +137,5 @@ describe('groupAdvantages', () => {
     expect(() => groupAdvantages({ ...good, scale_rewards: 'std' as 'none' })).toThrow(
       /scale_rewards is 'std'/,
     )
-  })
-
-  it('dr_grpo implies no scaling', () => {
-    expect(defaultScaleRewards('dr_grpo')).toBe('none')
-    expect(defaultScaleRewards('grpo')).toBe('group')
   })
 })

@@ -10,7 +10,7 @@ describe('the list of keys', () => {
   test('holds dotted keys with type and default', () => {
     expect(row('grpo.num_generations')).toMatchObject({ type: 'number', default: 8 })
     expect(row('grpo.loss_type')).toMatchObject({
-      type: 'dr_grpo|grpo|dapo|bnpo',
+      type: 'dr_grpo|grpo|dapo|bnpo|cispo|sapo',
       default: 'dr_grpo',
     })
     expect(row('sft.data.N.columns.answer')).toMatchObject({ type: 'text', default: undefined })
@@ -44,7 +44,10 @@ describe('the JSON schema', () => {
         grpo: {
           properties: {
             rewards: { items: { oneOf: { length: 4 } }, default: { length: 4 } },
-            loss_type: { enum: ['dr_grpo', 'grpo', 'dapo', 'bnpo'], default: 'dr_grpo' },
+            loss_type: {
+              enum: ['dr_grpo', 'grpo', 'dapo', 'bnpo', 'cispo', 'sapo'],
+              default: 'dr_grpo',
+            },
           },
         },
       },

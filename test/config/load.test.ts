@@ -245,7 +245,7 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     [['adam_beta1: 1'], /grpo\.adam_beta1: expected less than 1, got 1$/],
     [
       ['loss_type: drgrpo'],
-      /expected one of dr_grpo, grpo, dapo, bnpo, got "drgrpo"; did you mean "dr_grpo"\?$/,
+      /expected one of dr_grpo, grpo, dapo, bnpo, cispo, sapo, got "drgrpo"; did you mean "dr_grpo"\?$/,
     ],
     [
       ['oracle: {rule: override, judge: {kind: openai, base_url: nowhere, model: m}}'],

@@ -194,6 +194,19 @@ TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
   engine.write_parameter(name, doubled);
   CHECK(testing::nmse(score("ref"), score("policy")) < 1e-12);
   CHECK_THROWS_AS(engine.update_slot("policy", 1), std::invalid_argument);
+  CHECK_THROWS_AS(engine.update_slot(std::string(65, 'r'), 1), std::invalid_argument);
+
+  // A state holds the slots, mixed as they are; loading it replaces those that there were.
+  const std::string path = std::filesystem::temp_directory_path() / "kogrpo-slots-test.bin";
+  const auto mixed = score("ref");
+  engine.save_state(path);
+  engine.write_parameter(name, doubled);
+  engine.update_slot("ref", 1);
+  engine.update_slot("ema", 1);
+  engine.load_state(path);
+  CHECK(testing::same_bits(score("ref"), mixed));
+  CHECK_THROWS_WITH_AS(score("ema"), doctest::Contains("ema"), std::invalid_argument);
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("engine: a gradient that is not finite moves nothing") {

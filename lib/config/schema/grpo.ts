@@ -21,15 +21,21 @@ export const grpoStage = z.strictObject({
     .describe('longest completion in tokens; the constant length in the Dr. GRPO denominator'),
   temperature: positive.default(1).describe('sampling temperature, also that of the log-probs'),
   loss_type: z
-    .enum(['dr_grpo', 'grpo', 'dapo', 'bnpo'])
+    .enum(['dr_grpo', 'grpo', 'dapo', 'bnpo', 'cispo', 'sapo'])
     .default('dr_grpo')
-    .describe('how token losses are averaged (TRL: dapo)'),
+    .describe('the loss of a token and how tokens are averaged (TRL: dapo)'),
   scale_rewards: z
     .enum(['none', 'group', 'batch'])
-    .default('none')
-    .describe('divide advantages by a standard deviation (TRL: group; Dr. GRPO: none)'),
+    .optional()
+    .describe(
+      'divide advantages by a standard deviation (default: none with dr_grpo, for which TRL keeps group; group otherwise)',
+    ),
   epsilon: decay.default(0.2).describe('lower clip range of the probability ratio'),
-  epsilon_high: positive.optional().describe('upper clip range (default: epsilon)'),
+  epsilon_high: positive
+    .optional()
+    .describe(
+      'upper clip range (default: epsilon); with cispo the absolute cap of the ratio (default: 5, where TRL falls back to epsilon)',
+    ),
   delta: z
     .number()
     .gt(1)
@@ -38,11 +44,41 @@ export const grpoStage = z.strictObject({
   beta: nonNegative
     .default(0)
     .describe('weight of the KL penalty (0 = no reference model is held)'),
+  kl_estimator: z
+    .enum(['k1', 'k2', 'k3'])
+    .default('k3')
+    .describe('how the divergence is estimated from one token (TRL: k3)'),
+  sync_ref_model: z
+    .boolean()
+    .default(false)
+    .describe('move the reference model towards the policy as training goes on'),
+  ref_model_sync_steps: count
+    .default(512)
+    .describe('sync_ref_model: every so many optimizer steps'),
+  ref_model_mixup_alpha: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.6)
+    .describe('sync_ref_model: reference ← (1 − alpha) · reference + alpha · policy'),
+  ref_reset_steps: count
+    .optional()
+    .describe('make the reference a copy of the policy every so many optimizer steps (ProRL)'),
+  ref_reset_optimizer: z
+    .boolean()
+    .default(true)
+    .describe("ref_reset_steps: forget AdamW's moments and step count too"),
   num_iterations: count.default(1).describe('optimizer passes over one batch of completions'),
   importance_sampling_level: z
     .enum(['token', 'sequence'])
     .default('token')
-    .describe('ratio per token, or one per completion (GSPO)'),
+    .describe('ratio per token, or one per completion (GSPO, with loss_type grpo)'),
+  sapo_temperature_pos: positive
+    .default(1)
+    .describe('sapo: how sharply the ratio is gated where the advantage is positive'),
+  sapo_temperature_neg: positive
+    .default(1.05)
+    .describe('sapo: the same where the advantage is negative'),
   mask_truncated_completions: z
     .boolean()
     .default(false)

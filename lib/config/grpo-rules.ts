@@ -1,0 +1,117 @@
+/**
+ * Rules between the keys of the loss and the reference model: what contradicts itself is refused with
+ * the reason, and so is an option that would silently have no effect.
+ */
+import { isChosen } from './keys.ts'
+import type { Findings } from './rules.ts'
+import type { GrpoStage } from './schema.ts'
+
+type Key = keyof GrpoStage
+type Refuse = (key: Key, message: string) => void
+
+/** Keys that mean something only beside another, and what to do about it. */
+function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: string][] {
+  const { loss_type, beta, sync_ref_model, ref_reset_steps } = grpo
+  const soft = loss_type === 'cispo' || loss_type === 'sapo'
+  return [
+    ['delta', soft, `has no effect with loss_type ${loss_type}, which does not clip; remove it`],
+    ['sapo_temperature_pos', loss_type !== 'sapo', 'is of loss_type: sapo only; remove it'],
+    ['sapo_temperature_neg', loss_type !== 'sapo', 'is of loss_type: sapo only; remove it'],
+    ['epsilon_high', loss_type === 'sapo', 'has no effect with loss_type sapo; remove it'],
+    ['kl_estimator', beta === 0, 'estimates the KL penalty, which beta 0 turns off; set beta'],
+    ['ref_model_sync_steps', !sync_ref_model, 'needs sync_ref_model: true'],
+    ['ref_model_mixup_alpha', !sync_ref_model, 'needs sync_ref_model: true'],
+    ['ref_reset_optimizer', ref_reset_steps === undefined, 'needs ref_reset_steps'],
+  ]
+}
+
+/** Adds what is wrong with the loss of `grpo` (resolved); `written` tells which keys the user gave. */
+export function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
+  const refuse: Refuse = (key, message) => {
+    findings.errors.push({ path: ['grpo', key], message })
+  }
+  for (const [key, idle, why] of idleKeys(grpo)) {
+    if (idle && isChosen(['grpo', key], written[key])) refuse(key, why)
+  }
+  checkScaling(grpo, written, findings)
+  checkRatio(grpo, findings)
+  checkReference(grpo, findings, refuse)
+}
+
+function checkScaling(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
+  if (grpo.loss_type !== 'dr_grpo' || grpo.scale_rewards === 'none') return
+  const path = ['grpo', 'scale_rewards']
+  const why =
+    'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)'
+  if (written.loss_type === undefined) {
+    findings.errors.push({
+      path,
+      message:
+        `${why}, but scale_rewards is "${grpo.scale_rewards}"; use scale_rewards: none, or ` +
+        'loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it',
+    })
+  } else {
+    findings.warnings.push({
+      path,
+      message: `${why}; with scale_rewards "${grpo.scale_rewards}" this run is not Dr. GRPO`,
+    })
+  }
+}
+
+function checkRatio(grpo: GrpoStage, findings: Findings): void {
+  const { loss_type, delta } = grpo
+  const high = grpo.epsilon_high ?? grpo.epsilon
+  if (loss_type === 'cispo' && high <= 1) {
+    findings.errors.push({
+      path: ['grpo', 'epsilon_high'],
+      message: `expected more than 1, got ${high}: with cispo it is the absolute cap of the ratio, and the ratio of fresh samples is 1; leave it out for 5`,
+    })
+  }
+  if (delta !== undefined && delta <= 1 + high) {
+    findings.errors.push({
+      path: ['grpo', 'delta'],
+      message: `expected more than 1 + epsilon_high = ${1 + high}, got ${delta}: it bounds the ratio beyond the clip range`,
+    })
+  }
+  if (
+    grpo.importance_sampling_level === 'sequence' &&
+    loss_type !== 'grpo' &&
+    loss_type !== 'sapo'
+  ) {
+    findings.warnings.push({
+      path: ['grpo', 'importance_sampling_level'],
+      message: `with loss_type ${loss_type} every token of a completion carries the ratio of the whole, so long completions weigh more; GSPO is loss_type: grpo`,
+    })
+  }
+}
+
+function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): void {
+  const { beta, sync_ref_model, ref_model_sync_steps, ref_reset_steps, max_steps } = grpo
+  if (beta !== 0 && grpo.kl_estimator === 'k1') {
+    findings.warnings.push({
+      path: ['grpo', 'kl_estimator'],
+      message:
+        'the gradient of k1 is 0 on average over samples, so as a loss it adds noise and holds nothing back; k2 has the gradient of the divergence',
+    })
+  }
+  if (sync_ref_model && ref_reset_steps !== undefined) {
+    refuse(
+      'ref_reset_steps',
+      'and sync_ref_model both move the reference model; keep one of them (a reset is a synchronisation with ref_model_mixup_alpha: 1)',
+    )
+  }
+  for (const [key, active, steps] of [
+    ['sync_ref_model', sync_ref_model, ref_model_sync_steps],
+    ['ref_reset_steps', ref_reset_steps !== undefined, ref_reset_steps ?? 0],
+  ] as const) {
+    if (!active) continue
+    if (beta === 0) {
+      refuse(key, 'has no reference model to move, because beta is 0; set beta, or remove it')
+    } else if (max_steps !== undefined && steps >= max_steps) {
+      refuse(
+        key === 'sync_ref_model' ? 'ref_model_sync_steps' : key,
+        `expected less than max_steps ${max_steps}, got ${steps}: the reference model would never move`,
+      )
+    }
+  }
+}

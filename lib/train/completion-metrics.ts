@@ -1,0 +1,52 @@
+/** What a batch of rollouts looks like: TRL's `completions/*` metrics and the rows of completions.jsonl. */
+import { questionOf } from '../eval/evaluate.ts'
+import type { CompletionRow, Metrics } from '../report/events.ts'
+import { koreanThinking } from '../rewards/korean.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+import type { Scores } from './scoring.ts'
+
+/** Lengths in tokens, the share that was cut off, and the share that thinks in Korean. */
+export function completionMetrics(rollouts: readonly Rollout[]): Metrics {
+  const lengths = rollouts.map(({ tokens }) => tokens.length)
+  const terminated = rollouts.filter(r => !r.truncated).map(({ tokens }) => tokens.length)
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, x) => sum + x, 0) / values.length
+  return {
+    'completions/mean_length': mean(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/mean_terminated_length': terminated.length > 0 ? mean(terminated) : null,
+    'completions/min_terminated_length': terminated.length > 0 ? Math.min(...terminated) : null,
+    'completions/max_terminated_length': terminated.length > 0 ? Math.max(...terminated) : null,
+    'completions/clipped_ratio': 1 - terminated.length / lengths.length,
+    korean_thinking_rate: mean(rollouts.map(({ text }) => Number(koreanThinking(text)))),
+  }
+}
+
+/** One row a completion, with what was thought of it. */
+export function completionRows(
+  step: number,
+  rollouts: readonly Rollout[],
+  scores: Scores,
+): CompletionRow[] {
+  const verdict = (value: 0 | 1 | null | undefined): boolean | null =>
+    value === null || value === undefined ? null : value === 1
+  const accuracy = scores.names.indexOf('accuracy')
+  return rollouts.map(({ prompt, text, tokens, finishReason }, i) => ({
+    stage: 'grpo',
+    step,
+    prompt: questionOf(prompt),
+    completion: text,
+    prompt_tokens: prompt.promptIds.length,
+    completion_tokens: tokens.length,
+    finish_reason: finishReason,
+    rewards: Object.fromEntries(scores.names.map((name, k) => [name, scores.values[k]![i]!])),
+    reward: scores.totals[i]!,
+    checker: scores.verdicts
+      ? verdict(scores.verdicts[i]!.checker)
+      : verdict(scores.values[accuracy]?.[i] as 0 | 1 | null | undefined),
+    judge: verdict(scores.verdicts?.[i]?.judge),
+    advantage: scores.advantages[i]!,
+    ...(prompt.extra.answer === undefined ? {} : { answer: prompt.extra.answer }),
+  }))
+}
