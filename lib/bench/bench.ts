@@ -5,6 +5,7 @@ import { benchAttention, benchGemm, benchLmHead } from './kernels.ts'
 import type { BenchResult } from './measure.ts'
 import { benchGenerate, benchScore, benchTrain } from './model.ts'
 import type { BenchOptions } from './options.ts'
+import { benchSharedPrefix } from './shared-prefix.ts'
 
 export async function* runBench(options: BenchOptions): AsyncGenerator<BenchResult> {
   const { mode, threads, device, seed } = options
@@ -34,6 +35,9 @@ export async function* runBench(options: BenchOptions): AsyncGenerator<BenchResu
       break
     case 'grpo':
       yield await benchGrpo(options, engine)
+      break
+    case 'shared_prefix':
+      yield* benchSharedPrefix(options, engine)
       break
   }
 }

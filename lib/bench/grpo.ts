@@ -10,7 +10,7 @@ import {
   type PolicyLossOptions,
   policyLoss,
 } from '../algorithms/policy-loss.ts'
-import { concatenate } from '../data/packing.ts'
+import { concatenate, type Packable } from '../data/packing.ts'
 import type { Completion, Engine, GenerateRequest } from '../engine/engine.ts'
 import { generationFlops, trainingFlops } from './flops.ts'
 import { type BenchResult, report, spread, timed } from './measure.ts'
@@ -95,9 +95,9 @@ function evenShare({ tokens }: Completion): number {
   return tokens.filter(token => token % 2 === 0).length / tokens.length
 }
 
-function joined(prompt: Int32Array, completion: Int32Array): { ids: Int32Array; mask: Uint8Array } {
+function joined(prompt: Int32Array, completion: Int32Array): Packable {
   const ids = new Int32Array(prompt.length + completion.length)
   ids.set(prompt)
   ids.set(completion, prompt.length)
-  return { ids, mask: new Uint8Array(ids.length).fill(1, prompt.length) }
+  return { ids, mask: new Uint8Array(ids.length).fill(1, prompt.length), prompt }
 }

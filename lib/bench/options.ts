@@ -1,7 +1,16 @@
 /** What `kogrpo bench` takes: modes, the options each has, and their defaults. */
 import type { ModelConfig } from '../model/config.ts'
 
-export const MODES = ['gemm', 'attention', 'lm_head', 'train', 'score', 'generate', 'grpo'] as const
+export const MODES = [
+  'gemm',
+  'attention',
+  'lm_head',
+  'train',
+  'score',
+  'generate',
+  'grpo',
+  'shared_prefix',
+] as const
 export type Mode = (typeof MODES)[number]
 
 /** Sizes by mode: the keys are the options that the mode has. Those of gemm have no default. */
@@ -13,6 +22,7 @@ export const SIZES = {
   score: { batch: 16, seq: 256 },
   generate: { batch: 64, prompt: 64, new: 128 },
   grpo: { batch: 8, group: 8, prompt: 64, new: 128, micro: 16 },
+  shared_prefix: { batch: 2, group: 8, prompt: 128, new: 128 },
 } as const satisfies Record<Mode, Partial<Record<SizeName, number>>>
 
 export type SizeName = 'm' | 'n' | 'k' | 'batch' | 'seq' | 'prompt' | 'new' | 'group' | 'micro'

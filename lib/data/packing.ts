@@ -16,6 +16,8 @@ import { KogrpoError } from '../errors.ts'
 export interface Packable {
   ids: Int32Array
   mask: Uint8Array
+  /** What `ids` begins with: computed once for neighbours in a batch that have the same. */
+  prompt?: Int32Array | undefined
 }
 
 /** One flat batch. */
@@ -23,6 +25,8 @@ export interface MicroBatch {
   tokens: Int32Array
   cuSeqlens: Int32Array
   mask: Uint8Array
+  /** Tokens that each sequence shares with its root (see `Batch` of lib/engine), if any does. */
+  prefixes?: Int32Array
   /** Index of every packed sequence in the list given to `pack`. */
   members: number[]
 }
@@ -85,7 +89,28 @@ export function concatenate(samples: readonly Packable[], members: readonly numb
     tokens.set(sample.ids, cuSeqlens[i])
     mask.set(sample.mask, cuSeqlens[i])
   }
-  return { tokens, cuSeqlens, mask, members: [...members] }
+  const prefixes = sharedPrefixes(members.map(member => samples[member] as Packable))
+  return { tokens, cuSeqlens, mask, members: [...members], ...(prefixes && { prefixes }) }
+}
+
+/**
+ * How many tokens each sample shares with its root: the length of its prompt where that is the prompt
+ * of the samples just before it, 0 where a prompt is new. Undefined if nothing is shared.
+ */
+function sharedPrefixes(samples: readonly Packable[]): Int32Array | undefined {
+  const prefixes = new Int32Array(samples.length)
+  let root = samples[0]?.prompt
+  for (const [i, { ids, prompt }] of samples.entries()) {
+    const shared =
+      i > 0 && prompt !== undefined && prompt.length < ids.length && equalIds(prompt, root)
+    if (shared) prefixes[i] = prompt.length
+    else root = prompt
+  }
+  return prefixes.some(n => n > 0) ? prefixes : undefined
+}
+
+function equalIds(a: Int32Array, b: Int32Array | undefined): boolean {
+  return a === b || (b !== undefined && a.length === b.length && a.every((id, i) => id === b[i]))
 }
 
 /** Packs `samples` into micro-batches of at most `maxTokens` tokens. */

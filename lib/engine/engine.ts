@@ -45,6 +45,12 @@ export interface Batch {
   cuSeqlens: Int32Array
   /** 1 where a token's log-prob is wanted; absent: everywhere. */
   mask?: Uint8Array
+  /**
+   * Per sequence: how many of its first tokens are those of its root, the nearest sequence before it
+   * with 0 here. They are computed once: the values are the same bits, the gradient is the same sum
+   * in another order. `concatenate` finds them; absent: every sequence is computed in full.
+   */
+  prefixes?: Int32Array | undefined
 }
 
 export interface ForwardOptions {

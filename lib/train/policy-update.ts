@@ -9,7 +9,7 @@
 import { type PolicyLoss, type PolicyLossOptions, policyLoss } from '../algorithms/policy-loss.ts'
 import { type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import { concatenate, type MicroBatch } from '../data/packing.ts'
+import { concatenate, type MicroBatch, type Packable } from '../data/packing.ts'
 import type { TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
@@ -112,16 +112,13 @@ async function microBatch(
 }
 
 /** Prompt and completion as one sequence; the completion is trained, its stop token included. */
-function trainingSequence(
-  { prompt, tokens, truncated }: Rollout,
-  stage: GrpoStage,
-): { ids: Int32Array; mask: Uint8Array } {
+function trainingSequence({ prompt, tokens, truncated }: Rollout, stage: GrpoStage): Packable {
   const ids = new Int32Array(prompt.promptIds.length + tokens.length)
   ids.set(prompt.promptIds)
   ids.set(tokens, prompt.promptIds.length)
   const mask = new Uint8Array(ids.length)
   if (!(truncated && stage.mask_truncated_completions)) mask.fill(1, prompt.promptIds.length)
-  return { ids, mask }
+  return { ids, mask, prompt: stage.shared_prefix ? prompt.promptIds : undefined }
 }
 
 /** The sampler's log-probs at the places of a micro-batch's tokens. */

@@ -31,7 +31,7 @@ ToJs token_values(TokenValues values, int64_t handle) {
 
 // Owns what BatchArguments points into.
 struct OwnedBatch {
-  std::vector<int32_t> tokens, cu_seqlens;
+  std::vector<int32_t> tokens, cu_seqlens, prefixes;
   std::vector<uint8_t> mask;
   float temperature = 1.0f;
   int64_t vocab_limit = 0;
@@ -39,11 +39,14 @@ struct OwnedBatch {
   explicit OwnedBatch(const Napi::Object& o)
       : tokens(array<int32_t>(o.Get("tokens"), "tokens")),
         cu_seqlens(array<int32_t>(o.Get("cuSeqlens"), "cuSeqlens")),
+        prefixes(array_or_empty<int32_t>(o.Get("prefixes"), "prefixes")),
         mask(array_or_empty<uint8_t>(o.Get("mask"), "mask")),
         temperature(static_cast<float>(number_or(o, "temperature", 1.0))),
         vocab_limit(integer_or(o, "vocabLimit", 0)) {}
 
-  BatchArguments arguments() const { return {tokens, cu_seqlens, mask, temperature, vocab_limit}; }
+  BatchArguments arguments() const {
+    return {tokens, cu_seqlens, mask, temperature, vocab_limit, prefixes};
+  }
 };
 
 ModelConfig model_config(const Napi::Object& o) {

@@ -46,6 +46,34 @@ int64_t check_batch(const char* op, const Tensor& cu, int64_t rows) {
   return cu.cols - 1;
 }
 
+// Where the keys before a sequence's own are: `count` of them, from row `row` on.
+struct Prefix {
+  int64_t count = 0, row = 0;
+};
+
+// One per sequence. A prefix is part of its root, the nearest sequence before it without one.
+std::vector<Prefix> check_prefixes(const char* op, const Tensor& prefixes, const Tensor& cu) {
+  const int64_t sequences = cu.cols - 1;
+  std::vector<Prefix> all(static_cast<size_t>(sequences));
+  if (prefixes.data == nullptr) return all;
+  if (prefixes.dtype != DType::i32 || prefixes.rows != 1 || prefixes.cols != sequences)
+    fail(op, "prefixes must be int32 of shape [1, " + std::to_string(sequences) + "]");
+  int64_t root = -1;
+  for (int64_t s = 0; s < sequences; ++s) {
+    const int64_t count = prefixes.i32()[s];
+    if (count == 0) {
+      root = s;
+      continue;
+    }
+    const int64_t most = root < 0 ? 0 : cu.i32()[root + 1] - cu.i32()[root];
+    if (count < 0 || count > most)
+      fail(op, "prefixes[" + std::to_string(s) + "] is " + std::to_string(count) +
+                   "; the sequence it continues has " + std::to_string(most) + " rows");
+    all[static_cast<size_t>(s)] = {count, cu.i32()[root]};
+  }
+  return all;
+}
+
 // Every page that the spans reach must have an entry in the block table.
 void check_pages(const char* op, const KvPages& pages, const RowSpans& spans, int64_t rows) {
   if (pages.keys == nullptr || pages.values == nullptr || pages.block_table == nullptr)
@@ -106,8 +134,88 @@ std::vector<Costed<AttentionItem>> query_items(int64_t sequences, int64_t kv_hea
       const int64_t end = std::min(begin + most, rows(s) * group);
       const int64_t keys = position(s) + (end - 1) / group + 1;
       for (int64_t h = 0; h < kv_heads; ++h)
-        items.push_back({double(end - begin + 2) * double(keys), {s, h, begin, end}});
+        items.push_back({double(end - begin + 2) * double(keys), {s, h, begin, end, 0, 0}});
     }
+  return items;
+}
+
+// Cuts the backward into items. A kv_head's work on a sequence and those that continue it costs 5
+// products. Where that alone is more than half of a thread's share, its queries' part (3 products)
+// and its keys' part (4) become items of their own, each cut to about an eighth of a share; the
+// chains of additions are the same. Costs count pairs of a query and a key, twice. `longest`
+// becomes the most rows of an item.
+std::vector<Costed<AttentionBackwardItem>> backward_items(const int32_t* cu,
+                                                          const std::vector<Prefix>& prefixes,
+                                                          int64_t kv_heads, int64_t group,
+                                                          int threads, int64_t* longest) {
+  const auto sequences = static_cast<int64_t>(prefixes.size());
+  const auto tokens = [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); };
+  const auto prefix = [&](int64_t s) { return prefixes[static_cast<size_t>(s)]; };
+  const auto family_end = [&](int64_t s) {
+    do ++s;
+    while (s < sequences && prefix(s).count > 0);
+    return s;
+  };
+  const auto pairs = [&](int64_t s) {
+    return double(tokens(s)) * double(tokens(s) + 2 * prefix(s).count);
+  };
+  double total = 0;
+  for (int64_t s = 0; s < sequences; ++s) total += pairs(s) * double(kv_heads);
+  const double share = total / threads, most = share / 8;
+  const int64_t block_tokens = attention_block_tokens(group), per_tile = kTile / block_tokens;
+
+  std::vector<Costed<AttentionBackwardItem>> items;
+  // Tiles [0, tiles) in runs of at most `most` work each.
+  const auto runs = [&](int64_t tiles, auto work, auto emit) {
+    for (int64_t begin = 0; begin < tiles;) {
+      int64_t end = begin;
+      double sum = 0;
+      do sum += work(end++);
+      while (end < tiles && sum + work(end) <= most);
+      emit(begin, end, sum);
+      begin = end;
+    }
+  };
+  const auto split = [&](int64_t s, int64_t last, int64_t h) {
+    const int64_t blocks = (tokens(s) + block_tokens - 1) / block_tokens;
+    const int64_t tiles = (tokens(s) + kTile - 1) / kTile, row = prefix(s).row;
+    const double unit = double(kTile) * double(kTile) * 2;
+    runs(
+        tiles,
+        [&](int64_t tile) { return unit * (double(tile + 1) + double(prefix(s).count) / kTile); },
+        [&](int64_t begin, int64_t end, double work) {
+          items.push_back({3 * work,
+                           {s, s + 1, h, begin * per_tile, std::min(end * per_tile, blocks), 0, end,
+                            true, false, row}});
+        });
+    runs(
+        tiles,
+        [&](int64_t tile) {
+          double work = double(tiles - tile);
+          for (int64_t m = s + 1; m < last; ++m)
+            if (tile * kTile < prefix(m).count) work += double(tokens(m)) / kTile;
+          return unit * work;
+        },
+        [&](int64_t begin, int64_t end, double work) {
+          items.push_back(
+              {4 * work, {s, last, h, begin * per_tile, blocks, begin, end, false, true, row}});
+        });
+  };
+  for (int64_t s = 0, last; s < sequences; s = last) {
+    last = family_end(s);
+    *longest = std::max<int64_t>(*longest, cu[last] - cu[s]);
+    double cost = 0;
+    for (int64_t m = s; m < last; ++m) cost += pairs(m);
+    for (int64_t h = 0; h < kv_heads; ++h) {
+      if (threads == 1 || cost <= share / 2) {
+        const int64_t blocks = (tokens(s) + block_tokens - 1) / block_tokens;
+        const int64_t tiles = (tokens(s) + kTile - 1) / kTile;
+        items.push_back({5 * cost, {s, last, h, 0, blocks, 0, tiles, true, true, 0}});
+      } else {
+        for (int64_t m = s; m < last; ++m) split(m, m == s ? last : m + 1, h);
+      }
+    }
+  }
   return items;
 }
 
@@ -124,10 +232,17 @@ void CpuOps::attention_forward(const AttentionForward& op) {
   check::matrix(name, "v", op.v, rows, narrow);
   check::matrix(name, "out", op.out, rows, wide);
   check::matrix(name, "lse", op.lse, rows, op.q_heads);
+  const std::vector<Prefix> prefixes = check_prefixes(name, op.prefixes, op.cu_seqlens);
   const int32_t* cu = op.cu_seqlens.i32();
+  const auto prefix = [&](int64_t s) { return prefixes[static_cast<size_t>(s)]; };
   auto items = query_items(
       sequences, op.kv_heads, op.q_heads / op.kv_heads, threads(),
-      [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); }, [](int64_t) { return int64_t(0); });
+      [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); },
+      [&](int64_t s) { return prefix(s).count; });
+  for (auto& [cost, item] : items) {
+    item.prefix = prefix(item.sequence).count;
+    item.prefix_row = prefix(item.sequence).row;
+  }
   run_items(pool_, items, [&](const auto& item, int worker) {
     kernels_.attention_forward(op, scratch(worker, attention_scratch(op.head_dim)), item);
   });
@@ -138,7 +253,7 @@ void CpuOps::attention_backward(const AttentionBackward& op) {
   check_heads(name, op.q_heads, op.kv_heads, op.head_dim);
   const int64_t rows = op.q.rows, wide = op.q_heads * op.head_dim,
                 narrow = op.kv_heads * op.head_dim;
-  const int64_t sequences = check_batch(name, op.cu_seqlens, rows);
+  check_batch(name, op.cu_seqlens, rows);
   check::matrix(name, "dout", op.dout, rows, wide);
   check::matrix(name, "q", op.q, rows, wide);
   check::matrix(name, "k", op.k, rows, narrow);
@@ -149,54 +264,11 @@ void CpuOps::attention_backward(const AttentionBackward& op) {
   check::matrix(name, "dk", op.dk, rows, narrow);
   check::matrix(name, "dv", op.dv, rows, narrow);
 
-  const int32_t* cu = op.cu_seqlens.i32();
-  const int64_t group = op.q_heads / op.kv_heads, block_tokens = attention_block_tokens(group);
-  double total = 0;
+  const std::vector<Prefix> prefixes = check_prefixes(name, op.prefixes, op.cu_seqlens);
+  const int64_t group = op.q_heads / op.kv_heads;
   int64_t longest = 0;
-  for (int64_t s = 0; s < sequences; ++s) {
-    const double n = cu[s + 1] - cu[s];
-    total += n * n * double(op.kv_heads);
-    longest = std::max<int64_t>(longest, cu[s + 1] - cu[s]);
-  }
-  // A (sequence, kv_head) costs 5 products. Where one alone is more than half of a thread's share
-  // its queries' part (3 products) and its keys' part (4) become items of their own, each cut to
-  // about an eighth of a share; the chains of additions are the same.
-  const double share = total / threads();
-  std::vector<Costed<AttentionBackwardItem>> items;
-  for (int64_t s = 0; s < sequences; ++s) {
-    const int64_t n = cu[s + 1] - cu[s];
-    if (n == 0) continue;
-    const int64_t blocks = (n + block_tokens - 1) / block_tokens, tiles = (n + kTile - 1) / kTile;
-    const double cost = double(n) * double(n);
-    for (int64_t h = 0; h < op.kv_heads; ++h) {
-      if (threads() == 1 || cost <= share / 2) {
-        items.push_back({5 * cost, {s, h, 0, blocks, 0, tiles, true, true}});
-        continue;
-      }
-      const int64_t per_tile = kTile / block_tokens;
-      const double most = share / 8;
-      // Σ over tiles of the work, a tile of queries seeing tile + 1 tiles of keys.
-      const double unit = double(kTile) * double(kTile) * 2;
-      for (int64_t begin = 0; begin < tiles;) {
-        int64_t end = begin;
-        double work = 0;
-        do work += unit * double(++end);
-        while (end < tiles && work + unit * double(end + 1) <= most);
-        items.push_back(
-            {3 * work,
-             {s, h, begin * per_tile, std::min(end * per_tile, blocks), 0, end, true, false}});
-        begin = end;
-      }
-      for (int64_t begin = 0; begin < tiles;) {
-        int64_t end = begin;
-        double work = 0;
-        do work += unit * double(tiles - end++);
-        while (end < tiles && work + unit * double(tiles - end) <= most);
-        items.push_back({4 * work, {s, h, begin * per_tile, blocks, begin, end, false, true}});
-        begin = end;
-      }
-    }
-  }
+  auto items =
+      backward_items(op.cu_seqlens.i32(), prefixes, op.kv_heads, group, threads(), &longest);
   run_items(pool_, items, [&](const auto& item, int worker) {
     kernels_.attention_backward(
         op, scratch(worker, attention_backward_scratch(op.head_dim, group, longest)), item);

@@ -21,16 +21,20 @@ constexpr int64_t kAttentionBackwardRows = 96;
 struct AttentionItem {
   int64_t sequence = 0, kv_head = 0;
   int64_t begin = 0, end = 0;
+  int64_t prefix = 0, prefix_row = 0;  // shared keys before the sequence's own, and their first row
 };
 
-// One (sequence, kv_head) of the backward, or a part of it: gradients of the queries of blocks
-// [block_begin, block_end), gradients of the keys and values of tiles [tile_begin, tile_end), or
-// both (then blocks and tiles are all there are).
+// The backward of one kv_head over sequences [sequence, last), or a part of it: gradients of the
+// queries of `sequence`'s blocks [block_begin, block_end), gradients of the keys and values of its
+// tiles [tile_begin, tile_end), or both (then blocks and tiles are all there are, and the sequences
+// after `sequence` get both too). Sequences after `sequence` continue it: its shared keys get their
+// contributions.
 struct AttentionBackwardItem {
-  int64_t sequence = 0, kv_head = 0;
+  int64_t sequence = 0, last = 0, kv_head = 0;
   int64_t block_begin = 0, block_end = 0;
   int64_t tile_begin = 0, tile_end = 0;
   bool queries = true, keys = true;
+  int64_t prefix_row = 0;
 };
 
 // Tokens of a backward block for G query heads per key/value head.
@@ -45,6 +49,7 @@ constexpr size_t attention_scratch(int64_t head_dim) {
   return static_cast<size_t>(2 * kAttentionRows * head_dim + kAttentionRows * 64 +
                              2 * 64 * head_dim + 8 * kAttentionRows + 16);
 }
+// `tokens`: the most rows of the sequences [sequence, last) of an item.
 constexpr size_t attention_backward_scratch(int64_t head_dim, int64_t group, int64_t tokens) {
   const int64_t rows = attention_block_tokens(group) * group;
   return static_cast<size_t>(3 * rows * head_dim + 2 * rows * 64 + 5 * 64 * head_dim + 2 * rows +

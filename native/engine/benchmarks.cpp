@@ -160,7 +160,7 @@ BenchmarkTimes lm_head(CpuOps& ops, const ModelConfig& c, const BenchmarkOptions
                dhidden = random.make(t, h), dhead = random.make(c.vocab_size, h);
   std::vector<int32_t> cu;
   for (int64_t b = 0; b <= o.batch; ++b) cu.push_back(static_cast<int32_t>(b * o.seq));
-  const PackedBatch batch = PackedBatch::make(random.ids(t, c.vocab_size), cu, c.vocab_size);
+  const PackedBatch batch = PackedBatch::make(random.ids(t, c.vocab_size), cu, {}, c.vocab_size);
   const HeadRows rows = HeadRows::select(batch, {});
   const HeadOptions options{1.0f, c.vocab_size, 0};
   const std::vector<float> coef(static_cast<size_t>(t), -1.0f / static_cast<float>(t));

@@ -199,7 +199,7 @@ const PackedModel& Engine::packed() {
 // ---- forward and backward
 
 PackedBatch Engine::make_batch(const BatchArguments& b) const {
-  PackedBatch batch = PackedBatch::make(b.tokens, b.cu_seqlens, config_.vocab_size);
+  PackedBatch batch = PackedBatch::make(b.tokens, b.cu_seqlens, b.prefixes, config_.vocab_size);
   if (!b.mask.empty() && b.mask.size() != b.tokens.size())
     throw std::invalid_argument("mask must have one element per token (" +
                                 std::to_string(b.tokens.size()) + "), not " +
@@ -220,9 +220,9 @@ HeadOptions Engine::head_options(const BatchArguments& b) const {
 
 void Engine::check_coefficients(const PackedBatch& batch, const HeadRows& rows,
                                 std::span<const float> coef, const char* name) const {
-  if (coef.size() != batch.tokens.size())
+  if (coef.size() != batch.whole_size())
     throw std::invalid_argument(std::string(name) + " must have one element per token (" +
-                                std::to_string(batch.tokens.size()) + "), not " +
+                                std::to_string(batch.whole_size()) + "), not " +
                                 std::to_string(coef.size()));
   size_t next = 0;
   for (size_t t = 0; t < coef.size(); ++t) {
@@ -248,7 +248,7 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
   kept->activations.recompute = options_.recompute || !keep;
   const int64_t t = kept->batch.size();
-  TokenValues values(static_cast<size_t>(t));
+  TokenValues values(kept->batch.whole_size());
   const PackedModel* packed = &weights == &policy_ ? packed_.get() : nullptr;
   transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
   head_.forward(matrix(kept->activations.hidden.data(), t, config_.hidden_size), weights.head,
@@ -329,7 +329,7 @@ void Engine::set_logit_scale(std::vector<float> scale) {
 std::vector<float> Engine::logits(std::span<const int32_t> tokens,
                                   std::span<const int32_t> positions) {
   const std::vector<int32_t> cu{0, static_cast<int32_t>(tokens.size())};
-  const PackedBatch batch = PackedBatch::make(tokens, cu, config_.vocab_size);
+  const PackedBatch batch = PackedBatch::make(tokens, cu, {}, config_.vocab_size);
   for (const int32_t p : positions)
     if (p < 0 || p >= static_cast<int32_t>(tokens.size()))
       throw std::invalid_argument("positions: " + std::to_string(p) + " is outside the sequence");

@@ -31,6 +31,9 @@ struct BatchArguments {
   std::span<const uint8_t> mask;  // which tokens' log-probs are wanted; empty: all
   float temperature = 1.0f;
   int64_t vocab_limit = 0;  // 0: the whole vocabulary
+  // Per sequence: how many of its first tokens are those of its root, the nearest sequence before
+  // it with 0 here. They are computed once. Empty: none.
+  std::span<const int32_t> prefixes = {};
 };
 
 struct OptimizerArguments {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace kogrpo {
 namespace {
@@ -13,11 +14,13 @@ constexpr int64_t kChunkFloats = int64_t{1} << 25;
 
 HeadRows HeadRows::select(const PackedBatch& batch, std::span<const uint8_t> mask) {
   HeadRows selected;
-  for (size_t b = 0; b + 1 < batch.cu_seqlens.size(); ++b)
-    for (int32_t t = batch.cu_seqlens[b] + 1; t < batch.cu_seqlens[b + 1]; ++t) {
-      if (!mask.empty() && mask[static_cast<size_t>(t)] == 0) continue;
-      selected.rows.push_back(t - 1);
-      selected.targets.push_back(batch.tokens[static_cast<size_t>(t)]);
+  const std::vector<int32_t>& cu = batch.whole_cu_seqlens;
+  for (size_t b = 0; b + 1 < cu.size(); ++b)
+    for (int32_t t = cu[b] + 1; t < cu[b + 1]; ++t) {
+      const auto at = static_cast<size_t>(t);
+      if (!mask.empty() && mask[at] == 0) continue;
+      selected.rows.push_back(batch.row_of[at - 1]);
+      selected.targets.push_back(batch.tokens[static_cast<size_t>(batch.row_of[at])]);
       selected.tokens.push_back(t);
     }
   return selected;
@@ -104,6 +107,7 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
                               std::span<const float> coef_entropy, TokenValues& out,
                               const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort) {
   std::memset(dhidden.data, 0, static_cast<size_t>(dhidden.size()) * sizeof(float));
+  std::vector<bool> written(static_cast<size_t>(dhidden.rows));
   const int64_t step = chunk_rows(options), h = config_.hidden_size;
   for (int64_t begin = 0; begin < rows.size(); begin += step) {
     abort.check();
@@ -122,9 +126,16 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
     const Tensor dx = matrix(dhidden_.reserve(static_cast<size_t>(count * h)), count, h);
     ops_.linear_backward_input({chunk.logits, head, dx, false});
     ops_.linear_backward_weight({chunk.logits, matrix(hidden_.data(), count, h), dhead});
-    for (int64_t i = 0; i < count; ++i)
-      std::memcpy(dhidden.row(chunk.rows[static_cast<size_t>(i)]), dx.row(i),
-                  static_cast<size_t>(h) * sizeof(float));
+    for (int64_t i = 0; i < count; ++i) {  // a row's predictions in order, whatever the chunk
+      const auto row = static_cast<size_t>(chunk.rows[static_cast<size_t>(i)]);
+      float* to = dhidden.row(static_cast<int64_t>(row));
+      const float* from = dx.row(i);
+      if (!written[row])
+        std::memcpy(to, from, static_cast<size_t>(h) * sizeof(float));
+      else
+        for (int64_t j = 0; j < h; ++j) to[j] += from[j];
+      written[row] = true;
+    }
   }
 }
 

@@ -20,8 +20,8 @@ struct HeadOptions {
   int64_t chunk = 0;        // rows per chunk; 0: as many as kChunkFloats allow
 };
 
-// The predictions asked for: hidden row `rows[i]` predicts token `targets[i]`, which stands at
-// `tokens[i] = rows[i] + 1` of the batch.
+// The predictions asked for: hidden row `rows[i]` of the batch predicts token `targets[i]`, which
+// stands at `tokens[i]` of the caller's sequences. A row that sequences share may predict several.
 struct HeadRows {
   std::vector<int32_t> rows, targets, tokens;
 
@@ -30,7 +30,8 @@ struct HeadRows {
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
 };
 
-// Per token of the batch; 0 where nothing was asked for and at each sequence's first token.
+// Per token of the caller's sequences; 0 where nothing was asked for and at each sequence's first
+// token.
 struct TokenValues {
   std::vector<float> logprobs, entropies;
   std::vector<uint8_t> correct;  // 1: no id is likelier
@@ -42,7 +43,7 @@ class LmHead {
  public:
   LmHead(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
 
-  // Fills `out`, which has the batch's length and holds zeros.
+  // Fills `out`, which has the length of the caller's tokens and holds zeros.
   void forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
                const HeadRows& rows, const HeadOptions& options, TokenValues& out,
                const AbortFlag& abort);

@@ -9,36 +9,72 @@
 
 namespace kogrpo {
 
+namespace {
+
+// Leading tokens of sequence b that are computed with its root's, checked.
+int32_t shared_with_root(std::span<const int32_t> tokens, std::span<const int32_t> cu,
+                         std::span<const int32_t> prefixes, size_t b, size_t root) {
+  const int32_t shared = prefixes[b];
+  const std::string name = "prefixes[" + std::to_string(b) + "] = " + std::to_string(shared);
+  if (b == 0 && shared != 0)
+    throw std::invalid_argument(name + ": the first sequence has none before it to share with");
+  const int32_t length = cu[b + 1] - cu[b], most = cu[root + 1] - cu[root];
+  if (shared < 0 || shared >= length || shared > most)
+    throw std::invalid_argument(name + " must leave at least one of the sequence's " +
+                                std::to_string(length) + " tokens, and sequence " +
+                                std::to_string(root) + " has " + std::to_string(most));
+  for (int32_t i = 0; i < shared; ++i)
+    if (tokens[static_cast<size_t>(cu[b] + i)] != tokens[static_cast<size_t>(cu[root] + i)])
+      throw std::invalid_argument(name + ", but token " + std::to_string(i) +
+                                  " differs from that of sequence " + std::to_string(root));
+  return shared;
+}
+
+}  // namespace
+
 PackedBatch PackedBatch::make(std::span<const int32_t> tokens, std::span<const int32_t> cu_seqlens,
-                              int64_t vocab_size) {
+                              std::span<const int32_t> prefixes, int64_t vocab_size) {
   if (cu_seqlens.size() < 2 || cu_seqlens.front() != 0 ||
       cu_seqlens.back() != static_cast<int64_t>(tokens.size()))
     throw std::invalid_argument("cuSeqlens must start with 0 and end with tokens.length (" +
                                 std::to_string(tokens.size()) + ")");
-  PackedBatch batch;
-  batch.tokens.assign(tokens.begin(), tokens.end());
-  batch.cu_seqlens.assign(cu_seqlens.begin(), cu_seqlens.end());
-  batch.positions.resize(tokens.size());
-  for (size_t b = 0; b + 1 < cu_seqlens.size(); ++b) {
-    const int32_t begin = cu_seqlens[b], end = cu_seqlens[b + 1];
-    if (end <= begin)
+  if (!prefixes.empty() && prefixes.size() + 1 != cu_seqlens.size())
+    throw std::invalid_argument("prefixes must have one element per sequence (" +
+                                std::to_string(cu_seqlens.size() - 1) + "), not " +
+                                std::to_string(prefixes.size()));
+  for (size_t b = 0; b + 1 < cu_seqlens.size(); ++b)
+    if (cu_seqlens[b + 1] <= cu_seqlens[b])
       throw std::invalid_argument("cuSeqlens[" + std::to_string(b + 1) +
                                   "] must be greater than its predecessor: no empty sequences");
-    for (int32_t t = begin; t < end; ++t) batch.positions[static_cast<size_t>(t)] = t - begin;
-  }
   for (size_t t = 0; t < tokens.size(); ++t)
     if (tokens[t] < 0 || tokens[t] >= vocab_size)
       throw std::invalid_argument("tokens[" + std::to_string(t) +
                                   "] = " + std::to_string(tokens[t]) +
                                   " is outside the vocabulary of " + std::to_string(vocab_size));
+  PackedBatch batch;
+  batch.whole_cu_seqlens.assign(cu_seqlens.begin(), cu_seqlens.end());
+  batch.prefixes.assign(prefixes.begin(), prefixes.end());
+  batch.cu_seqlens.push_back(0);
+  batch.row_of.resize(tokens.size());
+  for (size_t b = 0, root = 0; b + 1 < cu_seqlens.size(); ++b) {
+    const int32_t begin = cu_seqlens[b], length = cu_seqlens[b + 1] - begin;
+    const int32_t shared =
+        prefixes.empty() ? 0 : shared_with_root(tokens, cu_seqlens, prefixes, b, root);
+    if (shared == 0) root = b;
+    const int32_t root_row = batch.cu_seqlens[root], row = batch.cu_seqlens.back();
+    for (int32_t i = 0; i < length; ++i)
+      batch.row_of[static_cast<size_t>(begin + i)] = i < shared ? root_row + i : row + i - shared;
+    for (int32_t i = shared; i < length; ++i) {
+      batch.tokens.push_back(tokens[static_cast<size_t>(begin + i)]);
+      batch.positions.push_back(i);
+    }
+    batch.cu_seqlens.push_back(row + length - shared);
+  }
   return batch;
 }
 
 int64_t PackedBatch::longest() const {
-  int64_t longest = 0;
-  for (size_t b = 0; b + 1 < cu_seqlens.size(); ++b)
-    longest = std::max<int64_t>(longest, cu_seqlens[b + 1] - cu_seqlens[b]);
-  return longest;
+  return positions.empty() ? 0 : 1 + *std::max_element(positions.begin(), positions.end());
 }
 
 void RopeTable::reserve(int64_t positions) {
@@ -80,6 +116,12 @@ void Transformer::allocate(LayerActivations& a, int64_t t) {
 
 namespace {
 
+Tensor prefixes_of(const PackedBatch& batch) {
+  if (batch.prefixes.empty()) return {};
+  return ints(const_cast<int32_t*>(batch.prefixes.data()),
+              static_cast<int64_t>(batch.prefixes.size()));
+}
+
 void copy(const Tensor& from, const Tensor& to) {
   std::memcpy(to.data, from.data, static_cast<size_t>(from.size()) * sizeof(float));
 }
@@ -108,7 +150,8 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
   ops_.attention_forward({qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
                           matrix(a.lse.data(), t, config_.num_heads), cu, config_.num_heads,
                           config_.num_kv_heads, config_.head_dim,
-                          1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
+                          1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
+                          prefixes_of(batch)});
   copy(x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
 
@@ -187,11 +230,11 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   const Tensor dattention = scratch(dattention_, q), dqk = scratch(dqk_, q + kv);
   const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
   ops_.linear_backward_input({dx, w.o, dattention, false});
-  ops_.attention_backward({dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv),
-                           attention, matrix(a.lse.data(), t, config_.num_heads), cu,
-                           dqk.columns(0, q), dqk.columns(q, kv), dqkv.columns(q + kv, kv),
-                           config_.num_heads, config_.num_kv_heads, config_.head_dim,
-                           1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
+  ops_.attention_backward(
+      {dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
+       matrix(a.lse.data(), t, config_.num_heads), cu, dqk.columns(0, q), dqk.columns(q, kv),
+       dqkv.columns(q + kv, kv), config_.num_heads, config_.num_kv_heads, config_.head_dim,
+       1.0f / std::sqrt(static_cast<float>(config_.head_dim)), prefixes_of(batch)});
   ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
                               dqkv, g.q_norm, g.k_norm, config_.num_heads, config_.num_kv_heads,
                               config_.head_dim, config_.rms_norm_eps});

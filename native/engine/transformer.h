@@ -19,14 +19,23 @@
 namespace kogrpo {
 
 // Sequences one behind the other: tokens[T], cu_seqlens[B+1]; positions restart with each sequence.
+//
+// The caller's sequences are whole. Where some begin like their root (the completions of one
+// prompt), the rows of that prefix are computed once: of a sequence with prefixes[b] = p > 0 only
+// the rows from position p on are in the batch, and row_of says where the caller's tokens are.
 struct PackedBatch {
   std::vector<int32_t> tokens, cu_seqlens, positions;
+  std::vector<int32_t> prefixes;  // [B]; empty: nothing is shared
 
-  // Checks the arguments (names in messages are the JavaScript ones).
+  // The caller's view: its offsets, and the row of each of its tokens.
+  std::vector<int32_t> whole_cu_seqlens, row_of;
+
+  // Checks the arguments (names in messages are the JavaScript ones). `prefixes` may be empty.
   static PackedBatch make(std::span<const int32_t> tokens, std::span<const int32_t> cu_seqlens,
-                          int64_t vocab_size);
+                          std::span<const int32_t> prefixes, int64_t vocab_size);
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
-  int64_t longest() const;
+  size_t whole_size() const { return row_of.size(); }
+  int64_t longest() const;  // positions in use
 };
 
 // cos and sin over positions, in the same single-precision steps as transformers'

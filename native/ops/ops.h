@@ -87,16 +87,23 @@ struct QkNormRopeBackward {
 // Causal attention over a packed batch. q [T,Hq·D], k and v [T,Hkv·D] (strided views allowed);
 // out [T,Hq·D]; lse [T,Hq] = log Σ exp(scale·q·k), kept for the backward. Query head h reads
 // key/value head h / (Hq/Hkv). Scores never exist beyond one tile.
+//
+// With `prefixes`, sequence b continues the first p = prefixes[b] rows of its root, the nearest
+// sequence before it whose prefix is 0: its own rows stand at positions p, p+1, … and attend to
+// those p rows' keys, then to their own. Bit-equal to the same rows of a sequence written in full.
 struct AttentionForward {
   Tensor q, k, v, out, lse, cu_seqlens /*[1,B+1] i32*/;
   int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
   float scale = 1.0f;
+  Tensor prefixes = {};  // [1,B] i32, optional: all 0
 };
-// dq [T,Hq·D], dk and dv [T,Hkv·D] are overwritten (strided views allowed).
+// dq [T,Hq·D], dk and dv [T,Hkv·D] are overwritten (strided views allowed). A shared key's gradient
+// is summed over the rows of its own sequence, then over those that continue it, in their order.
 struct AttentionBackward {
   Tensor dout, q, k, v, out, lse, cu_seqlens, dq, dk, dv;
   int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
   float scale = 1.0f;
+  Tensor prefixes = {};  // as in AttentionForward
 };
 
 // Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:

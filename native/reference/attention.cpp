@@ -31,6 +31,18 @@ Head head_of(int64_t h, int64_t q_heads, int64_t kv_heads, int64_t head_dim) {
   return {h * head_dim, h / (q_heads / kv_heads) * head_dim};
 }
 
+// Rows of the keys that row `t` of sequence `b` sees: its prefix's, then its own up to itself.
+std::vector<int64_t> seen(const Tensor& cu, const Tensor& prefixes, int64_t b, int64_t t) {
+  std::vector<int64_t> rows;
+  if (prefixes.data != nullptr && prefixes.i32()[b] > 0) {
+    int64_t root = b;
+    while (prefixes.i32()[root] > 0) --root;
+    for (int64_t i = 0; i < prefixes.i32()[b]; ++i) rows.push_back(cu.i32()[root] + i);
+  }
+  for (int64_t row = cu.i32()[b]; row <= t; ++row) rows.push_back(row);
+  return rows;
+}
+
 }  // namespace
 
 void ReferenceOps::attention_forward(const AttentionForward& op) {
@@ -39,15 +51,15 @@ void ReferenceOps::attention_forward(const AttentionForward& op) {
     for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
       for (int64_t h = 0; h < op.q_heads; ++h) {
         const Head at = head_of(h, op.q_heads, op.kv_heads, op.head_dim);
+        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t);
         std::vector<double> p;
-        for (int64_t key = cu[b]; key <= t; ++key)
+        for (int64_t key : keys)
           p.push_back(double(op.scale) *
                       dot(op.q.row(t) + at.q_column, op.k.row(key) + at.k_column, op.head_dim));
         op.lse.row(t)[h] = float(softmax(p));
         for (int64_t d = 0; d < op.head_dim; ++d) {
           double sum = 0;
-          for (int64_t key = cu[b]; key <= t; ++key)
-            sum += p[size_t(key - cu[b])] * op.v.row(key)[at.k_column + d];
+          for (size_t i = 0; i < keys.size(); ++i) sum += p[i] * op.v.row(keys[i])[at.k_column + d];
           op.out.row(t)[at.q_column + d] = float(sum);
         }
       }
@@ -63,19 +75,19 @@ void ReferenceOps::attention_backward(const AttentionBackward& op) {
         const Head at = head_of(h, op.q_heads, op.kv_heads, depth);
         const float* q = op.q.row(t) + at.q_column;
         const float* dout = op.dout.row(t) + at.q_column;
+        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t);
         std::vector<double> p, dp, dq(static_cast<size_t>(depth));
-        for (int64_t key = cu[b]; key <= t; ++key) {
+        for (int64_t key : keys) {
           p.push_back(double(op.scale) * dot(q, op.k.row(key) + at.k_column, depth));
           dp.push_back(dot(dout, op.v.row(key) + at.k_column, depth));
         }
         softmax(p);
         double delta = 0;
         for (size_t i = 0; i < p.size(); ++i) delta += p[i] * dp[i];
-        for (int64_t key = cu[b]; key <= t; ++key) {
-          const size_t i = size_t(key - cu[b]);
+        for (size_t i = 0; i < keys.size(); ++i) {
           const double ds = p[i] * (dp[i] - delta) * op.scale;
-          const float* k = op.k.row(key) + at.k_column;
-          const size_t to = size_t(key * width + at.k_column);
+          const float* k = op.k.row(keys[i]) + at.k_column;
+          const size_t to = size_t(keys[i] * width + at.k_column);
           for (int64_t d = 0; d < depth; ++d) {
             dq[size_t(d)] += ds * k[d];
             dk[to + size_t(d)] += ds * q[d];

@@ -70,6 +70,27 @@ describe('pack', () => {
     expect([...second!.cuSeqlens]).toEqual([0, 2, 5])
   })
 
+  it('finds the prompts that neighbours share', () => {
+    const ids = (...n: number[]): Int32Array => Int32Array.from(n)
+    const with_ = (prompt: Int32Array | undefined, length: number) => ({
+      ids: Int32Array.from({ length }, (_, i) => prompt?.[i] ?? 9),
+      mask: new Uint8Array(length),
+      prompt,
+    })
+    const samples = [
+      with_(ids(1, 2), 4),
+      with_(ids(1, 2), 3), // equal ids in another array
+      with_(ids(1, 2), 2), // no token of its own: computed in full, and a root
+      with_(ids(1, 2), 5),
+      with_(ids(1), 3),
+      with_(undefined, 3),
+      with_(undefined, 3),
+    ]
+    const all = [...samples.keys()]
+    expect([...concatenate(samples, all).prefixes!]).toEqual([0, 2, 0, 2, 0, 0, 0])
+    expect(concatenate(samples, [0, 4, 5]).prefixes).toBeUndefined()
+  })
+
   it('refuses a mask of another length', () => {
     const bad = { ids: new Int32Array(3), mask: new Uint8Array(2) }
     expect(() => concatenate([bad], [0])).toThrow('sequence 0 has 3 tokens but a mask of 2')

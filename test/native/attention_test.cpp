@@ -3,23 +3,13 @@
 // threads, instruction sets, prompt chunks, decoding row by row, garbage in unused page slots).
 
 #include <algorithm>
-#include <numeric>
 
-#include "op_testing.h"
+#include "attention_testing.h"
 
 namespace kogrpo {
 namespace {
 
 using namespace testing;
-
-struct Geometry {
-  int64_t q_heads = 1, kv_heads = 1, head_dim = 16;
-  std::vector<int64_t> lengths;
-  int64_t tokens() const { return std::accumulate(lengths.begin(), lengths.end(), int64_t(0)); }
-  int64_t wide() const { return q_heads * head_dim; }
-  int64_t narrow() const { return kv_heads * head_dim; }
-  float scale() const { return 1.0f / std::sqrt(float(head_dim)); }
-};
 
 Geometry random_geometry(std::mt19937& engine, int64_t group, int64_t head_dim) {
   Geometry g;
@@ -33,96 +23,6 @@ Geometry random_geometry(std::mt19937& engine, int64_t group, int64_t head_dim) 
     g.lengths.push_back(choices[std::min<uint32_t>(engine() % 9, 5)]);
   }
   return g;
-}
-
-// q, k, v side by side in one matrix, as the fused projection leaves them; out and dout likewise
-// inside wider ones, so that no row is where a contiguous tensor would have it.
-struct Batch {
-  Geometry geometry;
-  std::vector<int32_t> cu{0};
-  std::vector<float> qkv, dout;
-
-  Batch(const Geometry& g, uint32_t seed) : geometry(g) {
-    for (int64_t n : g.lengths) cu.push_back(cu.back() + int32_t(n));
-    qkv = random_floats(size_t(g.tokens() * width()), seed);
-    dout = random_floats(size_t(g.tokens() * g.wide()), seed + 1);
-  }
-  int64_t width() const { return geometry.wide() + 2 * geometry.narrow(); }
-  Tensor all(std::vector<float>& x) const { return matrix(x.data(), geometry.tokens(), width()); }
-  Tensor q(std::vector<float>& x) const { return all(x).columns(0, geometry.wide()); }
-  Tensor k(std::vector<float>& x) const {
-    return all(x).columns(geometry.wide(), geometry.narrow());
-  }
-  Tensor v(std::vector<float>& x) const {
-    return all(x).columns(geometry.wide() + geometry.narrow(), geometry.narrow());
-  }
-};
-
-struct Result {
-  std::vector<float> out, lse, dqkv;
-};
-
-void forward(Ops& ops, Batch& b, Result& r) {
-  const Geometry& g = b.geometry;
-  r.out = poisoned(size_t(g.tokens() * g.wide()));
-  r.lse = poisoned(size_t(g.tokens() * g.q_heads));
-  AttentionForward op;
-  op.q = b.q(b.qkv), op.k = b.k(b.qkv), op.v = b.v(b.qkv);
-  op.out = matrix(r.out.data(), g.tokens(), g.wide());
-  op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
-  op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
-  op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
-  op.scale = g.scale();
-  ops.attention_forward(op);
-}
-
-void backward(Ops& ops, Batch& b, Result& r) {
-  const Geometry& g = b.geometry;
-  r.dqkv = poisoned(b.qkv.size());
-  AttentionBackward op;
-  op.q = b.q(b.qkv), op.k = b.k(b.qkv), op.v = b.v(b.qkv);
-  op.dq = b.q(r.dqkv), op.dk = b.k(r.dqkv), op.dv = b.v(r.dqkv);
-  op.dout = matrix(b.dout.data(), g.tokens(), g.wide());
-  op.out = matrix(r.out.data(), g.tokens(), g.wide());
-  op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
-  op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
-  op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
-  op.scale = g.scale();
-  ops.attention_backward(op);
-}
-
-Result both(Ops& ops, Batch& b) {
-  Result r;
-  forward(ops, b, r);
-  backward(ops, b, r);
-  return r;
-}
-
-// Σ dout·out in double precision from double inputs, written apart from the reference.
-double loss(const Batch& b, const std::vector<double>& x) {
-  const Geometry& g = b.geometry;
-  const int64_t width = b.width(), depth = g.head_dim;
-  double total = 0;
-  for (size_t s = 0; s + 1 < b.cu.size(); ++s)
-    for (int64_t t = b.cu[s]; t < b.cu[s + 1]; ++t)
-      for (int64_t h = 0; h < g.q_heads; ++h) {
-        const int64_t kv = h * g.kv_heads / g.q_heads;
-        double weights = 0, weighted = 0;
-        for (int64_t j = b.cu[s]; j <= t; ++j) {
-          double score = 0, value = 0;
-          for (int64_t d = 0; d < depth; ++d) {
-            score += x[size_t(t * width + h * depth + d)] *
-                     x[size_t(j * width + g.wide() + kv * depth + d)];
-            value += double(b.dout[size_t(t * g.wide() + h * depth + d)]) *
-                     x[size_t(j * width + g.wide() + g.narrow() + kv * depth + d)];
-          }
-          const double weight = std::exp(score * double(g.scale()));
-          weights += weight;
-          weighted += weight * value;
-        }
-        total += weighted / weights;
-      }
-  return total;
 }
 
 TEST_CASE("attention: the reference's gradients are the derivatives") {

@@ -83,6 +83,17 @@ describe('the policy gradient of a step', () => {
     await session.engine.dispose()
   })
 
+  it('is the same with every prompt computed in full', async () => {
+    const session = await open({}, { shared_prefix: false })
+    const { config } = session
+    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, advantages, true)
+    expect(update.metrics).toEqual(metrics)
+    const full = await gradients(session)
+    expect(distance(whole, full)).toBeLessThan(5e-6)
+    expect(distance(whole, full)).toBeGreaterThan(0) // another order of the sums
+    await session.engine.dispose()
+  })
+
   it('is the same in two passes with the old log-probs', async () => {
     const session = await open({})
     const { grpo: stage } = session.config

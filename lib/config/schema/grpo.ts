@@ -11,6 +11,10 @@ export const grpoStage = z.strictObject({
   num_generations: count.default(8).describe('completions per prompt (the group), at least 2'),
   per_device_train_batch_size: count.default(8).describe('completions in a micro-batch'),
   gradient_accumulation_steps: count.default(1).describe('micro-batches in an optimizer step'),
+  shared_prefix: z
+    .boolean()
+    .default(true)
+    .describe("compute a group's prompt once in a micro-batch: same values, same gradient, faster"),
   max_prompt_length: count.default(512).describe('longest prompt in tokens'),
   overlong: z
     .enum(['error', 'skip'])

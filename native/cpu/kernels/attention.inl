@@ -1,6 +1,6 @@
-// Causal attention, forward, backward and over cached pages: tiles of 64 keys, softmax computed
-// online (FlashAttention, arXiv 2205.14135, 2307.08691; the running maximum is Milakov and
-// Gimelshein's, arXiv 1805.02867).
+// Causal attention, forward and over cached pages (the backward: attention_backward.inl): tiles of
+// 64 keys, softmax computed online (FlashAttention, arXiv 2205.14135, 2307.08691; the running
+// maximum is Milakov and Gimelshein's, arXiv 1805.02867).
 //
 // A query row's arithmetic is fixed by the row and its keys: key tiles start at multiples of 64; a
 // score is one chain of fused multiply-adds over d, from the query times `scale`; the tile's sum of
@@ -367,19 +367,28 @@ static void attend(const Rows& x, Source& source) {
   }
 }
 
-// Keys and values of a packed batch, copied tile by tile.
+// Keys and values of a packed batch, copied tile by tile: the first `prefix` positions from the
+// root's rows, the others from the sequence's own.
 struct PackedTiles {
   const AttentionForward& op;
-  int64_t first, tokens, column;
+  int64_t prefix_row, prefix, row, tokens, column;  // tokens: the sequence's own
   float *keys, *values;
 
   TileView tile(int64_t index) {
-    const int64_t row = first + index * kTile;
-    const int64_t n = least(kTile, tokens - index * kTile);
+    const int64_t begin = index * kTile, end = least(begin + kTile, prefix + tokens);
+    const int64_t shared = most(least(prefix, end) - begin, 0);
+    take(prefix_row + begin, shared, 0);
+    take(row + begin + shared - prefix, end - begin - shared, shared);
+    return {keys, values, op.head_dim, 0, 0};
+  }
+
+ private:
+  void take(int64_t from, int64_t n, int64_t slot) {
+    if (n == 0) return;
     const int64_t depth = op.head_dim;
-    transpose(op.k.row(row) + column, op.k.stride, n, depth, keys);
-    for (int64_t i = 0; i < n; ++i) copy(values + i * depth, op.v.row(row + i) + column, depth);
-    return {keys, values, depth, 0, 0};
+    transpose(op.k.row(from) + column, op.k.stride, n, depth, keys + slot);
+    for (int64_t i = 0; i < n; ++i)
+      copy(values + (slot + i) * depth, op.v.row(from + i) + column, depth);
   }
 };
 
@@ -413,11 +422,13 @@ inline void attention_forward(const AttentionForward& op, float* scratch,
   const Rows x(arena, item.end - item.begin, depth);
   for (int64_t r = 0; r < x.count; ++r) {
     const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
-    x.position[r] = int32_t(token);
+    x.position[r] = int32_t(item.prefix + token);
     copy_times(x.q + r * depth, op.q.row(row0 + token) + (item.kv_head * group + g) * depth,
                op.scale, depth);
   }
   PackedTiles source{op,
+                     item.prefix_row,
+                     item.prefix,
                      row0,
                      tokens,
                      item.kv_head * depth,
@@ -482,109 +493,6 @@ inline void kv_append(const KvAppend& op, Range items) {
       row += n;
       position += n;
     }
-  }
-}
-
-// P is recomputed from the log-sum-exp; with delta = dO·O per row, dS = P∘(dP − delta):
-// dV = Pᵀ dO, dK = dSᵀ (scale·Q), dQ = scale · dS K. Tiles of keys outside, blocks of query rows
-// inside: a key's gradient is one chain over the rows in order, a query's one chain over the keys.
-inline void attention_backward(const AttentionBackward& op, float* scratch,
-                               const AttentionBackwardItem& item) {
-  using namespace attn;
-  const int32_t* cu = op.cu_seqlens.i32();
-  const int64_t row0 = cu[item.sequence], tokens = cu[item.sequence + 1] - row0;
-  const int64_t depth = op.head_dim, group = op.q_heads / op.kv_heads;
-  const int64_t block_tokens = attention_block_tokens(group), most_rows = block_tokens * group;
-  const int64_t key_column = item.kv_head * depth, query_column = item.kv_head * group * depth;
-  Arena arena(scratch);
-  float* q = arena.floats(most_rows * depth);
-  float* dout = arena.floats(most_rows * depth);
-  float* dq = arena.floats(most_rows * depth);
-  float* p = arena.floats(most_rows * kTile);
-  float* ds = arena.floats(most_rows * kTile);
-  float* keys_t = arena.floats(kTile * depth);
-  float* values_t = arena.floats(kTile * depth);
-  float* keys = arena.floats(kTile * depth);
-  float* dk = arena.floats(kTile * depth);
-  float* dv = arena.floats(kTile * depth);
-  int32_t* visible = arena.ints(most_rows);
-  int32_t* from = arena.ints(kTile);
-
-  // Per row of the item: log-sum-exp and delta.
-  const int64_t token0 = item.block_begin * block_tokens;
-  const int64_t token1 = least(item.block_end * block_tokens, tokens);
-  float* lse = arena.floats((token1 - token0) * group);
-  float* delta = arena.floats((token1 - token0) * group);
-  for (int64_t token = token0; token < token1; ++token)
-    for (int64_t g = 0; g < group; ++g) {
-      const int64_t column = query_column + g * depth, r = (token - token0) * group + g;
-      const float* o = op.out.row(row0 + token) + column;
-      const float* d = op.dout.row(row0 + token) + column;
-      f32x16 product = zero();
-      for (int64_t i = 0; i < depth; i += 16) product = fma(load(o + i), load(d + i), product);
-      delta[r] = sum(product);
-      lse[r] = op.lse.row(row0 + token)[item.kv_head * group + g];
-    }
-
-  for (int64_t tile = item.tile_begin; tile < item.tile_end; ++tile) {
-    const int64_t key0 = tile * kTile, n = least(kTile, tokens - key0);
-    const float* k = op.k.row(row0 + key0) + key_column;
-    const float* v = op.v.row(row0 + key0) + key_column;
-    transpose(k, op.k.stride, n, depth, keys_t);
-    transpose(v, op.v.stride, n, depth, values_t);
-    if (item.queries)
-      for (int64_t i = 0; i < n; ++i) copy(keys + i * depth, k + i * op.k.stride, depth);
-    if (item.keys) {
-      clear(dk, n * depth);
-      clear(dv, n * depth);
-    }
-    // A block lies in one tile, so the first that sees this tile starts at its first key.
-    for (int64_t block = most(item.block_begin, key0 / block_tokens); block < item.block_end;
-         ++block) {
-      const int64_t t0 = block * block_tokens, t1 = least(t0 + block_tokens, tokens);
-      const int64_t rows = (t1 - t0) * group;
-      for (int64_t token = t0; token < t1; ++token)
-        for (int64_t g = 0; g < group; ++g) {
-          const int64_t column = query_column + g * depth, r = (token - t0) * group + g;
-          copy_times(q + r * depth, op.q.row(row0 + token) + column, op.scale, depth);
-          copy(dout + r * depth, op.dout.row(row0 + token) + column, depth);
-          visible[r] = int32_t(least(n, token + 1 - key0));
-        }
-      scores(q, rows, depth, keys_t, visible, p);
-      scores(dout, rows, depth, values_t, visible, ds);
-      for (int64_t r = 0; r < rows; ++r) {
-        const int64_t at = (t0 - token0) * group + r;
-        const f32x16 l = set1(lse[at]), e = set1(delta[at]);
-        for (int64_t i = r * kTile; i < r * kTile + visible[r]; i += 16) {
-          const f32x16 weight = exp_weight(sub(load(p + i), l));
-          store(p + i, weight);
-          store(ds + i, mul(weight, sub(load(ds + i), e)));
-        }
-      }
-      if (item.keys) {
-        for (int64_t i = 0; i < n; ++i)
-          from[i] = int32_t(least(most(key0 + i - t0, 0) * group, rows));
-        gather(p, rows, n, from, dout, depth, dv);
-        gather(ds, rows, n, from, q, depth, dk);
-      }
-      if (item.queries) {
-        const bool last = (t0 / kTile) == tile;
-        if (tile > 0)
-          for (int64_t r = 0; r < rows; ++r)
-            copy(dq + r * depth,
-                 op.dq.row(row0 + t0 + r / group) + query_column + r % group * depth, depth);
-        weigh(ds, rows, visible, keys, depth, depth, dq, tile > 0 ? Start::accumulate : Start::zero,
-              nullptr);
-        for (int64_t r = 0; r < rows; ++r)
-          copy_times(op.dq.row(row0 + t0 + r / group) + query_column + r % group * depth,
-                     dq + r * depth, last ? op.scale : 1.0f, depth);
-      }
-    }
-    if (item.keys)
-      for (int64_t i = 0; i < n; ++i) {
-        copy(op.dk.row(row0 + key0 + i) + key_column, dk + i * depth, depth);
-        copy(op.dv.row(row0 + key0 + i) + key_column, dv + i * depth, depth);
-      }
   }
 }
 

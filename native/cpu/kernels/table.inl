@@ -5,6 +5,7 @@
 #include "cpu/simd.h"
 // kernels, in the order of ops.h
 #include "cpu/kernels/attention.inl"
+#include "cpu/kernels/attention_backward.inl"
 #include "cpu/kernels/embedding.inl"
 #include "cpu/kernels/lm_head.inl"
 #include "cpu/kernels/matmul.inl"
