@@ -27,6 +27,7 @@ export interface CommandFile {
 }
 
 interface CommandEntry {
+  /** As yargs has it, after the command's first word where it has two ("data check"). */
   usage: string
   describe: string
   load(): Promise<CommandFile>
@@ -53,6 +54,16 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Make the report page of a run, compare runs, or watch one',
     load: () => import('./report.ts'),
   },
+  'data check': {
+    usage: 'check <input>',
+    describe: 'Show what a data file or the data of a recipe holds, and what is wrong with it',
+    load: () => import('./data-check.ts'),
+  },
+  'data prepare': {
+    usage: 'prepare <input>',
+    describe: 'Clean, filter, deduplicate and split a data file',
+    load: () => import('./data-prepare.ts'),
+  },
   bench: {
     usage: 'bench',
     describe: 'Measure the engine on this machine',
@@ -70,9 +81,9 @@ function packageVersion(): string {
   return String((JSON.parse(readFileSync(file, 'utf8')) as { version: unknown }).version)
 }
 
-function parser(): Argv {
+function parser(group = ''): Argv {
   return yargs()
-    .scriptName('kogrpo')
+    .scriptName(`kogrpo${group}`)
     .locale('en')
     .exitProcess(false)
     .parserConfiguration({ 'duplicate-arguments-array': false })
@@ -105,21 +116,32 @@ function usageMessage(complaint: string, args: readonly string[], known: string[
 
 async function help(args: readonly string[], context: CliContext): Promise<void> {
   const top = parser().usage('kogrpo teaches Qwen3 to think in Korean.\n\n$0 <command> [options]')
-  for (const { usage, describe } of Object.values(COMMANDS)) top.command(usage, describe)
+  for (const [name, { usage, describe }] of Object.entries(COMMANDS)) {
+    top.command(usage.replace(/^\S+/, name.replace(' ', '\u00a0')), describe)
+  }
   top.epilogue('kogrpo <command> --help shows the options of a command.')
   const version = args[0] === '--version'
   await top.parseAsync(version ? ['--version'] : ['--help'], {}, (_error, _argv, output) => {
-    context.stdout.write(`${output}\n`)
+    context.stdout.write(`${output.replaceAll('\u00a0', ' ')}\n`)
   })
 }
 
+/** The command's name, of one word or two, and the rest of the line. */
+function splitCommand(args: readonly string[]): [string | undefined, string[]] {
+  const two = args.slice(0, 2).join(' ')
+  if (Object.hasOwn(COMMANDS, two)) return [two, args.slice(2)]
+  return [args[0], args.slice(1)]
+}
+
 async function run(args: readonly string[], context: CliContext): Promise<void> {
-  const [name, ...rest] = args
+  const [name, rest] = splitCommand(args)
   if (name === undefined || ['--help', '-h', 'help', '--version'].includes(name)) {
     return help(args, context)
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
+    const actions = Object.keys(COMMANDS).filter(key => key.startsWith(`${name} `))
+    if (actions.length > 0) throw new UsageError(`${name}: expected one of ${actions.join(', ')}`)
     throw new UsageError(
       name.startsWith('-')
         ? `expected a command before ${name}: one of ${Object.keys(COMMANDS).join(', ')}`
@@ -152,9 +174,10 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
       }
     },
   }
-  const words = [name, ...prepared.args]
+  const [word, group] = name.split(' ').reverse() as [string, string?]
+  const words = [word, ...prepared.args]
   try {
-    await parser()
+    await parser(group ? ` ${group}` : '')
       .command(module)
       .strict()
       .fail((message, error) => {

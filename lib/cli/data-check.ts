@@ -1,0 +1,268 @@
+/**
+ * `kogrpo data check INPUT`: of a data file, or of every source of a recipe, what it holds and what is
+ * wrong with it, with the first samples as the model will read them, trained tokens marked.
+ */
+import { extname } from 'node:path'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { builtinRecipes, loadRecipe } from '../config/load.ts'
+import { source as sourceSchema } from '../config/schema/source.ts'
+import type { Source } from '../config/schema.ts'
+import {
+  type CheckedStage,
+  type CheckReport,
+  DataCheck,
+  type Fingerprints,
+  fingerprints,
+} from '../corpus/check.ts'
+import { ChatTemplate } from '../data/chat-template.ts'
+import { readRecords, type SourceRecord } from '../data/readers.ts'
+import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
+import { Tokenizer } from '../data/tokenizer.ts'
+import { KogrpoError } from '../errors.ts'
+import { openModelDirectory } from '../model/directory.ts'
+import { percent } from '../report/summary.ts'
+import { printable } from '../report/width.ts'
+import { modelPath } from '../train/session.ts'
+import { sourceRecords } from '../train/sources.ts'
+import { readColumns } from './columns-option.ts'
+import type { CliContext } from './context.ts'
+import { UsageError } from './errors.ts'
+import { modelOptions } from './open-model.ts'
+import { nonEmpty, oneOf, wholeNumber } from './options.ts'
+
+interface CheckArguments {
+  input: string
+  model?: string
+  stage?: CheckedStage
+  columns?: Record<string, string>
+  maxLength?: number
+  against?: string
+  show?: number
+  json?: boolean
+  context: CliContext
+}
+
+/** One source as it will be used. */
+interface Part {
+  stage: CheckedStage
+  source: Source
+  options: Omit<SampleOptions, 'tokenizer' | 'template'>
+}
+
+/** The parts of a recipe, or the one file of the command line, and the model whose tokenizer reads. */
+function partsOf(argv: CheckArguments): { parts: Part[]; model: string; seed: number } {
+  const isRecipe = ['.yaml', '.yml', '.json'].includes(extname(argv.input))
+  if (!isRecipe && !builtinRecipes().includes(argv.input)) {
+    const parsed = sourceSchema.safeParse({ path: argv.input, columns: argv.columns })
+    if (!parsed.success) throw new UsageError(`${argv.input}: ${parsed.error.issues[0]!.message}`)
+    const source = parsed.data
+    const options = { columns: argv.columns, maxLength: argv.maxLength ?? 1024, overlong: 'error' }
+    const part = { stage: argv.stage ?? 'sft', source, options: options as Part['options'] }
+    return { parts: [part], model: argv.model ?? 'builtin:mini', seed: 42 }
+  }
+  const { recipe } = loadRecipe(argv.input)
+  const parts: Part[] = []
+  for (const stage of ['pretrain', 'sft', 'grpo'] as const) {
+    const spec = recipe[stage]
+    if (!spec || (argv.stage && argv.stage !== stage)) continue
+    const { overlong } = spec
+    const maxLength = 'max_length' in spec ? spec.max_length : spec.max_prompt_length
+    const chat =
+      'system_prompt' in spec
+        ? { systemPrompt: spec.system_prompt, enableThinking: spec.enable_thinking }
+        : {}
+    for (const source of spec.data) {
+      const options = { ...chat, maxLength, overlong, columns: source.columns }
+      parts.push({ stage, source, options })
+    }
+  }
+  return { parts, model: argv.model ?? recipe.model.path, seed: recipe.seed }
+}
+
+async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> {
+  const { context } = argv
+  const { parts, model, seed } = partsOf(argv)
+  const directory = await openModelDirectory(modelPath(model), { weights: false })
+  const tokenizer = await Tokenizer.load(directory.tokenizerDir)
+  const template = new ChatTemplate(tokenizer)
+  const against: Fingerprints = argv.against
+    ? await fingerprints(readRecords(argv.against), argv.columns)
+    : new Map()
+  const reports: Record<string, unknown>[] = []
+  let mistakes = 0
+  for (const { stage, source, options } of parts) {
+    const full = { ...options, tokenizer, template }
+    const check = new DataCheck(stage, full, against)
+    const shown: SourceRecord[] = []
+    for await (const record of sourceRecords(source, seed)) {
+      check.add(record)
+      if (shown.length < (argv.show ?? 1)) shown.push(record)
+    }
+    const report = check.report()
+    mistakes += report.errorCount
+    reports.push({ stage, path: source.path, ...report })
+    if (argv.json) continue
+    const lines = reportLines(stage, source.path, report, options.maxLength)
+    const samples = shown.flatMap(record => sampleLines(record, stage, full, colours(context)))
+    context.stdout.write(`${[...lines, ...samples].join('\n')}\n\n`)
+  }
+  if (argv.json) context.stdout.write(`${JSON.stringify(reports, null, 2)}\n`)
+  if (mistakes > 0) {
+    throw new KogrpoError('E_DATA', `${mistakes} records make no sample; mend or remove them`)
+  }
+}
+
+function reportLines(
+  stage: CheckedStage,
+  path: string,
+  report: CheckReport,
+  limit: number,
+): string[] {
+  const { tokens, duplicates, leaked } = report
+  const lines = [
+    `${path} (${stage}): ${report.records} records, ${report.samples} samples`,
+    `  columns     ${report.columns.join(', ')}`,
+  ]
+  if (tokens) {
+    const { min, median, p95, max, total } = tokens
+    lines.push(
+      `  tokens      ${min} to ${max}, median ${median}, 95 % up to ${p95}; ${total} in all` +
+        (stage === 'grpo' ? ' (prompts)' : `, ${report.trainedTokens} of them trained`),
+    )
+    if (report.overlong > 0)
+      lines.push(`  too long    ${report.overlong} of more than ${limit} tokens`)
+  }
+  for (const [part, { texts, korean, mean }] of Object.entries(report.language)) {
+    lines.push(
+      `  ${part.padEnd(10)}  ${percent(korean)} of ${texts} are Korean; ${percent(mean)} of the letters in the mean`,
+    )
+  }
+  if (report.withoutThinking > 0) {
+    lines.push(
+      `  no thinking ${report.withoutThinking} samples: an empty think block is learnt (map a column "reasoning")`,
+    )
+  }
+  if (report.withoutAnswer > 0) {
+    lines.push(
+      `  no answer   ${report.withoutAnswer} records (the accuracy reward needs a column "answer")`,
+    )
+  }
+  const pairs = (title: string, { count, examples }: CheckReport['leaked']): void => {
+    if (count > 0) lines.push(`  ${title} ${count}, e.g. ${examples.slice(0, 3).join('; ')}`)
+  }
+  pairs('duplicates ', duplicates)
+  pairs('in benchmark', leaked)
+  if (report.errorCount > 0) {
+    lines.push(`  mistakes    ${report.errorCount}:`, ...report.errors.map(text => `    ${text}`))
+  }
+  return lines
+}
+
+/** How trained tokens are told from the rest. */
+interface Marks {
+  trained: [string, string]
+  context: [string, string]
+}
+
+function colours({ stdout, env }: CliContext): Marks {
+  const plain = !stdout.isTTY || (env.NO_COLOR ?? '') !== ''
+  return plain
+    ? { trained: ['«', '»'], context: ['', ''] }
+    : { trained: ['\u001b[32m', '\u001b[0m'], context: ['\u001b[2m', '\u001b[0m'] }
+}
+
+/** A sample as the model reads it, trained stretches marked; nothing for one that is a mistake. */
+function sampleLines(
+  record: SourceRecord,
+  stage: CheckedStage,
+  options: SampleOptions,
+  marks: Marks,
+): string[] {
+  const unlimited: SampleOptions = {
+    ...options,
+    maxLength: Number.MAX_SAFE_INTEGER,
+    overlong: 'error',
+  }
+  let ids: Int32Array
+  let mask: Uint8Array
+  try {
+    if (stage === 'grpo') {
+      ids = toGrpoSample(record, unlimited).sample!.promptIds
+      mask = new Uint8Array(ids.length)
+    } else {
+      ;({ ids, mask } = toSftSample(record, unlimited).sample!)
+    }
+  } catch {
+    return []
+  }
+  let text = ''
+  for (let from = 0; from < ids.length; ) {
+    let to = from + 1
+    while (to < ids.length && mask[to] === mask[from]) to++
+    const part = printable(options.tokenizer.decode(ids.subarray(from, to), { skipSpecial: false }))
+    const [open, close] = mask[from] ? marks.trained : marks.context
+    text += part
+      .split('\n')
+      .map(line => (line === '' ? '' : open + line + close))
+      .join('\n')
+    from = to
+  }
+  const title =
+    stage === 'grpo' ? 'the prompt as the model reads it' : `trained: ${marks.trained.join('…')}`
+  return [
+    '',
+    `  ${record.file}:${record.line} (${title})`,
+    ...text.split('\n').map(line => `    ${line}`.trimEnd()),
+  ]
+}
+
+export const command: CommandModule<object, CheckArguments> = {
+  command: 'check <input>',
+  describe: 'Show what a data file or the data of a recipe holds, and what is wrong with it',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 check <input>\n\nCounts, lengths in tokens, languages, duplicates and mistakes of a data file (.jsonl, .jsonl.gz, .parquet) or of all data of a recipe (.yaml, .json), and the first samples as the model reads them.',
+      )
+      .positional('input', {
+        type: 'string',
+        demandOption: true,
+        describe: 'A data file or a recipe',
+      })
+      .option('model', { ...modelOptions.model, describe: 'Whose tokenizer and template to use' })
+      .option('stage', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'pretrain, sft or grpo: what the file is for [default: sft]; of a recipe, only that',
+        coerce: oneOf('stage', ['pretrain', 'sft', 'grpo']),
+      })
+      .option('columns', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Columns of the file: prompt=question,answer=gold',
+        coerce: readColumns,
+      })
+      .option('max-length', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Count samples of more tokens [default: 1024]',
+        coerce: wholeNumber('max-length', 1),
+      })
+      .option('against', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'A benchmark file whose prompts must not be among these',
+        coerce: nonEmpty('against'),
+      })
+      .option('show', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Samples to show [default: 1]',
+        coerce: wholeNumber('show', 0),
+      })
+      .option('json', { type: 'boolean', describe: 'Print the figures as JSON' })
+      .example('$0 check my.jsonl', 'a file for SFT')
+      .example('$0 check my.yaml --against test.jsonl', 'all data of a recipe') as never,
+  handler,
+}
