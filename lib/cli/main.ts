@@ -64,6 +64,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Clean, filter, deduplicate and split a data file',
     load: () => import('./data-prepare.ts'),
   },
+  smooth: {
+    usage: 'smooth <model>',
+    describe: 'Write a model that hardly writes Chinese',
+    load: () => import('./smooth.ts'),
+  },
   bench: {
     usage: 'bench',
     describe: 'Measure the engine on this machine',

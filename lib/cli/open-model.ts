@@ -2,13 +2,16 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Options } from 'yargs'
+import type { SmoothSettings } from '../config/schema/smooth.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { openModelDirectory } from '../model/directory.ts'
+import { suppressChinese } from '../smooth/processor.ts'
 import { modelPath } from '../train/session.ts'
 import { nonEmpty, oneOf } from './options.ts'
+import { smoothOption } from './smooth-option.ts'
 
 /** Options by which a command names its model. */
 export const modelOptions = {
@@ -24,11 +27,13 @@ export const modelOptions = {
     describe: "pretrained: the directory's weights; random: weights made from --seed",
     coerce: oneOf('init', ['pretrained', 'random']),
   },
+  smooth: smoothOption,
 } as const satisfies Record<string, Options>
 
 export interface ModelArguments {
   model: string
   init?: 'pretrained' | 'random'
+  smooth?: SmoothSettings
   seed?: number
   threads?: number
   device?: 'cpu' | 'cuda'
@@ -51,8 +56,8 @@ export function modelIdentity(argv: ModelArguments): object {
       .sort()
       .map(name => [name, statSync(join(directory, name))] as const)
       .map(([name, { size, mtimeMs }]) => [name, size, mtimeMs])
-    const { init = 'pretrained', seed = DEFAULT_SEED } = argv
-    return { directory, files, init, seed: init === 'random' ? seed : null }
+    const { init = 'pretrained', seed = DEFAULT_SEED, smooth } = argv
+    return { directory, files, init, seed: init === 'random' ? seed : null, smooth }
   } catch (cause) {
     throw new KogrpoError(
       'E_MODEL_FILE',
@@ -83,6 +88,14 @@ export async function openModel(argv: ModelArguments): Promise<OpenModel> {
         init: { seed: argv.seed ?? DEFAULT_SEED, std: initializerRange(config.raw) },
       })
     : await Engine.load(directory, options)
+  if (argv.smooth !== undefined) {
+    try {
+      await suppressChinese(engine, tokenizer, directory.dir, argv.smooth)
+    } catch (error) {
+      await engine.dispose()
+      throw error
+    }
+  }
   let template: ChatTemplate | undefined
   return {
     engine,

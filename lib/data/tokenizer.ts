@@ -264,6 +264,11 @@ export class Tokenizer {
     return this.#normalize ? text.normalize('NFC') : text
   }
 
+  /** Whether the tokenizer has a token `id`; a vocabulary may have holes below `size`. */
+  hasId(id: number): boolean {
+    return Number.isInteger(id) && this.#library.id_to_token(id) !== undefined
+  }
+
   /** The bytes of one token. Throws `E_TOKENIZER` for an id the tokenizer does not have. */
   bytesOf(id: number): Uint8Array {
     const known = this.#bytes[id]

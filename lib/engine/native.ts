@@ -40,6 +40,13 @@ export interface NativeEngine {
     dtype: string,
     control?: Control,
   ): Promise<void>
+  rewriteTensors(
+    path: string,
+    header: Uint8Array,
+    sources: object[],
+    dtype: string,
+    control?: Control,
+  ): Promise<void>
   readParameter(name: string): Promise<Float32Array>
   writeParameter(name: string, values: Float32Array): Promise<void>
   readGradient(name: string): Promise<Float32Array>

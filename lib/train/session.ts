@@ -1,5 +1,6 @@
 /** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
 import { fileURLToPath } from 'node:url'
+import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Mixture } from '../data/mixture.ts'
@@ -16,6 +17,7 @@ import type { Outcome } from '../eval/evaluate.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import type { Boundary, SavedState } from './resume.ts'
 import { sourceRecords } from './sources.ts'
 
@@ -61,7 +63,7 @@ export interface RunIo {
 
 /** Opens the model of a recipe. The caller disposes the engine. */
 export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
-  const { path, init, gradient_checkpointing, lm_head_chunk } = config.model
+  const { path, init, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const directory = await openModelDirectory(modelPath(path), { weights: init === 'pretrained' })
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   if (tokenizer.size > directory.config.vocabSize) {
@@ -84,6 +86,7 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
           config: directory.config,
           init: { seed: config.seed, std: initializerRange(directory) },
         })
+  if (smooth !== undefined) await smoothEngine(engine, tokenizer, directory, smooth, io.reporter)
   return {
     config,
     engine,
@@ -95,6 +98,27 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
     outcomes: new Map(io.resume?.outcomes),
     boundary: null,
     resumed: io.resume ?? null,
+  }
+}
+
+/** Suppresses Chinese for the whole run, and says so; disposes the engine when that fails. */
+async function smoothEngine(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  directory: ModelDirectory,
+  settings: SmoothSettings,
+  reporter: Reporter,
+): Promise<void> {
+  try {
+    const smoothing = await suppressChinese(engine, tokenizer, directory.dir, settings)
+    reporter.emit({
+      type: 'note',
+      level: 'info',
+      message: `model.smooth: ${describeSmoothing(smoothing)}, in sampling and training; checkpoints hold the weights without it (kogrpo smooth writes it into them)`,
+    })
+  } catch (error) {
+    await engine.dispose()
+    throw error
   }
 }
 

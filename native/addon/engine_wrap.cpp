@@ -5,6 +5,7 @@
 #include "addon/control.h"
 #include "addon/convert.h"
 #include "engine/benchmarks.h"
+#include "engine/rewrite.h"
 
 namespace kogrpo {
 namespace {
@@ -96,6 +97,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::initialize>("initialize"),
                          InstanceMethod<&EngineWrap::load_parameters>("loadParameters"),
                          InstanceMethod<&EngineWrap::save_parameters>("saveParameters"),
+                         InstanceMethod<&EngineWrap::rewrite_tensors>("rewriteTensors"),
                          InstanceMethod<&EngineWrap::read_parameter>("readParameter"),
                          InstanceMethod<&EngineWrap::write_parameter>("writeParameter"),
                          InstanceMethod<&EngineWrap::read_gradient>("readGradient"),
@@ -203,6 +205,26 @@ Napi::Value EngineWrap::save_parameters(Info info) {
                engine.save_parameters(path, header, names, type);
                return undefined();
              });
+}
+
+// Needs no open engine, only its thread.
+Napi::Value EngineWrap::rewrite_tensors(Info info) {
+  std::vector<TensorSource> sources;
+  const auto list = info[2].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object(list.Get(i), "sources[" + std::to_string(i) + "]");
+    sources.push_back({string(o.Get("file"), "file"), integer(o, "begin"), dtype(o.Get("dtype")),
+                       integer(o, "rows"), integer(o, "cols"),
+                       array_or_empty<float>(o.Get("rowScale"), "rowScale")});
+  }
+  return thread_->run(info.This().As<Napi::Object>(), Control::from(info[4]),
+                      [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+                       sources = std::move(sources), type = dtype(info[3])](JobControl& control) {
+                        kogrpo::rewrite_tensors(
+                            path, header, sources, type, [&] { control.progress += 1; },
+                            control.abort);
+                        return undefined();
+                      });
 }
 
 Napi::Value EngineWrap::read_parameter(Info info) {

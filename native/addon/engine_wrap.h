@@ -23,6 +23,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value initialize(Info);
   Napi::Value load_parameters(Info);
   Napi::Value save_parameters(Info);
+  Napi::Value rewrite_tensors(Info);
   Napi::Value read_parameter(Info);
   Napi::Value write_parameter(Info);
   Napi::Value read_gradient(Info);

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "engine/kv_cache.h"
+#include "engine/rewrite.h"
 #include "engine/tensor_file.h"
 #include "op_testing.h"
 
@@ -103,6 +104,47 @@ TEST_CASE("tensor files: one that was not finished is not left behind") {
     writer.append(&x, 1, DType::f32);
   }
   CHECK_FALSE(std::filesystem::exists(file.path));
+}
+
+TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left behind on an error") {
+  const TemporaryFile file;
+  const std::string copy = file.path + "-copy";
+  // More rows than a block of 4 Mi elements holds.
+  const int64_t rows = 3, cols = int64_t{3} << 20;
+  std::vector<float> values(static_cast<size_t>(rows * cols));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 1021) - 500;
+  {
+    TensorFileWriter writer(file.path, std::vector<uint8_t>{9});
+    writer.append(values.data(), rows * cols, DType::f32);
+    writer.finish();
+  }
+  int tensors = 0;
+  const std::vector<TensorSource> sources = {
+      {file.path, 1, DType::f32, rows, cols, {1.0f, 0.5f, 0.3f}},
+      {file.path, 1 + 4 * cols, DType::f32, 1, 7, {}}};
+  rewrite_tensors(
+      copy, {}, sources, DType::f32, [&] { ++tensors; }, AbortFlag());
+  CHECK(tensors == 2);
+  std::vector<float> back(values.size() + 7);
+  read_tensor(copy, 0, DType::f32, back.data(), static_cast<int64_t>(back.size()));
+  const float factors[] = {1.0f, 0.5f, 0.3f};
+  int64_t wrong = 0;
+  for (size_t i = 0; i < values.size(); ++i)
+    wrong += back[i] != values[i] * factors[i / static_cast<size_t>(cols)];
+  CHECK(wrong == 0);
+  CHECK(back.back() == values[static_cast<size_t>(cols) + 6]);
+  std::filesystem::remove(copy);
+
+  std::vector<TensorSource> bad = sources;
+  bad[0].row_scale.pop_back();
+  CHECK_THROWS_WITH_AS(rewrite_tensors(
+                           copy, {}, bad, DType::f32, [] {}, AbortFlag()),
+                       "rowScale must have one element per row (3), not 2", std::invalid_argument);
+  bad = {{file.path, 1, DType::f32, 4, cols, {}}};
+  CHECK_THROWS_WITH_AS(rewrite_tensors(
+                           copy, {}, bad, DType::f32, [] {}, AbortFlag()),
+                       doctest::Contains("truncated"), IoError);
+  CHECK_FALSE(std::filesystem::exists(copy));
 }
 
 TEST_CASE(

@@ -53,6 +53,19 @@ function metrics(events: RunEvent[]): Record<string, number | null>[] {
 }
 
 describe('a whole run', () => {
+  it('samples and trains alike under model.smooth, and differs from a run without', async () => {
+    const grpo = { ...recipe.grpo!, max_steps: 2, num_iterations: 1 }
+    const { sft: _sft, eval: _eval, ...rest } = recipe
+    const plain = await run({ ...rest, sft: undefined, eval: undefined, grpo })
+    const model = { smooth: { min_scale: 0.2 } }
+    const smoothed = await run({ ...rest, sft: undefined, eval: undefined, grpo, model })
+    const [before, after] = [metrics(plain.events), metrics(smoothed.events)]
+    for (const step of after) expect(step['sampling/sampling_logp_difference/max']).toBe(0)
+    expect(after[0]!.entropy).not.toBe(before[0]!.entropy)
+    const notes = smoothed.events.filter(event => event.type === 'note')
+    expect(JSON.stringify(notes)).toMatch(/model.smooth: \d+ broken tokens × 0\.\d+ … 0\.\d+/)
+  })
+
   it('gives the same metrics, completions and weights with 1 thread and with 2', async () => {
     const [one, two] = [await run({ threads: 1 }), await run({ threads: 2 })]
     expect(metrics(two.events)).toEqual(metrics(one.events))

@@ -1,5 +1,6 @@
 /** The model that a run starts from, and how the engine holds and saves it. */
 import * as z from 'zod'
+import { smooth } from './smooth.ts'
 import { count, name } from './values.ts'
 
 export const model = z.strictObject({
@@ -23,6 +24,7 @@ export const model = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .default('float32')
     .describe('number format of the checkpoints (float32: exactly the weights in training)'),
+  smooth: smooth.optional(),
 })
 
 export type ModelSpec = z.output<typeof model>

@@ -1,0 +1,43 @@
+/**
+ * A weights file made from tensors of other files, block by block, so that a model of any size passes
+ * through a few megabytes. Beside engine.ts, because only this folder knows the addon.
+ */
+import { loadNative } from './native.ts'
+
+/** A stored matrix [rows, cols] (a vector is one row), and a factor a row where it is not 1. */
+export interface TensorSource {
+  file: string
+  /** Offset of the first byte in the file. */
+  begin: number
+  dtype: string
+  rows: number
+  cols: number
+  /** One factor a row; absent: the values as they are. */
+  rowScale?: Float32Array
+}
+
+/**
+ * Writes `header` (a safetensors header of the sources in this order as `dtype`) and the values
+ * behind it. bf16 rounds to nearest, ties to even. Throws `ERR_IO`, `ABORT_ERR`; no unfinished file
+ * is left behind.
+ */
+export async function rewriteTensors(
+  file: string,
+  header: Uint8Array,
+  sources: TensorSource[],
+  dtype: 'F32' | 'BF16',
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  signal?.throwIfAborted()
+  const { NativeEngine, Control } = loadNative()
+  const control = new Control()
+  const abort = (): void => control.abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  const native = new NativeEngine()
+  try {
+    await native.rewriteTensors(file, new Uint8Array(header), sources, dtype, control)
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    await native.close()
+  }
+}

@@ -1,0 +1,32 @@
+#pragma once
+// A weights file made from the tensors of others, without a model in memory: blocks of rows are
+// read, multiplied by their factors where there are any, and written in the dtype asked for. fp32
+// of a bf16 or f16 value is exact, so unscaled tensors keep their values.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/errors.h"
+#include "ops/tensor.h"
+
+namespace kogrpo {
+
+// [rows, cols] elements at `begin` of `file`; row r is multiplied by row_scale[r] (empty: 1).
+struct TensorSource {
+  std::string file;
+  int64_t begin = 0;
+  DType dtype = DType::f32;
+  int64_t rows = 0, cols = 0;
+  std::vector<float> row_scale;
+};
+
+// Writes `header` and behind it every source in order as `dtype`; on_tensor() after each. Throws
+// IoError; a file that could not be completed is removed.
+void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
+                     std::span<const TensorSource> sources, DType dtype,
+                     const std::function<void()>& on_tensor, const AbortFlag& abort);
+
+}  // namespace kogrpo
