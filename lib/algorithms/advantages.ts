@@ -4,21 +4,26 @@
  * division by the standard deviation). `scale_rewards` adds TRL's divisions: by the group's or the
  * batch's standard deviation (Bessel) + 1e-4.
  *
+ * `normalize_then_sum` (GDPO; TRL's `multi_objective_aggregation`) makes every reward a z-score within
+ * its group before the weighted sum, so that a reward of large spread does not drown the others, and
+ * the sum a z-score over the batch; `scale_rewards` has no part in it.
+ *
  * A `null` reward is "not applicable". It leaves its sample out of that reward's baseline in that
  * group: reward k contributes w_k · (r_ik − mean of the group's non-null r_·k) to A_i, and a null
  * contributes 0. This equals filling the null with its group's mean, so the code fills and then
  * works on plain totals; without nulls it is the usual advantage. A sample whose rewards are all
  * null gets A = 0 and does not enter a standard deviation.
  *
- * A group is of equal rewards when its totals span at most 1e-8; its advantages are then exactly
- * 0, so that rounding in a weighted sum never becomes a gradient.
+ * A group is of equal rewards when its totals span at most 1e-8 (with normalize_then_sum: when each of
+ * its rewards does); its advantages are then exactly 0, so that rounding in a weighted sum never
+ * becomes a gradient.
  */
 import { KogrpoError } from '../errors.ts'
+import { areEqual, besselStd, equalGroups, presentIn, shiftedMean } from './group-statistics.ts'
 
 export type ScaleRewards = 'none' | 'group' | 'batch'
+export type MultiObjectiveAggregation = 'sum_then_normalize' | 'normalize_then_sum'
 
-/** Span of totals (and of single rewards' deviations) below which they count as equal. */
-const EQUAL_REWARDS_TOLERANCE = 1e-8
 /** TRL's constant added to a standard deviation before dividing by it. */
 const STD_EPSILON = 1e-4
 
@@ -29,6 +34,8 @@ export interface GroupAdvantagesInput {
   weights: readonly number[]
   num_generations: number
   scale_rewards: ScaleRewards
+  /** Default: sum_then_normalize. */
+  multi_objective_aggregation?: MultiObjectiveAggregation | undefined
 }
 
 export interface GroupAdvantages {
@@ -40,6 +47,8 @@ export interface GroupAdvantages {
   reward: number
   /** TRL's `reward_std`: Bessel standard deviation of the totals over the whole batch. */
   reward_std: number
+  /** Of every group: whether its rewards are equal, so that there is nothing to learn from it. */
+  zero_std: boolean[]
   /** TRL's `frac_reward_zero_std`: share of groups with equal rewards. */
   frac_reward_zero_std: number
 }
@@ -50,66 +59,108 @@ export interface GroupAdvantages {
  * weights of wrong length, and non-finite rewards or weights.
  */
 export function groupAdvantages(input: GroupAdvantagesInput): GroupAdvantages {
-  const { rewards, weights, num_generations: group, scale_rewards } = input
-  const n = checkShapes(input)
-  const groups = n / group
-  const filled = new Float64Array(n)
-  const totals: (number | null)[] = new Array<number | null>(n).fill(null)
-
-  for (let k = 0; k < rewards.length; k++) {
-    const row = rewards[k]!
-    const weight = weights[k]!
-    const batchMean = meanOfPresent(row, 0, n) ?? 0
-    for (let g = 0; g < groups; g++) {
-      const start = g * group
-      const fill = meanOfPresent(row, start, start + group) ?? batchMean
-      for (let i = start; i < start + group; i++) {
-        const value = row[i]!
-        filled[i]! += weight * (value ?? fill)
-        if (value !== null) totals[i] = (totals[i] ?? 0) + weight * value
-      }
-    }
+  const samples = checkShapes(input)
+  const totals = weightedTotals(input, samples)
+  const { advantages, zero_std } =
+    input.multi_objective_aggregation === 'normalize_then_sum'
+      ? normalizeThenSum(input, totals)
+      : sumThenNormalize(input, totals)
+  const present = presentIn(totals)
+  return {
+    advantages,
+    totals,
+    reward: present.length === 0 ? Number.NaN : shiftedMean(present),
+    reward_std: besselStd(present),
+    zero_std,
+    frac_reward_zero_std: zero_std.filter(Boolean).length / zero_std.length,
   }
+}
 
-  const applicable = totals.map(total => total !== null)
-  const present = totals.filter(total => total !== null)
-  const batchStd = besselStd(Array.from(filled).filter((_, i) => applicable[i]))
-  const advantages = new Float32Array(n)
-  let equalGroups = 0
-  for (let g = 0; g < groups; g++) {
-    const start = g * group
-    const members: number[] = []
-    for (let i = start; i < start + group; i++) if (applicable[i]) members.push(filled[i]!)
-    if (span(members) <= EQUAL_REWARDS_TOLERANCE) {
-      equalGroups++
-      continue
+type Part = Pick<GroupAdvantages, 'advantages' | 'zero_std'>
+
+function weightedTotals(
+  { rewards, weights }: GroupAdvantagesInput,
+  samples: number,
+): (number | null)[] {
+  const totals = new Array<number | null>(samples).fill(null)
+  rewards.forEach((row, k) => {
+    row.forEach((value, i) => {
+      if (value !== null) totals[i] = (totals[i] ?? 0) + weights[k]! * value
+    })
+  })
+  return totals
+}
+
+function sumThenNormalize(input: GroupAdvantagesInput, totals: readonly (number | null)[]): Part {
+  const { rewards, weights, num_generations: group, scale_rewards } = input
+  const n = totals.length
+  const filled = new Float64Array(n)
+  rewards.forEach((row, k) => {
+    const batch = presentIn(row)
+    const batchMean = batch.length === 0 ? 0 : shiftedMean(batch)
+    for (let start = 0; start < n; start += group) {
+      const present = presentIn(row, start, start + group)
+      const fill = present.length === 0 ? batchMean : shiftedMean(present)
+      for (let i = start; i < start + group; i++) filled[i]! += weights[k]! * (row[i] ?? fill)
     }
+  })
+  // A sample without any reward takes no part from here on.
+  const applicable = totals.map((total, i) => (total === null ? null : filled[i]!))
+  const zero_std = equalGroups(applicable, group)
+  const batchStd = besselStd(presentIn(applicable))
+  const advantages = new Float32Array(n)
+  zero_std.forEach((equal, g) => {
+    if (equal) return
+    const start = g * group
+    const members = presentIn(applicable, start, start + group)
     const mean = shiftedMean(members)
     const scale =
       scale_rewards === 'none'
         ? 1
         : (scale_rewards === 'group' ? besselStd(members) : batchStd) + STD_EPSILON
     for (let i = start; i < start + group; i++) {
-      if (applicable[i]) advantages[i] = (filled[i]! - mean) / scale
+      const value = applicable[i]!
+      if (value !== null) advantages[i] = (value - mean) / scale
     }
-  }
-  return {
-    advantages,
-    totals,
-    reward: present.length === 0 ? Number.NaN : shiftedMean(present),
-    reward_std: besselStd(present),
-    frac_reward_zero_std: equalGroups / groups,
-  }
+  })
+  return { advantages, zero_std }
+}
+
+function normalizeThenSum(input: GroupAdvantagesInput, totals: readonly (number | null)[]): Part {
+  const { rewards, weights, num_generations: group } = input
+  const n = totals.length
+  const sums = totals.map(total => (total === null ? null : 0))
+  const zero_std = new Array<boolean>(n / group).fill(true)
+  rewards.forEach((row, k) => {
+    if (weights[k] === 0) return
+    for (let start = 0; start < n; start += group) {
+      const present = presentIn(row, start, start + group)
+      if (areEqual(present)) continue
+      zero_std[start / group] = false
+      const mean = shiftedMean(present)
+      const std = besselStd(present) + STD_EPSILON
+      for (let i = start; i < start + group; i++) {
+        const value = row[i]!
+        if (value !== null) sums[i]! += (weights[k]! * (value - mean)) / std
+      }
+    }
+  })
+  const present = presentIn(sums)
+  const mean = present.length === 0 ? 0 : shiftedMean(present)
+  const std = besselStd(present) + STD_EPSILON
+  const advantages = Float32Array.from(sums, (sum, i) =>
+    sum === null || zero_std[Math.floor(i / group)] ? 0 : (sum - mean) / std,
+  )
+  return { advantages, zero_std }
 }
 
 function checkShapes(input: GroupAdvantagesInput): number {
-  const { rewards, weights, num_generations: group, scale_rewards } = input
-  if (!['none', 'group', 'batch'].includes(scale_rewards)) {
-    throw new KogrpoError(
-      'E_ALGORITHM',
-      `scale_rewards is '${scale_rewards}'; it must be none, group or batch`,
-    )
-  }
+  const { rewards, weights, num_generations: group } = input
+  oneOf('scale_rewards', input.scale_rewards, ['none', 'group', 'batch'])
+  oneOf('multi_objective_aggregation', input.multi_objective_aggregation ?? 'sum_then_normalize', [
+    'sum_then_normalize',
+    'normalize_then_sum',
+  ])
   if (!Number.isInteger(group) || group < 2) {
     throw new KogrpoError(
       'E_ALGORITHM',
@@ -156,35 +207,7 @@ function checkShapes(input: GroupAdvantagesInput): number {
   return n
 }
 
-function meanOfPresent(
-  row: readonly (number | null)[],
-  start: number,
-  end: number,
-): number | undefined {
-  const present: number[] = []
-  for (let i = start; i < end; i++) {
-    const value = row[i]
-    if (value !== null && value !== undefined) present.push(value)
-  }
-  return present.length === 0 ? undefined : shiftedMean(present)
-}
-
-/** Mean about the first value: exact when all values are equal, which a plain sum is not. */
-function shiftedMean(values: readonly number[]): number {
-  const first = values[0]!
-  let sum = 0
-  for (const value of values) sum += value - first
-  return first + sum / values.length
-}
-
-function span(values: readonly number[]): number {
-  return values.length === 0 ? 0 : Math.max(...values) - Math.min(...values)
-}
-
-function besselStd(values: readonly number[]): number {
-  if (values.length < 2) return 0
-  const mean = shiftedMean(values)
-  let sum = 0
-  for (const value of values) sum += (value - mean) ** 2
-  return Math.sqrt(sum / (values.length - 1))
+function oneOf(name: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return
+  throw new KogrpoError('E_ALGORITHM', `${name} is '${value}'; it must be ${choices.join(' or ')}`)
 }

@@ -7,7 +7,7 @@
  * log-prob of token t given what precedes it; entries with mask 0 (prompt, padding, removed
  * samples) are never read and get coef 0.
  *
- *   L = Σ_i Σ_t m_it · weight_i · ( surrogate(r_it, A_it) + β · KL_it )
+ *   L = Σ_i Σ_t m_it · weight_i · ( f_it · surrogate(r_it, A_it) + β · KL_it )
  *
  *   loss_type         weight_i, over the whole optimizer step
  *   dr_grpo           1 / (num_completions · max_completion_length)
@@ -18,47 +18,21 @@
  * coefficients of micro-batches simply add up to those of the step, however it is cut. TRL's `bnpo`
  * averages over the local micro-batch; taken over the whole step, as here, it is `dapo`'s mean.
  *
+ * `factors` f weigh the policy term of each token and change no denominator: 0 where its entropy is too
+ * low (entropy.ts), the importance weight of a differing sampler (importance-correction.ts).
+ *
  * Ratio: r = exp(l − l_old) per token, or per sequence exp(mean over its tokens) with
  * `importance_sampling_level: sequence` (GSPO). `oldLogprobs: null` means on-policy: r is exactly 1
  * and its gradient is kept. Arithmetic is double precision in token order; coef is rounded once.
  * Semantics follow TRL 1.13 `GRPOTrainer._compute_loss`; golden values in test/golden.
  */
 import { KogrpoError } from '../errors.ts'
-import { type KlEstimator, klEstimators } from './kl.ts'
+import { klEstimators } from './kl.ts'
 import { type SequenceLayout, sequenceLayout } from './layout.ts'
 import { emptyPolicyStats, type PolicyStats } from './policy-metrics.ts'
-import {
-  cispoSurrogate,
-  clipSurrogate,
-  type Surrogate,
-  type SurrogateOptions,
-  sapoSurrogate,
-} from './surrogates.ts'
+import { type PolicyLossOptions, resolveOptions, tokenWeight } from './policy-options.ts'
 
-export type LossType = 'dr_grpo' | 'grpo' | 'dapo' | 'bnpo' | 'cispo' | 'sapo'
-export type ImportanceSamplingLevel = 'token' | 'sequence'
-
-export interface PolicyLossOptions {
-  loss_type: LossType
-  /** Lower clip range: ratios below 1 − epsilon are clipped. */
-  epsilon: number
-  /** Upper clip range; null means `epsilon`. For cispo the absolute cap of the ratio (required). */
-  epsilon_high?: number | null
-  /** Cap of the ratio in the unclipped branch (two-sided clipping), or null. */
-  delta?: number | null
-  /** Weight of the KL term; 0 needs no reference. */
-  beta: number
-  kl_estimator?: KlEstimator
-  importance_sampling_level?: ImportanceSamplingLevel
-  sapo_temperature_pos?: number
-  sapo_temperature_neg?: number
-  /** Dr. GRPO's constant L_max, in tokens. */
-  max_completion_length: number
-  /** Completions of the whole optimizer step, masked ones included. */
-  num_completions: number
-  /** Trained tokens (mask 1) of the whole optimizer step: dapo, bnpo, cispo. */
-  num_tokens?: number | null
-}
+export type { ImportanceSamplingLevel, LossType, PolicyLossOptions } from './policy-options.ts'
 
 export interface PolicyLossInput {
   logprobs: Float32Array
@@ -69,6 +43,8 @@ export interface PolicyLossInput {
   advantages: Float32Array
   /** 1 = trained token, 0 = not. */
   mask: Float32Array | Uint8Array
+  /** Constant factor of each token's policy term, without the KL; absent: 1. */
+  factors?: Float32Array | null
   cuSeqlens: Int32Array
   options: PolicyLossOptions
 }
@@ -82,20 +58,6 @@ export interface PolicyLoss {
   stats: PolicyStats
 }
 
-interface ResolvedOptions extends SurrogateOptions {
-  surrogate: Surrogate
-  clips: boolean
-}
-
-const surrogateOf: Record<LossType, Surrogate> = {
-  dr_grpo: clipSurrogate,
-  grpo: clipSurrogate,
-  dapo: clipSurrogate,
-  bnpo: clipSurrogate,
-  cispo: cispoSurrogate,
-  sapo: sapoSurrogate,
-}
-
 /**
  * Loss, per-token coefficients and metric sums of one (micro-)batch.
  * Throws `E_ALGORITHM` naming the argument, sequence or token at fault.
@@ -106,6 +68,8 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
   checkLength('logprobs', logprobs, layout.tokens)
   if (oldLogprobs !== null) checkLength('oldLogprobs', oldLogprobs, layout.tokens)
   if (refLogprobs !== null) checkLength('refLogprobs', refLogprobs, layout.tokens)
+  const factors = input.factors ?? null
+  if (factors !== null) checkLength('factors', factors, layout.tokens)
   const advantageOf = advantageReader(input.advantages, layout)
   const resolved = resolveOptions(options, layout)
   if (options.beta !== 0 && refLogprobs === null) {
@@ -147,10 +111,11 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
         )
       }
       const surrogate = resolved.surrogate(ratio, l, advantage, resolved)
-      let value = surrogate.value
-      let slope = surrogate.byLogprob
-      if (sequenceLevel) throughSequence += surrogate.byWeight
-      else slope += surrogate.byWeight
+      const factor = factors === null ? 1 : finite('factors', factors, t, i)
+      let value = factor * surrogate.value
+      let slope = factor * surrogate.byLogprob
+      if (sequenceLevel) throughSequence += factor * surrogate.byWeight
+      else slope += factor * surrogate.byWeight
       if (refLogprobs !== null) {
         const divergence = kl(finite('refLogprobs', refLogprobs, t, i) - l)
         stats.kl_sum += divergence.value
@@ -232,86 +197,6 @@ function meanLogRatio(input: PolicyLossInput, start: number, end: number, traine
     if (input.mask[t] !== 0) sum += input.logprobs[t]! - input.oldLogprobs[t]!
   }
   return sum / trained
-}
-
-function tokenWeight(options: PolicyLossOptions, trained: number): number {
-  switch (options.loss_type) {
-    case 'dr_grpo':
-      return 1 / (options.num_completions * options.max_completion_length)
-    case 'grpo':
-    case 'sapo':
-      return 1 / (options.num_completions * trained)
-    case 'dapo':
-    case 'bnpo':
-    case 'cispo':
-      return 1 / options.num_tokens!
-  }
-}
-
-function resolveOptions(options: PolicyLossOptions, layout: SequenceLayout): ResolvedOptions {
-  const surrogate = surrogateOf[options.loss_type]
-  if (surrogate === undefined) {
-    throw new KogrpoError(
-      'E_ALGORITHM',
-      `loss_type '${options.loss_type}' is unknown; choose ${Object.keys(surrogateOf).join(', ')}`,
-    )
-  }
-  if (options.loss_type === 'cispo' && typeof options.epsilon_high !== 'number') {
-    throw new KogrpoError(
-      'E_ALGORITHM',
-      'loss_type cispo needs epsilon_high: it is the absolute cap of the ratio (the paper of ScaleRL uses 5.0); falling back to epsilon would cut every ratio near 1',
-    )
-  }
-  positive('max_completion_length', options.max_completion_length)
-  positive('num_completions', options.num_completions)
-  if (options.num_completions < layout.sequences) {
-    throw new KogrpoError(
-      'E_ALGORITHM',
-      `num_completions is ${options.num_completions} but this batch alone has ${layout.sequences} sequences; give the count of the whole optimizer step`,
-    )
-  }
-  if (['dapo', 'bnpo', 'cispo'].includes(options.loss_type)) {
-    const tokens = options.num_tokens ?? -1
-    if (!(tokens >= layout.trainedTotal)) {
-      throw new KogrpoError(
-        'E_ALGORITHM',
-        `num_tokens is ${options.num_tokens ?? null} but this batch alone has ${layout.trainedTotal} trained tokens; loss_type ${options.loss_type} divides by the count of the whole optimizer step`,
-      )
-    }
-  }
-  nonNegative('epsilon', options.epsilon)
-  if (!Number.isFinite(options.beta)) {
-    throw new KogrpoError('E_ALGORITHM', `beta is ${options.beta}; it must be finite`)
-  }
-  const epsilonHigh = options.epsilon_high ?? options.epsilon
-  nonNegative('epsilon_high', epsilonHigh)
-  const delta = options.delta ?? null
-  if (delta !== null) positive('delta', delta)
-  const temperaturePos = options.sapo_temperature_pos ?? 1
-  const temperatureNeg = options.sapo_temperature_neg ?? 1.05
-  positive('sapo_temperature_pos', temperaturePos)
-  positive('sapo_temperature_neg', temperatureNeg)
-  return {
-    surrogate,
-    clips: surrogate === clipSurrogate,
-    epsilon: options.epsilon,
-    epsilon_high: epsilonHigh,
-    delta,
-    sapo_temperature_pos: temperaturePos,
-    sapo_temperature_neg: temperatureNeg,
-  }
-}
-
-function positive(name: string, value: number): void {
-  if (!(Number.isFinite(value) && value > 0)) {
-    throw new KogrpoError('E_ALGORITHM', `${name} is ${value}; it must be a positive number`)
-  }
-}
-
-function nonNegative(name: string, value: number): void {
-  if (!(Number.isFinite(value) && value >= 0)) {
-    throw new KogrpoError('E_ALGORITHM', `${name} is ${value}; it must be 0 or more`)
-  }
 }
 
 function checkLength(name: string, array: { length: number }, tokens: number): void {

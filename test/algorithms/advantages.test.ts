@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { groupAdvantages } from '../../lib/algorithms/advantages.ts'
+import { golden } from './golden.ts'
 
 const close = (actual: Float32Array, expected: number[]): void => {
   expect(actual.length).toBe(expected.length)
@@ -137,5 +138,65 @@ describe('groupAdvantages', () => {
     expect(() => groupAdvantages({ ...good, scale_rewards: 'std' as 'none' })).toThrow(
       /scale_rewards is 'std'/,
     )
+  })
+
+  it('normalize_then_sum: each reward is a z-score in its group before the weights', () => {
+    const input = {
+      rewards: [
+        [1, 0, 0, 1],
+        [0, 100, 0, 100],
+      ],
+      weights: [1, 0.5],
+      num_generations: 4,
+      scale_rewards: 'none' as const,
+    }
+    const aggregation = 'normalize_then_sum' as const
+    const gdpo = groupAdvantages({ ...input, multi_objective_aggregation: aggregation })
+    const z = 0.5 / (Math.sqrt(1 / 3) + 1e-4)
+    const z2 = 50 / (Math.sqrt(1e4 / 3) + 1e-4)
+    const sums = [z - z2 / 2, -z + z2 / 2, -z - z2 / 2, z + z2 / 2]
+    const std = Math.sqrt(sums.reduce((sum, x) => sum + x * x, 0) / 3) + 1e-4
+    close(
+      gdpo.advantages,
+      sums.map(x => x / std),
+    )
+    // The large reward drowns the other in the plain sum: the sign of the first sample flips.
+    expect(groupAdvantages(input).advantages[0]).toBeLessThan(-24)
+    expect(gdpo.advantages[0]).toBeGreaterThan(0)
+    // What the rewards are measured in has (but for the 1e-4) no influence.
+    const rewards = [input.rewards[0]!, input.rewards[1]!.map(x => x / 10)]
+    const scaled = groupAdvantages({ ...input, rewards, multi_objective_aggregation: aggregation })
+    scaled.advantages.forEach((value, i) => {
+      expect(Math.abs(value - gdpo.advantages[i]!)).toBeLessThan(1e-4)
+    })
+  })
+
+  it('normalize_then_sum: a group whose every reward is equal gets exact zeros', () => {
+    const result = groupAdvantages({
+      rewards: [
+        [1, 1, 0, 1],
+        [0.3, 0.3, 0.1, 0.2],
+      ],
+      weights: [1, 1],
+      num_generations: 2,
+      scale_rewards: 'none',
+      multi_objective_aggregation: 'normalize_then_sum',
+    })
+    expect(Array.from(result.advantages.slice(0, 2))).toEqual([0, 0])
+    expect(result.zero_std).toEqual([true, false])
+    expect(result.frac_reward_zero_std).toBe(0.5)
+  })
+
+  describe('against TRL', () => {
+    golden.advantages.forEach((c, index) => {
+      const missing = c.rewards.some(row => row.includes(null))
+      const title = `${index} ${c.multi_objective_aggregation} ${c.scale_rewards}${missing ? ' with nulls' : ''}`
+      it(title, () => {
+        const { advantages } = groupAdvantages(c)
+        c.advantages.forEach((expected, i) => {
+          expect(Math.abs(advantages[i]! - expected)).toBeLessThan(1e-6)
+        })
+      })
+    })
   })
 })
