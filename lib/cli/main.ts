@@ -39,6 +39,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
     load: () => import('./train.ts'),
   },
+  init: {
+    usage: 'init [recipe]',
+    describe: 'Write a commented recipe for your data and this machine',
+    load: () => import('./init.ts'),
+  },
   generate: {
     usage: 'generate',
     describe: 'Complete the prompts of a JSONL file',

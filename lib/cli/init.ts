@@ -1,0 +1,197 @@
+/**
+ * `kogrpo init`: writes a commented recipe for this machine and one's own data, after three questions
+ * or from options. The data is read: columns are guessed by name, lengths are measured, and the batch
+ * follows from the memory there is.
+ */
+import { existsSync, writeFileSync } from 'node:fs'
+import { basename, extname } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { loadRecipe } from '../config/load.ts'
+import { DataCheck } from '../corpus/check.ts'
+import { ChatTemplate } from '../data/chat-template.ts'
+import { readRecords } from '../data/readers.ts'
+import { Tokenizer } from '../data/tokenizer.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { fitMachine } from '../init/fit.ts'
+import { guessColumns } from '../init/guess-columns.ts'
+import { type DataPart, recipeText } from '../init/recipe-text.ts'
+import { openModelDirectory } from '../model/directory.ts'
+import { modelPath } from '../train/session.ts'
+import type { CliContext } from './context.ts'
+import { UsageError } from './errors.ts'
+import { readMemory } from './memory.ts'
+import { nonEmpty } from './options.ts'
+
+interface InitArguments {
+  recipe?: string
+  model?: string
+  data?: string
+  problems?: string
+  evalData?: string
+  judge?: string
+  judgeModel?: string
+  overwrite?: boolean
+  yes?: boolean
+  context: CliContext
+}
+
+const MINIATURE = 'builtin:mini'
+
+/** Answers that options did not give, asked for on a terminal. */
+async function ask(argv: InitArguments): Promise<InitArguments> {
+  const questions: [key: 'model' | 'data' | 'problems', question: string, otherwise: string][] = [
+    ['model', 'Model to start from (a Hugging Face directory)', MINIATURE],
+    ['data', 'Examples to learn from (.jsonl or .parquet; empty: none)', ''],
+    ['problems', 'Problems with answers for reinforcement learning (empty: none)', ''],
+  ]
+  const open = questions.filter(([key]) => argv[key] === undefined)
+  if (argv.yes || open.length === 0 || !process.stdin.isTTY) return argv
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answers: Partial<InitArguments> = {}
+    for (const [key, question, otherwise] of open) {
+      const shown = otherwise === '' ? '' : ` [${otherwise}]`
+      const answer = (await terminal.question(`${question}${shown}: `)).trim()
+      if (answer !== '' || otherwise !== '') answers[key] = answer || otherwise
+    }
+    return { ...argv, ...answers }
+  } finally {
+    terminal.close()
+  }
+}
+
+interface Reader {
+  tokenizer: Tokenizer
+  template: ChatTemplate
+}
+
+/** Reads a file: its columns, whether it serves the stage, its longest sample. */
+async function readPart(path: string, stage: 'sft' | 'grpo', reader: Reader): Promise<DataPart> {
+  let check: DataCheck | undefined
+  let columns: Record<string, string> = {}
+  for await (const source of readRecords(path)) {
+    if (!check) {
+      const guess = guessColumns(source.record)
+      if (!guess[stage]) {
+        const needs =
+          stage === 'sft' ? 'a prompt and a completion (or messages)' : 'a prompt and an answer'
+        throw new KogrpoError(
+          'E_DATA',
+          `${path}: found no columns for ${needs} among ${Object.keys(source.record).join(', ')}; rename them, or write the recipe's "columns" by hand`,
+        )
+      }
+      const { reasoning, completion, ...grpo } = guess.columns
+      columns = stage === 'sft' ? guess.columns : grpo
+      const options = { ...reader, columns, maxLength: 1, overlong: 'error' as const }
+      check = new DataCheck(stage, options)
+    }
+    check.add(source)
+  }
+  const report = check?.report()
+  if (!report?.tokens) {
+    throw new KogrpoError('E_DATA', `${path}: ${report?.errors[0] ?? 'the file holds no records'}`)
+  }
+  return { path, columns, longest: report.tokens.max }
+}
+
+async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> {
+  const argv = await ask(given)
+  const { context } = argv
+  const file = argv.recipe ?? 'recipe.yaml'
+  if (!['.yaml', '.yml'].includes(extname(file))) {
+    throw new UsageError(`${file}: expected a name that ends in .yaml`)
+  }
+  if (existsSync(file) && !argv.overwrite) {
+    throw new UsageError(`${file} exists; choose another name, or add --overwrite`)
+  }
+  if ((argv.judge === undefined) !== (argv.judgeModel === undefined)) {
+    throw new UsageError('--judge and --judge-model go together')
+  }
+  if (!argv.data && !argv.problems) {
+    throw new UsageError(
+      'nothing to train on: give --data (examples to learn from), --problems (questions with answers), or both; the miniature needs no recipe: npx kogrpo train',
+    )
+  }
+  const model = argv.model ?? MINIATURE
+  const directory = await openModelDirectory(modelPath(model), { weights: false })
+  const tokenizer = await Tokenizer.load(directory.tokenizerDir)
+  const reader = { tokenizer, template: new ChatTemplate(tokenizer) }
+  const sft = argv.data ? await readPart(argv.data, 'sft', reader) : null
+  const grpo = argv.problems ? await readPart(argv.problems, 'grpo', reader) : null
+  const evaluation = argv.evalData ? await readPart(argv.evalData, 'grpo', reader) : null
+  const completion = Math.min(2048, Math.max(128, Math.ceil((sft?.longest ?? 512) / 64) * 64))
+  const length = Math.max(sft?.longest ?? 0, (grpo?.longest ?? 0) + (grpo ? completion : 0))
+  const fit = fitMachine(directory.config, length, readMemory().available)
+  const judge = argv.judge ? { base_url: argv.judge, model: argv.judgeModel! } : null
+  const name = basename(file, extname(file)).replaceAll(/[^\w.-]/g, '-')
+  const text = recipeText({ name, model, fit, sft, grpo, evaluation, judge, completion })
+  try {
+    writeFileSync(file, text)
+  } catch (cause) {
+    throw new KogrpoError('E_CONFIG', `cannot write ${file}: ${messageOf(cause)}`, { cause })
+  }
+  loadRecipe(file)
+  if (!fit.fits) {
+    const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1)
+    context.stderr.write(
+      `warning: about ${gib(fit.peak)} GiB are needed and ${gib(readMemory().available)} GiB are free: take a smaller model or shorter samples\n`,
+    )
+  }
+  context.stdout.write(
+    `${file} is written. Next:\n  npx kogrpo data check ${file}\n  npx kogrpo train ${file}\n`,
+  )
+}
+
+const text = { type: 'string', requiresArg: true } as const
+
+export const command: CommandModule<object, InitArguments> = {
+  command: 'init [recipe]',
+  describe: 'Write a commented recipe for your data and this machine',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 init [recipe]\n\nWrites a commented recipe. What options do not say is asked for on a terminal.',
+      )
+      .positional('recipe', { type: 'string', describe: 'File to write [default: recipe.yaml]' })
+      .options({
+        model: {
+          ...text,
+          describe: `Model to start from [default: ${MINIATURE}]`,
+          coerce: nonEmpty('model'),
+        },
+        data: {
+          ...text,
+          describe: 'Examples to learn from (SFT): .jsonl, .jsonl.gz or .parquet',
+          coerce: nonEmpty('data'),
+        },
+        problems: {
+          ...text,
+          describe: 'Problems with answers (GRPO)',
+          coerce: nonEmpty('problems'),
+        },
+        'eval-data': {
+          ...text,
+          describe: 'Held-out problems with answers',
+          coerce: nonEmpty('eval-data'),
+        },
+        judge: {
+          ...text,
+          describe: 'OpenAI-compatible endpoint of a judge',
+          coerce: nonEmpty('judge'),
+        },
+        'judge-model': {
+          ...text,
+          describe: "The judge's model name",
+          coerce: nonEmpty('judge-model'),
+        },
+        overwrite: { type: 'boolean', describe: 'Replace the file' },
+        yes: { type: 'boolean', describe: 'Ask nothing' },
+      })
+      .example('$0 init --data my.jsonl', 'learn from examples, starting from the miniature')
+      .example(
+        '$0 init ko.yaml --model Qwen3-0.6B --data sft.jsonl --problems math.jsonl',
+        '',
+      ) as never,
+  handler,
+}

@@ -1,0 +1,108 @@
+/** A recipe as commented YAML, from what `kogrpo init` has asked and seen. */
+import { stringify } from 'yaml'
+import type { Fit } from './fit.ts'
+
+export interface DataPart {
+  path: string
+  columns: Record<string, string>
+  /** Longest sample (SFT) or prompt (GRPO) in tokens. */
+  longest: number
+}
+
+export interface RecipePlan {
+  name: string
+  model: string
+  fit: Fit
+  sft: DataPart | null
+  grpo: DataPart | null
+  evaluation: DataPart | null
+  /** OpenAI-compatible endpoint and model of a judge; null: the rule checker alone. */
+  judge: { base_url: string; model: string } | null
+  /** Tokens of a completion, a multiple of 64. */
+  completion: number
+}
+
+const roundUp = (tokens: number): number => Math.max(64, Math.ceil(tokens / 64) * 64)
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
+/** The text of the file. */
+export function recipeText(plan: RecipePlan): string {
+  const { fit } = plan
+  const parts = [
+    `# Made by kogrpo init. Every key: npx kogrpo train --keys
+# ${(fit.parameters / 1e6).toFixed(1)} million parameters: ${gib(fit.weights)} for weights, gradients and AdamW's moments in
+# fp32, about ${gib(fit.peak)} at the peak with the batches below.
+name: ${yaml(plan.name)}
+seed: 42
+model:
+  path: ${yaml(plan.model)}
+  # Recompute activations in the backward pass: less memory, more time, the same bits.
+  gradient_checkpointing: ${fit.gradientCheckpointing}`,
+  ]
+  if (plan.sft) parts.push(sftText(plan, plan.sft))
+  if (plan.grpo) parts.push(grpoText(plan, plan.grpo))
+  if (plan.evaluation) parts.push(evalText(plan, plan.evaluation))
+  return `${parts.join('\n\n')}\n`
+}
+
+function sftText({ fit }: RecipePlan, part: DataPart): string {
+  return `# Stage 1: learn to think in Korean from examples (loss on the assistant's tokens only).
+sft:
+  data:
+${dataText(part)}
+  # The longest sample has ${part.longest} tokens; rows of this length are filled with several samples.
+  max_length: ${roundUp(part.longest)}
+  per_device_train_batch_size: ${Math.max(1, Math.floor(fit.batch / 2))}
+  gradient_accumulation_steps: ${fit.batch >= 8 ? 1 : Math.ceil(8 / fit.batch)}
+  learning_rate: ${fit.parameters < 1e7 ? '1.0e-3' : '2.0e-5'}
+  num_train_epochs: 2`
+}
+
+function grpoText({ fit, judge, completion }: RecipePlan, part: DataPart): string {
+  const group = 8
+  const accumulation = Math.max(1, Math.ceil((8 * group) / fit.batch))
+  const oracle = judge
+    ? `  # The judge re-examines what the checker called wrong.
+  oracle:
+    rule: appeal
+    judge:
+      kind: openai
+      base_url: ${yaml(judge.base_url)}
+      model: ${yaml(judge.model)}
+      # api_key_env: JUDGE_API_KEY`
+    : `  # The rule checker alone. It is wrong in both directions: a judge makes the training stable
+  # (oracle: { rule: appeal, judge: { kind: openai, base_url: …, model: … } }).`
+  return `# Stage 2: reinforcement learning (Dr. GRPO) on problems with an answer to check.
+grpo:
+  data:
+${dataText(part)}
+  max_prompt_length: ${roundUp(part.longest)}
+  max_completion_length: ${completion}
+  # ${(fit.batch * accumulation) / group} prompts × ${group} completions in a step.
+  num_generations: ${group}
+  per_device_train_batch_size: ${fit.batch}
+  gradient_accumulation_steps: ${accumulation}
+  learning_rate: ${fit.parameters < 1e7 ? '2.0e-4' : '1.0e-6'}
+  max_steps: 100
+${oracle}`
+}
+
+function evalText({ completion }: RecipePlan, part: DataPart): string {
+  return `# The same held-out problems before training and after each stage, compared pairwise.
+eval:
+  data:
+${dataText(part)}
+  max_samples: 200
+  max_completion_length: ${completion}`
+}
+
+function dataText({ path, columns }: DataPart): string {
+  const pairs = Object.entries(columns).map(([name, column]) => `${name}: ${yaml(column)}`)
+  const mapping = pairs.length > 0 ? `\n      columns: { ${pairs.join(', ')} }` : ''
+  return `    - path: ${yaml(path)}${mapping}`
+}
+
+/** One scalar as YAML writes it, quoted where it must be. */
+function yaml(text: string): string {
+  return stringify(text).trimEnd()
+}
