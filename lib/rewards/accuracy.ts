@@ -1,26 +1,64 @@
 /**
- * The accuracy reward, a rule checker: 1 when the final answer after the thinking is equivalent to
- * the gold answer of the sample's `answer` column, else 0. A number in the thinking never counts.
- * Extraction is extract.ts, the meaning of "equivalent" is equivalence.ts.
+ * The accuracy reward, a rule checker: 1 when the final answer after the thinking is right, else 0,
+ * null where the rule cannot tell. What "right" means is the kind (kinds/): `math` by default, or the
+ * one that the recipe names, or the one that the sample's `answer_kind` column names. Nothing that
+ * stands in the thinking ever counts.
  */
-import { z } from 'zod'
 import { KogrpoError } from '../errors.ts'
 import { isEquivalent } from './equivalence.ts'
 import { extractAnswer, lastMarked } from './extract.ts'
+import { goldText } from './kinds/gold.ts'
+import { KINDS } from './kinds/index.ts'
+import { accuracyOptions } from './kinds/options.ts'
+import type { Grader, GraderContext } from './kinds/types.ts'
 import { parseOptions } from './options.ts'
 import { splitThinking } from './think.ts'
 import type { RewardFunction, RewardInput } from './types.ts'
 
-const schema = z.strictObject({
-  /** Dataset column with the gold answer: a string or a number. */
-  answer_column: z.string().min(1).default('answer'),
-})
-
-/** Makes the accuracy reward. Throws `E_REWARD` at rating time when a gold answer is missing. */
-export function accuracyReward(options?: unknown): RewardFunction {
-  const { answer_column: column } = parseOptions('reward accuracy', schema, options)
+/**
+ * Makes the accuracy reward. Throws `E_CONFIG` for an unknown kind or option, and at rating time
+ * `E_REWARD` when a gold answer is missing or a sample's kind is unknown.
+ */
+export function accuracyReward(options?: unknown, context: GraderContext = {}): RewardFunction {
+  const settings = parseOptions('reward accuracy', accuracyOptions, options)
+  const { answer_column: column, kind_column: kindColumn } = settings
+  const graders = new Map<string, Grader>()
+  const graderOf = (kind: string, where: string): Grader => {
+    const known = graders.get(kind)
+    if (known !== undefined) return known
+    const factory = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
+    if (factory === undefined) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        `accuracy kind '${kind}' of ${where} is unknown; choose ${Object.keys(KINDS).join(', ')}`,
+      )
+    }
+    const grader = factory(settings, context)
+    graders.set(kind, grader)
+    return grader
+  }
+  graderOf(settings.kind, 'the recipe')
   return input =>
-    input.completions.map((text, i) => checkAnswer(goldAnswer(input, column, i), text))
+    Promise.all(
+      input.completions.map((completion, i) => {
+        const where = `sample ${i}`
+        const named = input.columns[kindColumn]?.[i]
+        const kind = typeof named === 'string' && named !== '' ? named : settings.kind
+        const grader = graderOf(kind, where)
+        const { thinking, answer, problem } = splitThinking(completion)
+        const row = Object.fromEntries(
+          Object.entries(input.columns).map(([name, values]) => [name, values[i]]),
+        )
+        const gold = kind === 'code' ? null : goldAnswer(input, column, i)
+        if (
+          settings.require_thinking &&
+          (thinking === null || problem === 'unclosed think block')
+        ) {
+          return 0
+        }
+        return grader({ gold, answer, row, where, column })
+      }),
+    )
 }
 
 /** 1 when `completion` states an answer equivalent to `gold` after its thinking, else 0. */
@@ -40,11 +78,5 @@ export function goldAnswer(input: RewardInput, column: string, i: number): strin
       `the accuracy reward needs the data column '${column}' with the gold answer (columns present: ${known})`,
     )
   }
-  const value = values[i]
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value)
-  if (typeof value === 'string' && value.trim() !== '') return value
-  throw new KogrpoError(
-    'E_REWARD',
-    `column '${column}' has no gold answer for sample ${i} (found ${JSON.stringify(value) ?? 'nothing'}); give a number or a non-empty string`,
-  )
+  return goldText({ gold: values[i], column, where: `sample ${i}` })
 }

@@ -2,12 +2,13 @@
 import { KogrpoError } from '../errors.ts'
 import { accuracyReward } from './accuracy.ts'
 import { formatReward } from './format.ts'
+import type { CodeRunner } from './kinds/types.ts'
 import { koreanReward } from './korean.ts'
 import { overlongReward } from './overlong.ts'
 import type { NamedReward, RewardFunction } from './types.ts'
 
-const factories: Record<string, (options: unknown) => RewardFunction> = {
-  accuracy: accuracyReward,
+const factories: Record<string, (options: unknown, context: RewardContext) => RewardFunction> = {
+  accuracy: (options, context) => accuracyReward(options, { codeRunner: context.code_runner }),
   format: formatReward,
   korean: koreanReward,
   overlong: overlongReward,
@@ -23,6 +24,8 @@ export interface RewardSpec {
 export interface RewardContext {
   /** The stage's limit, in tokens; `overlong` is measured against it, its soft zone being a fifth. */
   max_completion_length: number
+  /** Runs code for accuracy kind `code`; without one that kind is refused. */
+  code_runner?: CodeRunner | undefined
 }
 
 /** Reward functions in recipe order. Throws `E_CONFIG` naming an unknown reward or a bad option. */
@@ -38,7 +41,7 @@ export function createRewards(specs: readonly RewardSpec[], context: RewardConte
     }
     if (seen.has(name)) throw new KogrpoError('E_CONFIG', `reward '${name}' is listed twice`)
     seen.add(name)
-    return { name, weight, reward: factory(withContext(name, options, context)) }
+    return { name, weight, reward: factory(withContext(name, options, context), context) }
   })
 }
 

@@ -4,7 +4,10 @@
  * words have none and do not count. Times of day (3시 30분, 3:30, 오후 3시) and dates are kinds of
  * their own, so 3시간 is not 3시.
  */
-import { add, equalRationals, multiply, type Rational, readNumber } from './numeral.ts'
+import { readNumber } from './numeral.ts'
+import { add, multiply, type Rational } from './rational.ts'
+import { COUNTERS, UNIT_NAMES, type Unit } from './units.ts'
+import { equalNumbers } from './values.ts'
 
 export interface Quantity {
   /** In the base unit of the dimension. */
@@ -14,63 +17,6 @@ export interface Quantity {
   /** Null: a plain number or a counted thing. */
   dimension: string | null
 }
-
-interface Unit {
-  dimension: string
-  /** Base units in one of these. */
-  factor: Rational
-}
-
-const unit = (dimension: string, num: number | bigint, den: number | bigint = 1): Unit => ({
-  dimension,
-  factor: { num: BigInt(num), den: BigInt(den) },
-})
-
-/** Longest name first at matching. Length in mm, mass in mg, volume in mL, time in s. */
-const UNITS: readonly [names: string, unit: Unit][] = [
-  ['원|won|KRW|₩', unit('won', 1)],
-  ['달러|dollars|dollar|USD', unit('dollar', 1)],
-  ['센트|cents|cent', unit('dollar', 1, 100)],
-  ['유로|euros|euro|EUR', unit('euro', 1)],
-  ['엔|yen|JPY', unit('yen', 1)],
-  ['위안|yuan|CNY', unit('yuan', 1)],
-  ['mm|밀리미터', unit('length', 1)],
-  ['cm|센티미터|센티', unit('length', 10)],
-  ['m|미터|meters|meter|metres|metre', unit('length', 1000)],
-  ['km|킬로미터|kilometers|kilometres|kilometer', unit('length', 1_000_000)],
-  ['mm^2', unit('area', 1)],
-  ['cm^2|제곱센티미터', unit('area', 100)],
-  ['m^2|제곱미터', unit('area', 1_000_000)],
-  ['km^2|제곱킬로미터', unit('area', 10n ** 12n)],
-  ['cm^3|세제곱센티미터', unit('volume', 1)],
-  ['m^3|세제곱미터', unit('volume', 1_000_000)],
-  ['mL|ml|밀리리터', unit('volume', 1)],
-  ['L|l|리터|liters|liter|litres', unit('volume', 1000)],
-  ['mg|밀리그램', unit('mass', 1)],
-  ['g|그램|grams|gram', unit('mass', 1000)],
-  ['kg|킬로그램|킬로|kilograms', unit('mass', 1_000_000)],
-  ['t|톤', unit('mass', 10n ** 9n)],
-  ['초|seconds|second', unit('time', 1)],
-  ['분|minutes|minute', unit('time', 60)],
-  ['시간|hours|hour', unit('time', 3600)],
-  ['일|days|day', unit('time', 86_400)],
-  ['주일|주|weeks|week', unit('time', 604_800)],
-  ['개월|달|months|month', unit('months', 1)],
-  ['년|years', unit('months', 12)],
-  ['시', unit('clock', 3600)],
-  ['월', unit('date', 100)],
-  ['km/h', unit('speed', 1000, 3600)],
-  ['m/s', unit('speed', 1)],
-  ['%|퍼센트|프로|percent', unit('percent', 1, 100)],
-]
-
-const NAMES: readonly [string, Unit][] = UNITS.flatMap(([names, u]) =>
-  names.split('|').map((name): [string, Unit] => [name, u]),
-).sort(([a], [b]) => b.length - a.length)
-
-/** Words after a number that count things; needed only where the number itself is in Hangul. */
-const COUNTERS =
-  /^(?:개월|개|명|마리|살|세트|세|권|장|쪽|페이지|번|회|송이|자루|대|병|잔|컵|그루|봉지|상자|조각|켤레|벌|척|채|점|등|위|칸|줄|층|팀|가지|곳|군데|포기|통|알|판|단|접시|그릇|도|사람|배)$/
 
 const CLOCK = /^(오전|오후|AM|PM|am|pm)?\s?(\d{1,2}):([0-5]\d)\s?(AM|PM|am|pm)?$/
 const HALF_DAY = /^(오전|오후)\s?/
@@ -86,7 +32,7 @@ interface QuantityAt extends Quantity {
 export function readQuantity(text: string, start: number, hangul: boolean): QuantityAt | null {
   const first = readPart(text, start, hangul)
   if (first === null) return null
-  if (first.unit === null) {
+  if (first.unit === null || first.unit.dimension === null) {
     return { value: first.number, written: first.number, dimension: null, end: first.end }
   }
   let { dimension, factor } = first.unit
@@ -95,12 +41,12 @@ export function readQuantity(text: string, start: number, hangul: boolean): Quan
   for (;;) {
     const gap = text[end] === ' ' ? end + 1 : end
     if ((dimension === 'clock' || dimension === 'time') && isHalf(text, gap)) {
-      value = add(value, { num: 1800n, den: 1n })
+      value = add(value, multiply(factor, { num: 1n, den: 2n }))
       end = gap + 1
       break
     }
     const next = readPart(text, gap, hangul)
-    if (next?.unit == null) break
+    if (next?.unit?.dimension == null) break
     const part = continuation(dimension, factor, next.unit)
     if (part === null) break
     value = add(value, multiply(next.number, part))
@@ -173,10 +119,15 @@ export function findQuantities(text: string): QuantityInText[] {
 /**
  * Equality of quantities. Same dimension: by value. One without a dimension: by the number as
  * written. A percentage equals both its number (50) and its value (0.5). Otherwise unequal.
- * Decimals agree to 1e-6 relative, so that a rounded expansion of a fraction passes.
+ * Decimals agree to `precision` places in the unit of `a`.
  */
-export function equalQuantities(a: Quantity, b: Quantity): boolean {
-  if (a.dimension === b.dimension) return close(a.value, b.value)
+export function equalQuantities(a: Quantity, b: Quantity, precision = 6): boolean {
+  const close = (x: Rational, y: Rational): boolean => equalNumbers(x, y, precision, true)
+  if (a.dimension === b.dimension) {
+    if (a.value.num === 0n) return b.value.num === 0n
+    const perUnit = multiply(a.written, { num: a.value.den, den: a.value.num })
+    return close(a.written, multiply(b.value, perUnit))
+  }
   if (a.dimension === null || b.dimension === null) {
     const [plain, other] = a.dimension === null ? [a, b] : [b, a]
     if (close(plain.written, other.written)) return true
@@ -194,7 +145,7 @@ function readPart(
   if (number === null) return null
   for (const gap of text[number.end] === ' ' ? [0, 1] : [0]) {
     const at = number.end + gap
-    const found = NAMES.find(([name]) => text.startsWith(name, at) && endsWord(text, at, name))
+    const found = UNIT_NAMES.find(([name]) => text.startsWith(name, at) && endsWord(text, at, name))
     if (found !== undefined) {
       return { number: number.value, unit: found[1], end: at + found[0].length }
     }
@@ -248,15 +199,4 @@ function halfDay(value: Rational, half: string): Rational {
     return { num: value.num - noon, den: value.den }
   }
   return value
-}
-
-function close(a: Rational, b: Rational): boolean {
-  if (equalRationals(a, b)) return true
-  const left = a.num * b.den
-  const right = b.num * a.den
-  const difference = left > right ? left - right : right - left
-  const size = right < 0n ? -right : right
-  // Integers are exact: only a side with a fractional part may be a rounded expansion.
-  if (a.num % a.den === 0n && b.num % b.den === 0n) return false
-  return difference * 1_000_000n <= size
 }

@@ -5,11 +5,7 @@
  * Bounded: numerals of more than 40 digits and exponents beyond ±60 are not numbers here.
  */
 
-/** An exact value num / den, den > 0. */
-export interface Rational {
-  num: bigint
-  den: bigint
-}
+import { add, multiply, type Rational } from './rational.ts'
 
 export interface NumberAt {
   value: Rational
@@ -67,8 +63,8 @@ const NATIVE_ONES: [string, number][] = [
 
 const ARABIC = /(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+/y
 const POWER_OF_TEN = /\s?[×x*]\s?10\^\{?([-+]?\d{1,2})\}?|[eE]([-+]?\d{1,2})(?![\p{L}\d])/uy
-const DENOMINATOR = /\s?\/\s?(\d{1,40})(?![\d.])/y
-const MIXED = /\s(\d{1,40})\s?\/\s?(\d{1,40})(?![\d.])/y
+const DENOMINATOR = /\s?\/\s?(\d{1,40})(?!\d|\.\d)/y
+const MIXED = /\s(\d{1,40})\s?\/\s?(\d{1,40})(?!\d|\.\d)/y
 const MAX_DIGITS = 40
 
 /**
@@ -83,21 +79,6 @@ export function readNumber(text: string, start: number, hangul: boolean): Number
   const whole = readFraction(text, magnitude, hangul)
   if (whole === null) return null
   return negative ? { ...whole, value: { num: -whole.value.num, den: whole.value.den } } : whole
-}
-
-/** a = b exactly. */
-export function equalRationals(a: Rational, b: Rational): boolean {
-  return a.num * b.den === b.num * a.den
-}
-
-/** a · b. */
-export function multiply(a: Rational, b: Rational): Rational {
-  return { num: a.num * b.num, den: a.den * b.den }
-}
-
-/** a + b. */
-export function add(a: Rational, b: Rational): Rational {
-  return { num: a.num * b.den + b.num * a.den, den: a.den * b.den }
 }
 
 /** Digits, Sino-Korean digits and magnitudes in descending order: 1억 2천만, 3만 5,000, 이백오십. */

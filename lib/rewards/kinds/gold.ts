@@ -1,0 +1,17 @@
+/** Reads the gold answer of a sample; a missing one is an error that names column and sample. */
+import { KogrpoError } from '../../errors.ts'
+import type { Graded } from './types.ts'
+
+/** The gold answer as text: a non-empty string or a finite number. Throws `E_REWARD`. */
+export function goldText({
+  gold,
+  column,
+  where,
+}: Pick<Graded, 'gold' | 'column' | 'where'>): string {
+  if (typeof gold === 'number' && Number.isFinite(gold)) return String(gold)
+  if (typeof gold === 'string' && gold.trim() !== '') return gold
+  throw new KogrpoError(
+    'E_REWARD',
+    `column '${column}' has no gold answer for ${where} (found ${JSON.stringify(gold) ?? 'nothing'}); give a number or a non-empty string`,
+  )
+}
