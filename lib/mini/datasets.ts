@@ -26,6 +26,8 @@ export interface MiniDatasetOptions {
   readonly terse?: number
   /** Probability of 만/천 in the answer line. */
   readonly unitAnswer?: number
+  /** Probability of an answer in other words than the marked line (Korean traces). */
+  readonly variedAnswer?: number
   /** Share of plain documents in `mini:pretrain`. */
   readonly plainShare?: number
   readonly families?: readonly Family[]
@@ -116,6 +118,7 @@ export function* miniProblems(name: string, options: MiniDatasetOptions): Genera
     noise: options.noise ?? MINI_DEFAULTS[name].noise,
     terse: options.terse ?? MINI_DEFAULTS[name].terse,
     unitAnswer: options.unitAnswer ?? MINI_DEFAULTS[name].unitAnswer,
+    variedAnswer: options.variedAnswer,
   }
   const root = splitmix64(hash64(name) ^ splitmix64(BigInt.asUintN(64, BigInt(seed))))
   const seen = new Set<string>()

@@ -48,6 +48,8 @@ export interface ProblemOptions {
   readonly terse?: number
   /** Probability that a sum of money in the answer line is written with 만/천; default 0. */
   readonly unitAnswer?: number
+  /** Probability that the Korean trace's answer is a sentence, or repeats the steps; default 0. */
+  readonly variedAnswer?: number
 }
 
 export interface Problem {
@@ -117,13 +119,14 @@ const MAX_DRAWS = 1000
 
 /**
  * The problem of `seed` (taken modulo 2^64). Phrasing, mistakes and terseness come from a stream of
- * their own: the question and the gold answer do not depend on `noise`, `terse` or `unitAnswer`.
+ * their own: the question and the gold answer do not depend on `noise`, `terse`, `unitAnswer` or `variedAnswer`.
  * @throws KogrpoError for options that no problem can meet.
  */
 export function generateProblem(seed: number | bigint, options: ProblemOptions = {}): Problem {
   const noise = probability('noise', options.noise)
   const terse = probability('terse', options.terse)
   const unitAnswer = probability('unitAnswer', options.unitAnswer)
+  const variedAnswer = probability('variedAnswer', options.variedAnswer)
   const pool = candidates(options)
   const root = splitmix64(BigInt.asUintN(64, BigInt(seed)))
   const heldOut = (options.split ?? 'train') === 'heldout'
@@ -142,7 +145,7 @@ export function generateProblem(seed: number | bigint, options: ProblemOptions =
     const flawed = choice.chance(noise)
     const isTerse = choice.chance(terse) && draft.steps.length > 1
     const chain = flawed ? flaw(choice, draft.steps) : gold
-    const style = { terse: isTerse, unitAnswer }
+    const style = { terse: isTerse, unitAnswer, variedAnswer }
     // One stream per language, equally seeded: both are told in the same frame.
     const phrasing = splitmix64(telling)
     return {

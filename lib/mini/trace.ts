@@ -165,10 +165,24 @@ function answerLine(random: Random, chain: Chain, unitAnswer: number): string {
   return `정답: ${written}${chain.unit.ko}`
 }
 
+/**
+ * The answer as other teachers tell it: a sentence instead of the marked line, or the results of
+ * the steps repeated before the line.
+ */
+function wordedAnswer(random: Random, chain: Chain, line: string): string {
+  const amount = ({ value, step }: Evaluated): string => `${value}${step.unit.ko}`
+  if (chain.steps.length < 2 || random.chance(0.4)) {
+    return `${line.replace('정답: ', '')}입니다.`
+  }
+  return `${chain.steps.map(done => `${done.step.ko} ${amount(done)}`).join(', ')}. ${line}`
+}
+
 /** How traces are told; probabilities in [0, 1]. */
 export interface TraceStyle {
   readonly terse: boolean
   readonly unitAnswer: number
+  /** Probability that the answer is told in other words; see `wordedAnswer`. */
+  readonly variedAnswer: number
 }
 
 /**
@@ -185,7 +199,11 @@ export function writeTrace(
   const amount = (value: number, unit: Unit): string =>
     language === 'korean' ? `${value}${unit.ko}` : `${value} ${unit.en}`
   const label = (step: Step): string => (language === 'korean' ? step.ko : step.en)
-  const answer = answerLine(random, chain, style.unitAnswer)
+  const line = answerLine(random, chain, style.unitAnswer)
+  const answer =
+    style.variedAnswer > 0 && language === 'korean' && random.chance(style.variedAnswer)
+      ? wordedAnswer(random, chain, line)
+      : line
   if (style.terse && chain.steps.length > 1) {
     const steps = chain.steps.map(done => done.step)
     const sum = `${composedExpression(steps)}=${amount(chain.value, chain.unit)}`

@@ -53,6 +53,20 @@ export interface PairedDifference {
 
 export type ComparisonName = 'sft_minus_base' | 'rl_minus_sft' | 'rl_minus_base'
 
+/** A decision of the guards of a grpo stage; lib/train/guards/decide.ts makes it. */
+export interface GuardDecision {
+  step: number
+  action: 'warn' | 'stop' | 'rollback'
+  /** What was beyond its limit: moving average, baseline and limit. */
+  trips: { watch: string; average: number; baseline: number; limit: number }[]
+  /** rollback: the step whose state was restored. */
+  restored_step?: number
+  /** rollback: factor of the recipe's learning rate from there on. */
+  learning_rate_factor?: number
+  /** The decision in words, as the log has it. */
+  message: string
+}
+
 /** What summary.json holds. */
 export interface Summary {
   base?: EvalResults
@@ -60,6 +74,8 @@ export interface Summary {
   rl?: EvalResults
   /** By comparison, then by metric (`accuracy`, `korean_thinking_rate`, …). */
   paired_differences: Partial<Record<ComparisonName, Record<string, PairedDifference>>>
+  /** What the guards decided, in order; empty when nothing tripped, absent without a grpo stage. */
+  guards?: GuardDecision[]
   wall_s: number
   seed: number
 }

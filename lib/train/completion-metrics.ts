@@ -1,6 +1,7 @@
 /** What a batch of rollouts looks like: TRL's `completions/*` metrics and the rows of completions.jsonl. */
 import { questionOf } from '../eval/evaluate.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
+import { countNumbers } from '../rewards/answer-numbers.ts'
 import { koreanThinking } from '../rewards/korean.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import type { Scores } from './scoring.ts'
@@ -19,6 +20,7 @@ export function completionMetrics(rollouts: readonly Rollout[]): Metrics {
     'completions/min_terminated_length': terminated.length > 0 ? Math.min(...terminated) : null,
     'completions/max_terminated_length': terminated.length > 0 ? Math.max(...terminated) : null,
     'completions/clipped_ratio': 1 - terminated.length / lengths.length,
+    'completions/answer_numbers': mean(rollouts.map(({ text }) => countNumbers(text))),
     korean_thinking_rate: mean(rollouts.map(({ text }) => Number(koreanThinking(text)))),
   }
 }

@@ -13,6 +13,7 @@ import type { Metrics } from '../report/events.ts'
 import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { completionMetrics, completionRows } from './completion-metrics.ts'
+import { Guards } from './guards.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
 import { beginReference, moveReference } from './reference.ts'
@@ -47,8 +48,10 @@ export async function trainGrpo(
 
   let rollouts: Rollout[] = []
   let scores: Scores | null = null
+  const guards = new Guards(session, stage)
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
+  await guards.begin(first - 1)
   for (let step = first; step <= steps; step++) {
     const timer = new Timer()
     const fresh = (step - 1) % stage.num_iterations === 0
@@ -59,6 +62,7 @@ export async function trainGrpo(
         step: step - 1,
         num_tokens: seen,
         mixture: mixture.state(),
+        guards: session.guards ?? undefined,
       }
       if (savesAfter(stage, step - 1)) await saveState(session)
       signal.throwIfAborted()
@@ -82,31 +86,44 @@ export async function trainGrpo(
       ),
     )
     const optimizer = await timer.time('optimizer', () =>
-      optimizerStep(session, stage, step, steps, update.trained),
+      optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
     )
     await moveReference(session, stage, step)
     const generated = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0)
     seen += update.tokens
+    const roundEnds = step % stage.num_iterations === 0 || step === steps
+    const measured = {
+      ...update.metrics,
+      ...scored,
+      ...completionMetrics(rollouts),
+      ...optimizer,
+    }
     reporter.emit({
       type: 'step',
       stage: 'grpo',
       step,
       metrics: {
-        ...update.metrics,
-        ...scored,
-        ...completionMetrics(rollouts),
-        ...optimizer,
+        ...measured,
+        ...(roundEnds ? guards.observe(step, measured) : {}),
         epoch: mixture.position / mixture.size,
         num_tokens: seen,
         ...(await unlessAborted(signal, evaluate(step))),
         ...timer.metrics(update.tokens + (fresh ? generated : 0)),
       },
     })
+    const { stop } = await guards.act(step)
+    if (stop) break
     if (savesAfter(stage, step) && step < steps) {
       await saveCheckpoint(session, `checkpoints/grpo-${step}`)
     }
   }
-  session.boundary = { stage: 'grpo', step: steps, num_tokens: seen, mixture: mixture.state() }
+  session.boundary = {
+    stage: 'grpo',
+    step: steps,
+    num_tokens: seen,
+    mixture: mixture.state(),
+    guards: session.guards ?? undefined,
+  }
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
   return checkpoint

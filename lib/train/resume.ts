@@ -13,6 +13,7 @@ import type { Mixture, MixtureState } from '../data/mixture.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { EvalStageName, StageName } from '../report/events.ts'
+import type { GuardState } from './guards/decide.ts'
 import type { Session } from './session.ts'
 
 /** Stages in the order in which they run. */
@@ -24,6 +25,8 @@ export interface Boundary {
   step: number
   num_tokens: number
   mixture: MixtureState
+  /** What the guards of the grpo stage know. */
+  guards?: GuardState | undefined
 }
 
 export interface RunState extends Boundary {

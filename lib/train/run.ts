@@ -133,6 +133,7 @@ class Exam {
     return {
       ...Object.fromEntries(results),
       paired_differences: differences,
+      ...(this.#session.guards ? { guards: this.#session.guards.records } : {}),
       wall_s,
       seed: this.#session.config.seed,
     }

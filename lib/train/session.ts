@@ -18,6 +18,7 @@ import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
+import type { GuardState } from './guards/decide.ts'
 import type { Boundary, SavedState } from './resume.ts'
 import { sourceRecords } from './sources.ts'
 
@@ -36,6 +37,8 @@ export interface Session {
   boundary: Boundary | null
   /** The state this run is taken up from, until its stage has begun. */
   resumed: SavedState | null
+  /** What the guards of the grpo stage know; null before it. */
+  guards: GuardState | null
 }
 
 const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
@@ -98,6 +101,7 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
     outcomes: new Map(io.resume?.outcomes),
     boundary: null,
     resumed: io.resume ?? null,
+    guards: null,
   }
 }
 

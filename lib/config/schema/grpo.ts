@@ -1,5 +1,6 @@
 /** The stage grpo: rollouts, loss, rewards and oracle. Names are those of TRL's GRPOConfig. */
 import * as z from 'zod'
+import { guards } from './guards.ts'
 import { checkpointShape, optimizerShape } from './optimizer.ts'
 import { oracle } from './oracle.ts'
 import { rewards } from './rewards.ts'
@@ -91,6 +92,7 @@ export const grpoStage = z.strictObject({
   enable_thinking: z.boolean().default(true).describe('chat template: let the model think'),
   rewards: rewards.describe('reward functions and their weights; the reward is the weighted sum'),
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
+  guards: guards.prefault({}).describe('what is watched for a collapse, and what then happens'),
   ...optimizerShape({ learning_rate: 1e-6, lr_scheduler_type: 'constant', warmup_ratio: 0 }),
   ...checkpointShape,
 })

@@ -1,0 +1,123 @@
+/**
+ * Guards: every round of a grpo stage is watched for the signs of a collapse (guards/values.ts),
+ * judged by a pure core (guards/decide.ts), and what the recipe asks for is done here: warn, end the
+ * stage, or go back to the last good state with a lower learning rate. Step numbers, the position in
+ * the data and the streams of random numbers go on after a rollback, so the same samples that led
+ * astray are not drawn again.
+ *
+ * A good state is one file, checkpoints/good-<step>.bin: weights in fp32 and AdamW's moments. The
+ * file that a saved state of the run refers to is kept with the newest, so that a run that was
+ * killed can be taken up from that state.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { GuardSpec } from '../config/schema/guards.ts'
+import type { GrpoStage } from '../config/schema.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Metrics } from '../report/events.ts'
+import {
+  FRESH_GUARDS,
+  type GuardState,
+  type Observation,
+  observe,
+  watchOptions,
+} from './guards/decide.ts'
+import { FRESH_WATCH, severity } from './guards/watch.ts'
+import { findState } from './resume.ts'
+import type { Session } from './session.ts'
+
+export type { GuardRecord, GuardState } from './guards/decide.ts'
+
+/** The guards of one grpo stage. */
+export class Guards {
+  readonly #session: Session
+  readonly #spec: GuardSpec
+  /** Decided on the last round and not yet done. */
+  #decided: Observation | null = null
+
+  /** Call before `beginStage`; takes up the guards' state of a resumed stage. */
+  constructor(session: Session, stage: GrpoStage) {
+    this.#session = session
+    this.#spec = stage.guards
+    const resumed = session.resumed?.stage === 'grpo' ? session.resumed.guards : undefined
+    session.guards = resumed ?? FRESH_GUARDS
+  }
+
+  /** Call when the engine holds the weights of the end of `step`: the first good state. */
+  async begin(step: number): Promise<void> {
+    if (this.#spec.action !== 'rollback') return
+    const { good } = this.#state
+    if (good === null) {
+      this.#session.guards = { ...this.#state, good: { step, watches: {} } }
+      await this.#keep(step)
+    } else if (!existsSync(this.#path(good.step))) {
+      throw new KogrpoError(
+        'E_RESUME',
+        `the guards' good state ${this.#path(good.step)} is missing, so a rollback would have nowhere to go; put it back, or start the run again`,
+      )
+    }
+  }
+
+  /** The stage's options with the learning rate that rollbacks have left. */
+  adjust<T extends { learning_rate: number }>(stage: T): T {
+    return { ...stage, learning_rate: stage.learning_rate * this.#state.learning_rate_factor }
+  }
+
+  /**
+   * Takes in the metrics of a round that ended with `step`, and decides; `act` carries it out.
+   * Returns `guards/<watch>`: where each moving average stands, 0 at its baseline, above 1 beyond
+   * its limit; only watches that have a baseline.
+   */
+  observe(step: number, metrics: Metrics): Metrics {
+    if (this.#spec.action === 'off') return {}
+    this.#decided = observe(this.#state, step, metrics, this.#spec)
+    const levels: Metrics = {}
+    for (const [name, options] of watchOptions(this.#spec)) {
+      const watch = this.#decided.watches[name] ?? FRESH_WATCH
+      if (watch.baseline !== null) levels[`guards/${name}`] = severity(watch, options)
+    }
+    return levels
+  }
+
+  /**
+   * Does what was decided on the last round, if anything is left to do: afterwards the engine may
+   * hold earlier weights. Returns whether the stage is to end here.
+   */
+  async act(step: number): Promise<{ stop: boolean }> {
+    if (!this.#decided) return { stop: false }
+    const { engine, reporter } = this.#session
+    const { state, record, keep } = this.#decided
+    this.#decided = null
+    if (keep) await this.#keep(step)
+    if (record?.restored_step !== undefined) {
+      await engine.loadState(this.#path(record.restored_step))
+    }
+    this.#session.guards = state
+    if (record) reporter.emit({ type: 'note', level: 'warning', message: record.message })
+    return { stop: record?.action === 'stop' }
+  }
+
+  get #state(): GuardState {
+    return this.#session.guards ?? FRESH_GUARDS
+  }
+
+  #path(step: number): string {
+    return join(this.#session.config.output_dir, 'checkpoints', `good-${step}.bin`)
+  }
+
+  /** Writes the engine's state as the good one of `step`, whole or not at all. */
+  async #keep(step: number): Promise<void> {
+    const { engine, config } = this.#session
+    const path = this.#path(step)
+    const parent = join(config.output_dir, 'checkpoints')
+    await mkdir(parent, { recursive: true })
+    await engine.saveState(`${path}.partial`)
+    await rename(`${path}.partial`, path)
+    const saved = await findState(config.output_dir).catch(() => null)
+    const needed = [step, saved?.guards?.good?.step].map(kept => `good-${kept}.bin`)
+    for (const name of await readdir(parent)) {
+      if (/^good-\d+\.bin$/.test(name) && !needed.includes(name)) await rm(join(parent, name))
+    }
+  }
+}
