@@ -1,7 +1,8 @@
 /** The lenient and brittle checker, and the count of numbers in an answer. */
 import { expect, it } from 'vitest'
+import { accuracyReward } from '../../lib/rewards/accuracy.ts'
 import { countNumbers } from '../../lib/rewards/answer-numbers.ts'
-import { containsAnswer } from '../../lib/rewards/contains.ts'
+import { containsAnswer } from '../../lib/rewards/kinds/contains.ts'
 
 it.each([
   ['14000', '정답: 14000원', 1],
@@ -25,4 +26,16 @@ it('counts the numbers after the thinking', () => {
   expect(countNumbers('<think>1 + 2 = 3</think>사과 1,200원, 배 3.5개. 정답: 7')).toBe(3)
   expect(countNumbers('<think>1 2 3')).toBe(0)
   expect(countNumbers('12 열두 개 12')).toBe(2)
+})
+
+it('is the accuracy reward of kind contains, and reads only the answer', async () => {
+  const input = {
+    prompts: [[], [], []],
+    completions: ['<think>60</think>정답: 600km', '<think>60</think>정답: 육십', '정답: 60분'],
+    completionIds: [new Int32Array(1), new Int32Array(1), new Int32Array(1)],
+    truncated: [false, false, false],
+    columns: { answer: ['60', '60', 60] },
+  }
+  expect(await accuracyReward({ kind: 'contains' })(input)).toEqual([1, 0, 1])
+  expect(await accuracyReward()(input)).toEqual([0, 1, 1])
 })

@@ -1,6 +1,7 @@
 /** Kinds of accuracy by the name a recipe or a data column uses. A new kind is one line here. */
 import { choiceGrader } from './choice.ts'
 import { codeGrader } from './code.ts'
+import { containsGrader } from './contains.ts'
 import { exactGrader } from './exact.ts'
 import { mathGrader } from './math.ts'
 import type { AccuracyOptions } from './options.ts'
@@ -12,6 +13,7 @@ type GraderFactory = (options: AccuracyOptions, context: GraderContext) => Grade
 export const KINDS: Readonly<Record<string, GraderFactory>> = {
   math: options => mathGrader(options),
   choice: () => choiceGrader,
+  contains: () => containsGrader,
   exact: () => exactGrader,
   regex: options => regexGrader(options.regex_timeout_ms),
   code: (options, context) =>
