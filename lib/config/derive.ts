@@ -7,6 +7,9 @@
  *   epsilon_high   the clipped losses: epsilon, as in TRL. cispo: 5 (ScaleRL, arXiv 2510.13786). There
  *                  it is the absolute cap of the ratio, and TRL's fallback to epsilon cuts every
  *                  ratio near 1 down to 0.2
+ *
+ * normalize_then_sum ends with a division by the batch's standard deviation, which is then what
+ * scale_rewards says; TRL ignores the key there.
  */
 import type { GrpoStage } from './schema.ts'
 
@@ -26,9 +29,13 @@ export function deriveGrpo(stage: GrpoStage): GrpoStage {
   const clips = loss_type !== 'cispo' && loss_type !== 'sapo'
   const epsilon_high =
     stage.epsilon_high ?? (loss_type === 'cispo' ? CISPO_CAP : clips ? stage.epsilon : undefined)
+  const scale_rewards =
+    stage.multi_objective_aggregation === 'normalize_then_sum'
+      ? 'batch'
+      : defaultScaleRewards(loss_type)
   return {
     ...stage,
-    scale_rewards: stage.scale_rewards ?? defaultScaleRewards(loss_type),
+    scale_rewards: stage.scale_rewards ?? scale_rewards,
     ...(epsilon_high === undefined ? {} : { epsilon_high }),
   }
 }

@@ -12,6 +12,7 @@ type Refuse = (key: Key, message: string) => void
 /** Keys that mean something only beside another, and what to do about it. */
 function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: string][] {
   const { loss_type, beta, sync_ref_model, ref_reset_steps } = grpo
+  const uncorrected = grpo.importance_sampling_correction === 'none'
   const soft = loss_type === 'cispo' || loss_type === 'sapo'
   return [
     ['delta', soft, `has no effect with loss_type ${loss_type}, which does not clip; remove it`],
@@ -22,6 +23,8 @@ function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: string][] {
     ['ref_model_sync_steps', !sync_ref_model, 'needs sync_ref_model: true'],
     ['ref_model_mixup_alpha', !sync_ref_model, 'needs sync_ref_model: true'],
     ['ref_reset_optimizer', ref_reset_steps === undefined, 'needs ref_reset_steps'],
+    ['importance_sampling_clip_max', uncorrected, 'needs importance_sampling_correction'],
+    ['importance_sampling_clip_min', uncorrected, 'needs importance_sampling_correction'],
   ]
 }
 
@@ -36,24 +39,34 @@ export function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings
   checkScaling(grpo, written, findings)
   checkRatio(grpo, findings)
   checkReference(grpo, findings, refuse)
+  checkSampling(grpo, refuse)
+  checkDynamicSampling(grpo, written, findings)
 }
 
 function checkScaling(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
+  const together = grpo.multi_objective_aggregation === 'normalize_then_sum'
+  if (together && grpo.scale_rewards !== 'batch') {
+    findings.errors.push({
+      path: ['grpo', 'scale_rewards'],
+      message: `"${grpo.scale_rewards}" cannot be had with multi_objective_aggregation: normalize_then_sum, which divides each reward by its standard deviation in the group and the sum by that of the batch; remove scale_rewards`,
+    })
+  }
   if (grpo.loss_type !== 'dr_grpo' || grpo.scale_rewards === 'none') return
-  const path = ['grpo', 'scale_rewards']
+  const key = together ? 'multi_objective_aggregation' : 'scale_rewards'
+  const path = ['grpo', key]
   const why =
     'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)'
   if (written.loss_type === undefined) {
     findings.errors.push({
       path,
       message:
-        `${why}, but scale_rewards is "${grpo.scale_rewards}"; use scale_rewards: none, or ` +
-        'loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it',
+        `${why}, but ${key} is "${grpo[key]}"; ` +
+        `use ${key}: ${together ? 'sum_then_normalize' : 'none'}, or loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it`,
     })
   } else {
     findings.warnings.push({
       path,
-      message: `${why}; with scale_rewards "${grpo.scale_rewards}" this run is not Dr. GRPO`,
+      message: `${why}; with ${key} "${grpo[key]}" this run is not Dr. GRPO`,
     })
   }
 }
@@ -113,5 +126,49 @@ function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): vo
         `expected less than max_steps ${max_steps}, got ${steps}: the reference model would never move`,
       )
     }
+  }
+}
+
+/** Whatever bends the sampling distribution away from the trained one has to be corrected for. */
+function checkSampling(grpo: GrpoStage, refuse: Refuse): void {
+  const { temperature, importance_sampling_clip_max: max, importance_sampling_clip_min: min } = grpo
+  if (min !== undefined && min >= max) {
+    refuse(
+      'importance_sampling_clip_min',
+      `expected less than importance_sampling_clip_max ${max}, got ${min}`,
+    )
+  }
+  if (grpo.importance_sampling_correction !== 'none') return
+  const bent: [Key, boolean][] = [
+    ['top_k', grpo.top_k > 0],
+    ['top_p', grpo.top_p < 1],
+    ['min_p', grpo.min_p > 0],
+    ['sampling_temperature', (grpo.sampling_temperature ?? temperature) !== temperature],
+  ]
+  for (const [key, bends] of bent) {
+    if (!bends) continue
+    refuse(
+      key,
+      `${grpo[key]} samples from another distribution than the one that is trained, which biases the probability ratio and the gradient; remove it, or set importance_sampling_correction (e.g. token_truncate)`,
+    )
+  }
+}
+
+function checkDynamicSampling(
+  grpo: GrpoStage,
+  written: Partial<GrpoStage>,
+  findings: Findings,
+): void {
+  const { mode, metric } = grpo.dynamic_sampling
+  const refuse = (key: string, message: string): void => {
+    findings.errors.push({ path: ['grpo', 'dynamic_sampling', key], message })
+  }
+  const chosen = (key: 'max_rounds' | 'metric'): boolean =>
+    isChosen(['grpo', 'dynamic_sampling', key], written.dynamic_sampling?.[key])
+  if (mode !== 'resample' && chosen('max_rounds')) refuse('max_rounds', 'needs mode: resample')
+  if (mode === 'off' && chosen('metric')) refuse('metric', 'needs mode: mask or resample')
+  const names = ['reward', ...grpo.rewards.map(({ name }) => name)]
+  if (!names.includes(metric)) {
+    refuse('metric', `expected one of ${names.join(', ')}, got "${metric}"`)
   }
 }

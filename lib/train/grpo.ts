@@ -8,17 +8,17 @@
  *              one AdamW step
  */
 import type { GrpoStage } from '../config/schema.ts'
-import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
+import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
-import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
-import { completionMetrics, completionRows } from './completion-metrics.ts'
+import { type Groups, sampleGroups } from './groups.ts'
 import { Guards } from './guards.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
 import { beginReference, moveReference } from './reference.ts'
 import { beginStage, saveState } from './resume.ts'
-import { Scorer, type Scores } from './scoring.ts'
+import { prepareRound, type Round } from './round.ts'
+import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 
@@ -33,21 +33,21 @@ export async function trainGrpo(
 ): Promise<string> {
   const { config, reporter, signal } = session
   const seed = stage.seed ?? config.seed
-  const completions = stage.per_device_train_batch_size * stage.gradient_accumulation_steps
-  const promptsPerStep = completions / stage.num_generations
+  const prompts =
+    (stage.per_device_train_batch_size * stage.gradient_accumulation_steps) / stage.num_generations
   const { mixture, samples } = await loadMixture(session, stage.data, seed, toGrpoSample, {
     maxLength: stage.max_prompt_length,
     overlong: stage.overlong,
     systemPrompt: stage.system_prompt,
     enableThinking: stage.enable_thinking,
   })
-  const scorer = new Scorer(stage)
-  const rounds = Math.ceil((stage.num_train_epochs * samples.length) / promptsPerStep)
+  const source = { mixture, scorer: new Scorer(stage), seed, prompts }
+  const rounds = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
   const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
 
-  let rollouts: Rollout[] = []
-  let scores: Scores | null = null
+  let groups: Groups | null = null
+  let round: Round | null = null
   const guards = new Guards(session, stage)
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
@@ -55,7 +55,7 @@ export async function trainGrpo(
   for (let step = first; step <= steps; step++) {
     const timer = new Timer()
     const fresh = (step - 1) % stage.num_iterations === 0
-    if (fresh || !scores) {
+    if (fresh || !groups || !round) {
       // Between two rounds the run can be stopped: no rollouts are under way.
       session.boundary = {
         stage: 'grpo',
@@ -66,38 +66,25 @@ export async function trainGrpo(
       }
       if (savesAfter(stage, step - 1)) await saveState(session)
       signal.throwIfAborted()
-      const round = Math.floor((step - 1) / stage.num_iterations)
-      const prompts = mixture.take(promptsPerStep).map(draw => draw.item)
-      rollouts = await timer.time('gen', () =>
-        sample(session, stage, prompts, seed, round * completions),
+      const number = Math.floor((step - 1) / stage.num_iterations)
+      groups = await sampleGroups(session, stage, source, number, step, timer)
+      const { rollouts, advantages } = groups
+      round = await timer.time('update_actor', () =>
+        prepareRound(session, stage, rollouts, advantages),
       )
-      scores = await timer.time('reward', () => scorer.score(rollouts, signal))
-      reporter.emit({ type: 'completions', rows: completionRows(step, rollouts, scores) })
     }
     reporter.emit({ type: 'activity', activity: 'update' })
-    const { advantages, metrics: scored } = scores
+    const pass = round
     const update = await timer.time('update_actor', () =>
-      accumulatePolicyGradient(
-        fresh ? session : uninterrupted(session),
-        stage,
-        rollouts,
-        advantages,
-        fresh,
-      ),
+      accumulatePolicyGradient(fresh ? session : uninterrupted(session), stage, pass, fresh),
     )
     const optimizer = await timer.time('optimizer', () =>
       optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
     )
     await moveReference(session, stage, step)
-    const generated = rollouts.reduce((sum, { tokens }) => sum + tokens.length, 0)
     seen += update.tokens
     const roundEnds = step % stage.num_iterations === 0 || step === steps
-    const measured = {
-      ...update.metrics,
-      ...scored,
-      ...completionMetrics(rollouts),
-      ...optimizer,
-    }
+    const measured = { ...update.metrics, ...groups.metrics, ...optimizer }
     reporter.emit({
       type: 'step',
       stage: 'grpo',
@@ -108,7 +95,7 @@ export async function trainGrpo(
         epoch: mixture.position / mixture.size,
         num_tokens: seen,
         ...(await unlessAborted(signal, evaluate(step))),
-        ...timer.metrics(update.tokens + (fresh ? generated : 0)),
+        ...timer.metrics(update.tokens + (fresh ? groups.generated : 0)),
       },
     })
     const { stop } = await guards.act(step)
@@ -139,26 +126,5 @@ async function unlessAborted(signal: AbortSignal, metrics: Promise<Metrics>): Pr
   return await metrics.catch(error => {
     if (signal.aborted) return {}
     throw error
-  })
-}
-
-/** Rollouts for training are sampled by temperature alone: anything else would bias the ratio. */
-async function sample(
-  { engine, tokenizer, reporter, signal }: Session,
-  stage: GrpoStage,
-  prompts: readonly GrpoSample[],
-  seed: number,
-  firstStream: number,
-): Promise<Rollout[]> {
-  reporter.emit({ type: 'activity', activity: 'generation' })
-  const total = prompts.length * stage.num_generations * stage.max_completion_length
-  return await sampleRollouts(engine, tokenizer, prompts, {
-    numGenerations: stage.num_generations,
-    maxCompletionLength: stage.max_completion_length,
-    temperature: stage.temperature,
-    seed,
-    firstStream,
-    signal,
-    onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
   })
 }

@@ -1,19 +1,23 @@
 /**
- * The gradient of one optimizer step from scored rollouts, micro-batch by micro-batch. Denominators
- * are those of the whole step, so the micro-batches' gradients add up to it however it is cut.
+ * The gradient of one optimizer step over a round, micro-batch by micro-batch. Denominators are those of
+ * the whole step, so the micro-batches' gradients add up to it however it is cut.
  *
  * The first pass over fresh rollouts is exactly on-policy: the sampler's log-probs are the trainer's
  * to the bit, the ratio is 1, the coefficients are known beforehand and one fused pass does all. The
  * difference is measured and reported all the same.
  */
-import { type PolicyLoss, type PolicyLossOptions, policyLoss } from '../algorithms/policy-loss.ts'
+import {
+  entropyCoefficients,
+  entropyLoss,
+  entropyThreshold,
+  highEntropy,
+} from '../algorithms/entropy.ts'
+import { type PolicyLoss, policyLoss } from '../algorithms/policy-loss.ts'
 import { type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import { concatenate, type MicroBatch, type Packable } from '../data/packing.ts'
 import type { TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
-import type { Rollout } from '../rollout/rollout.ts'
-import { REFERENCE_SLOT } from './reference.ts'
+import { forwardOptions, type Round, type RoundBatch } from './round.ts'
 import type { Session } from './session.ts'
 
 export interface PolicyUpdate {
@@ -24,8 +28,17 @@ export interface PolicyUpdate {
   tokens: number
 }
 
+/** Which trained tokens count for the policy term and the entropy bonus, 1 or 0 by token. */
+interface Kept {
+  /** By micro-batch. */
+  tokens: (Float32Array | Uint8Array)[]
+  /** In the whole step. */
+  count: number
+}
+
 interface Sums {
   stats: PolicyStats[]
+  bonus: number
   entropy: number
   difference: number
   worst: number
@@ -37,70 +50,99 @@ interface Sums {
 export async function accumulatePolicyGradient(
   session: Session,
   stage: GrpoStage,
-  rollouts: readonly Rollout[],
-  advantages: Float32Array,
+  round: Round,
   fresh: boolean,
 ): Promise<PolicyUpdate> {
-  const sequences = rollouts.map(rollout => trainingSequence(rollout, stage))
-  const options = lossOptions(stage, sequences)
-  const sums: Sums = { stats: [], entropy: 0, difference: 0, worst: 0, tokens: 0, trained: false }
-  let seen = 0
-  for (let first = 0; first < rollouts.length; first += stage.per_device_train_batch_size) {
-    session.signal.throwIfAborted()
-    const members = Array.from(
-      { length: Math.min(stage.per_device_train_batch_size, rollouts.length - first) },
-      (_, i) => first + i,
-    )
-    const batch = concatenate(sequences, members)
-    seen += batch.tokens.length
-    const sampled = spread(batch, rollouts)
-    const part = members.map(i => advantages[i]!)
-    await microBatch(session, stage, options, batch, sampled, Float32Array.from(part), fresh, sums)
+  const sums: Sums = {
+    stats: [],
+    bonus: 0,
+    entropy: 0,
+    difference: 0,
+    worst: 0,
+    tokens: 0,
+    trained: false,
   }
+  const kept = await keptTokens(session, stage, round)
+  for (const index of round.batches.keys()) {
+    session.signal.throwIfAborted()
+    await microBatch(session, stage, round, index, kept, fresh, sums)
+  }
+  const metrics = policyMetrics(sums.stats)
   return {
     metrics: {
-      ...policyMetrics(sums.stats),
+      ...metrics,
+      ...(stage.entropy_coef === 0
+        ? {}
+        : { loss: metrics.loss! + sums.bonus, policy_loss: metrics.loss! }),
       entropy: sums.tokens === 0 ? null : sums.entropy / sums.tokens,
       'sampling/sampling_logp_difference/mean':
         sums.tokens === 0 ? null : sums.difference / sums.tokens,
       'sampling/sampling_logp_difference/max': sums.worst,
+      ...round.metrics,
     },
     trained: sums.trained,
-    tokens: seen,
+    tokens: round.batches.reduce((sum, { batch }) => sum + batch.tokens.length, 0),
   }
 }
 
+/**
+ * All trained tokens, or those of high entropy. Their threshold is that of the whole step, so it takes
+ * a pass over all micro-batches before the first gradient.
+ */
+async function keptTokens(session: Session, stage: GrpoStage, round: Round): Promise<Kept> {
+  const masks = round.batches.map(({ batch }) => batch.mask)
+  let tokens: Kept['tokens'] = masks
+  if (stage.top_entropy_quantile < 1) {
+    const entropies: Float32Array[] = []
+    for (const { batch } of round.batches) {
+      entropies.push((await session.engine.score(batch, forwardOptions(session, stage))).entropies)
+    }
+    const threshold = entropyThreshold(entropies, masks, stage.top_entropy_quantile)
+    tokens = entropies.map((values, b) => highEntropy(values, masks[b]!, threshold))
+  }
+  const ones = (sum: number, values: Float32Array | Uint8Array): number => {
+    for (const value of values) sum += value
+    return sum
+  }
+  return { tokens, count: tokens.reduce(ones, 0) }
+}
+
 async function microBatch(
-  { engine, tokenizer, signal }: Session,
+  session: Session,
   stage: GrpoStage,
-  options: PolicyLossOptions,
-  batch: MicroBatch,
-  sampled: Float32Array,
-  advantages: Float32Array,
+  { batches, options }: Round,
+  index: number,
+  kept: Kept,
   fresh: boolean,
   sums: Sums,
 ): Promise<void> {
+  const { engine, signal } = session
+  const part = batches[index]!
+  const { batch, advantages, sampled, old, reference: refLogprobs } = part
   const { mask, cuSeqlens } = batch
-  const forward = { temperature: stage.temperature, vocabLimit: tokenizer.size, signal }
-  const refLogprobs =
-    stage.beta === 0
-      ? null
-      : (await engine.score(batch, { ...forward, slot: REFERENCE_SLOT })).logprobs
-  const loss = { advantages, mask, cuSeqlens, options, refLogprobs }
+  const counted = kept.tokens[index]!
+  const forward = forwardOptions(session, stage)
+  const entropyCoef =
+    stage.entropy_coef === 0
+      ? undefined
+      : entropyCoefficients(counted, stage.entropy_coef, kept.count)
+  const factors = policyFactors(stage, part, counted)
+  const loss = { advantages, mask, cuSeqlens, options, refLogprobs, factors }
   let values: TokenValues
   let policy: PolicyLoss
   if (fresh) {
-    policy = policyLoss({ ...loss, logprobs: sampled, oldLogprobs: null })
-    values = await engine.forwardBackward(batch, policy.coef, forward)
+    policy = policyLoss({ ...loss, logprobs: old, oldLogprobs: null })
+    values = await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
   } else {
-    const kept = await engine.forward(batch, forward)
-    policy = policyLoss({ ...loss, logprobs: kept.logprobs, oldLogprobs: sampled })
-    await engine.backward(kept.handle, policy.coef, undefined, { signal })
-    values = kept
+    const pass = await engine.forward(batch, forward)
+    policy = policyLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
+    await engine.backward(pass.handle, policy.coef, entropyCoef, { signal })
+    values = pass
   }
   const { logprobs, entropies } = values
   sums.stats.push(policy.stats)
-  sums.trained ||= policy.coef.some(c => c !== 0)
+  sums.bonus += entropyLoss(entropies, counted, stage.entropy_coef, kept.count)
+  sums.trained ||= policy.coef.some(c => c !== 0) || (entropyCoef?.some(c => c !== 0) ?? false)
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue
     const difference = Math.abs(logprobs[t]! - sampled[t]!)
@@ -111,43 +153,12 @@ async function microBatch(
   }
 }
 
-/** Prompt and completion as one sequence; the completion is trained, its stop token included. */
-function trainingSequence({ prompt, tokens, truncated }: Rollout, stage: GrpoStage): Packable {
-  const ids = new Int32Array(prompt.promptIds.length + tokens.length)
-  ids.set(prompt.promptIds)
-  ids.set(tokens, prompt.promptIds.length)
-  const mask = new Uint8Array(ids.length)
-  if (!(truncated && stage.mask_truncated_completions)) mask.fill(1, prompt.promptIds.length)
-  return { ids, mask, prompt: stage.shared_prefix ? prompt.promptIds : undefined }
-}
-
-/** The sampler's log-probs at the places of a micro-batch's tokens. */
-function spread(batch: MicroBatch, rollouts: readonly Rollout[]): Float32Array {
-  const values = new Float32Array(batch.tokens.length)
-  for (const [i, member] of batch.members.entries()) {
-    const { prompt, logprobs } = rollouts[member]!
-    values.set(logprobs, batch.cuSeqlens[i]! + prompt.promptIds.length)
-  }
-  return values
-}
-
-function lossOptions(
+/** Factors of the policy term: entropy filter times importance weight; null where all are 1. */
+function policyFactors(
   stage: GrpoStage,
-  sequences: readonly { mask: Uint8Array }[],
-): PolicyLossOptions {
-  const count = (mask: Uint8Array): number => mask.reduce((sum, bit) => sum + bit, 0)
-  return {
-    loss_type: stage.loss_type,
-    epsilon: stage.epsilon,
-    epsilon_high: stage.epsilon_high,
-    delta: stage.delta,
-    beta: stage.beta,
-    kl_estimator: stage.kl_estimator,
-    sapo_temperature_pos: stage.sapo_temperature_pos,
-    sapo_temperature_neg: stage.sapo_temperature_neg,
-    importance_sampling_level: stage.importance_sampling_level,
-    max_completion_length: stage.max_completion_length,
-    num_completions: sequences.length,
-    num_tokens: sequences.reduce((sum, { mask }) => sum + count(mask), 0),
-  }
+  { weights }: RoundBatch,
+  counted: Float32Array | Uint8Array,
+): Float32Array | null {
+  if (stage.top_entropy_quantile === 1) return weights
+  return Float32Array.from(counted, (kept, t) => kept * (weights?.[t] ?? 1))
 }

@@ -63,14 +63,21 @@ export class Scorer {
     const names = this.#rewards.map(({ name }) => name)
     const metrics: Metrics = {}
     const verdicts = await this.#consult(input, values, names, metrics, signal)
-    const advantages = groupAdvantages({
-      rewards: values,
-      weights: this.#rewards.map(({ weight }) => weight),
-      num_generations: this.#stage.num_generations,
-      scale_rewards: this.#stage.scale_rewards ?? defaultScaleRewards(this.#stage.loss_type),
-    })
+    const advantages = this.advantages(values)
     Object.assign(metrics, rewardMetrics(names, values, advantages))
     return { ...advantages, names, values, verdicts, metrics }
+  }
+
+  /** Advantages of rewards in the stage's order, over whatever groups they are of. */
+  advantages(values: readonly RewardValues[]): GroupAdvantages {
+    const { num_generations, scale_rewards, loss_type, multi_objective_aggregation } = this.#stage
+    return groupAdvantages({
+      rewards: values,
+      weights: this.#rewards.map(({ weight }) => weight),
+      num_generations,
+      scale_rewards: scale_rewards ?? defaultScaleRewards(loss_type),
+      multi_objective_aggregation,
+    })
   }
 
   /** Replaces the row of the accuracy reward in `values` by the oracle's. */

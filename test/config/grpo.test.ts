@@ -28,6 +28,7 @@ describe('the resolved recipe says what TRL would do silently', () => {
     ['loss_type: cispo', 'group', 5],
     ['loss_type: cispo, epsilon_high: 3, scale_rewards: batch', 'batch', 3],
     ['loss_type: sapo', 'group', undefined],
+    ['loss_type: grpo, multi_objective_aggregation: normalize_then_sum', 'batch', 0.2],
   ])('%s', (lines, scale, high) => {
     const { grpo } = parse(lines)
     expect(grpo.scale_rewards).toBe(scale)
@@ -67,8 +68,56 @@ describe('what contradicts itself is refused, with the key and the reason', () =
       'beta: 0.1, ref_reset_steps: 100, max_steps: 100',
       'grpo.ref_reset_steps: expected less than max_steps 100',
     ],
+    [
+      'multi_objective_aggregation: normalize_then_sum',
+      'grpo.multi_objective_aggregation: Dr. GRPO does not divide advantages by a standard deviation',
+    ],
+    [
+      'loss_type: grpo, multi_objective_aggregation: normalize_then_sum, scale_rewards: group',
+      'grpo.scale_rewards: "group" cannot be had with multi_objective_aggregation',
+    ],
+    ['top_k: 20', 'grpo.top_k: 20 samples from another distribution than the one that is trained'],
+    ['top_p: 0.9', 'grpo.top_p: 0.9 samples from another distribution'],
+    ['min_p: 0.1', 'which biases the probability ratio and the gradient; remove it, or set'],
+    ['sampling_temperature: 0.7', 'grpo.sampling_temperature: 0.7 samples from another'],
+    [
+      'importance_sampling_clip_max: 2',
+      'grpo.importance_sampling_clip_max: needs importance_sampling_correction',
+    ],
+    [
+      'importance_sampling_clip_min: 0.5',
+      'grpo.importance_sampling_clip_min: needs importance_sampling_correction',
+    ],
+    [
+      'importance_sampling_correction: token_mask, importance_sampling_clip_min: 3',
+      'grpo.importance_sampling_clip_min: expected less than importance_sampling_clip_max 3, got 3',
+    ],
+    [
+      'dynamic_sampling: {mode: mask, max_rounds: 3}',
+      'grpo.dynamic_sampling.max_rounds: needs mode: resample',
+    ],
+    [
+      'dynamic_sampling: {metric: accuracy}',
+      'grpo.dynamic_sampling.metric: needs mode: mask or resample',
+    ],
+    [
+      'rewards: [{name: format}], dynamic_sampling: {mode: mask, metric: accuracy}',
+      'grpo.dynamic_sampling.metric: expected one of reward, format, got "accuracy"',
+    ],
+    ['top_entropy_quantile: 0', 'grpo.top_entropy_quantile: expected more than 0, got 0'],
+    ['entropy_coef: -1', 'grpo.entropy_coef: expected at least 0, got -1'],
   ])('%s', (lines, message) => {
     expect(failure(lines)).toContain(message)
+  })
+
+  test.each([
+    'top_k: 20, top_p: 0.9, min_p: 0.05, importance_sampling_correction: token_truncate',
+    'sampling_temperature: 0.7, importance_sampling_correction: sequence_mask',
+    'temperature: 0.7, sampling_temperature: 0.7',
+    'dynamic_sampling: {mode: resample, max_rounds: 5, metric: accuracy}',
+    'loss_type: grpo, multi_objective_aggregation: normalize_then_sum',
+  ])('%s is allowed', lines => {
+    expect(parse(lines).warnings).toEqual([])
   })
 
   test('k1 as a penalty is allowed and remarked on', () => {

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { RecipeInput } from '../../lib/config/schema.ts'
+import type { GrpoStage, RecipeInput } from '../../lib/config/schema.ts'
 import { toGrpoSample } from '../../lib/data/samples.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
 import { type Rollout, sampleRollouts } from '../../lib/rollout/rollout.ts'
 import { optimizerStep } from '../../lib/train/optimizer.ts'
-import { accumulatePolicyGradient } from '../../lib/train/policy-update.ts'
+import { accumulatePolicyGradient, type PolicyUpdate } from '../../lib/train/policy-update.ts'
+import { prepareRound } from '../../lib/train/round.ts'
 import { loadSamples, type Session } from '../../lib/train/session.ts'
 import { tinySession } from './tiny.ts'
 
@@ -18,6 +19,17 @@ const grpo = {
 
 const open = (model: RecipeInput['model'], changes: object = {}): Promise<Session> =>
   tinySession({ model, grpo: { ...grpo, ...changes } })
+
+async function accumulate(
+  session: Session,
+  stage: GrpoStage,
+  rollouts: readonly Rollout[],
+  advantages: Float32Array,
+  fresh: boolean,
+): Promise<PolicyUpdate> {
+  const round = await prepareRound(session, stage, rollouts, advantages)
+  return await accumulatePolicyGradient(session, stage, round, fresh)
+}
 
 async function gradients({ engine }: Session): Promise<Float32Array[]> {
   const names = parameterLayout(engine.config).parameters.map(p => p.name)
@@ -55,7 +67,7 @@ describe('the policy gradient of a step', () => {
       seed: 1,
       firstStream: 0,
     })
-    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, advantages, true)
+    const update = await accumulate(session, config.grpo!, rollouts, advantages, true)
     metrics = update.metrics
     whole = await gradients(session)
     await engine.dispose()
@@ -78,7 +90,7 @@ describe('the policy gradient of a step', () => {
     if ('gradient_accumulation_steps' in changes) {
       stage.per_device_train_batch_size = changes.gradient_accumulation_steps === 3 ? 1 : 5
     }
-    await accumulatePolicyGradient(session, stage, rollouts, advantages, true)
+    await accumulate(session, stage, rollouts, advantages, true)
     expect(distance(whole, await gradients(session))).toBeLessThan(1e-5)
     await session.engine.dispose()
   })
@@ -86,7 +98,7 @@ describe('the policy gradient of a step', () => {
   it('is the same with every prompt computed in full', async () => {
     const session = await open({}, { shared_prefix: false })
     const { config } = session
-    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, advantages, true)
+    const update = await accumulate(session, config.grpo!, rollouts, advantages, true)
     expect(update.metrics).toEqual(metrics)
     const full = await gradients(session)
     expect(distance(whole, full)).toBeLessThan(5e-6)
@@ -97,7 +109,7 @@ describe('the policy gradient of a step', () => {
   it('is the same in two passes with the old log-probs', async () => {
     const session = await open({})
     const { grpo: stage } = session.config
-    await accumulatePolicyGradient(session, stage!, rollouts, advantages, false)
+    await accumulate(session, stage!, rollouts, advantages, false)
     expect(distance(whole, await gradients(session))).toBeLessThan(1e-5)
     await session.engine.dispose()
   })
@@ -108,7 +120,7 @@ describe('the policy gradient of a step', () => {
     const name = 'model.layers.1.mlp.down_proj.weight'
     const before = await engine.readParameter(name)
     const zero = new Float32Array(12)
-    const update = await accumulatePolicyGradient(session, config.grpo!, rollouts, zero, true)
+    const update = await accumulate(session, config.grpo!, rollouts, zero, true)
     expect(update.trained).toBe(false)
     expect((await gradients(session)).every(g => g.every(x => x === 0))).toBe(true)
     const step = { ...config.grpo!, weight_decay: 0.1, learning_rate: 1 }
@@ -123,7 +135,7 @@ describe('the policy gradient of a step', () => {
     const name = 'model.embed_tokens.weight'
     const before = await engine.readParameter(name)
     const cut = rollouts.map(rollout => ({ ...rollout, truncated: true }))
-    const update = await accumulatePolicyGradient(session, config.grpo!, cut, advantages, true)
+    const update = await accumulate(session, config.grpo!, cut, advantages, true)
     expect(update.trained).toBe(false)
     const step = { ...config.grpo!, weight_decay: 0.1, learning_rate: 1 }
     await optimizerStep(session, step, 1, 1, update.trained)

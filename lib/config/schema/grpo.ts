@@ -5,7 +5,23 @@ import { checkpointShape, optimizerShape } from './optimizer.ts'
 import { oracle } from './oracle.ts'
 import { rewards } from './rewards.ts'
 import { sources } from './source.ts'
-import { count, decay, nonNegative, positive } from './values.ts'
+import { count, countOrZero, decay, name, nonNegative, positive } from './values.ts'
+
+/** DAPO's dynamic sampling; verl's filter_groups. */
+const dynamicSampling = z.strictObject({
+  mode: z
+    .enum(['off', 'mask', 'resample'])
+    .default('off')
+    .describe(
+      'off = they stay, with advantage 0; mask = left out of the loss and its denominators; resample = replaced by other prompts',
+    ),
+  max_rounds: count
+    .default(2)
+    .describe('resample: further generations at most; what is missing then is left out'),
+  metric: name
+    .default('reward')
+    .describe('the reward that must differ in a group: "reward" (the sum) or the name of one'),
+})
 
 export const grpoStage = z.strictObject({
   data: sources.describe('prompts (with an answer column for the accuracy reward)'),
@@ -25,6 +41,27 @@ export const grpoStage = z.strictObject({
     .default(512)
     .describe('longest completion in tokens; the constant length in the Dr. GRPO denominator'),
   temperature: positive.default(1).describe('sampling temperature, also that of the log-probs'),
+  sampling_temperature: positive
+    .optional()
+    .describe('another temperature for sampling alone; needs importance_sampling_correction'),
+  top_k: countOrZero
+    .default(0)
+    .describe(
+      'sample among the k likeliest tokens (0 = all); needs importance_sampling_correction',
+    ),
+  top_p: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'sample among the likeliest tokens that hold this much probability; needs importance_sampling_correction',
+    ),
+  min_p: decay
+    .default(0)
+    .describe(
+      'sample among tokens of at least this share of the likeliest; needs importance_sampling_correction',
+    ),
   loss_type: z
     .enum(['dr_grpo', 'grpo', 'dapo', 'bnpo', 'cispo', 'sapo'])
     .default('dr_grpo')
@@ -34,6 +71,12 @@ export const grpoStage = z.strictObject({
     .optional()
     .describe(
       'divide advantages by a standard deviation (default: none with dr_grpo, for which TRL keeps group; group otherwise)',
+    ),
+  multi_objective_aggregation: z
+    .enum(['sum_then_normalize', 'normalize_then_sum'])
+    .default('sum_then_normalize')
+    .describe(
+      'normalize_then_sum: each reward divided by its standard deviation in the group before the weighted sum (GDPO)',
     ),
   epsilon: decay.default(0.2).describe('lower clip range of the probability ratio'),
   epsilon_high: positive
@@ -84,6 +127,30 @@ export const grpoStage = z.strictObject({
   sapo_temperature_neg: positive
     .default(1.05)
     .describe('sapo: the same where the advantage is negative'),
+  importance_sampling_correction: z
+    .enum(['none', 'token_truncate', 'token_mask', 'sequence_truncate', 'sequence_mask'])
+    .default('none')
+    .describe(
+      'weigh the policy term by trainer over sampler probability, per token or completion; beyond the caps: clamped or left out',
+    ),
+  importance_sampling_clip_max: positive
+    .default(3)
+    .describe('importance_sampling_correction: upper cap of the weight'),
+  importance_sampling_clip_min: positive
+    .optional()
+    .describe('importance_sampling_correction: lower cap of the weight (default: none)'),
+  dynamic_sampling: dynamicSampling
+    .prefault({})
+    .describe('what becomes of groups whose completions all have the same reward'),
+  top_entropy_quantile: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe('train the policy on this share of the tokens, those of highest entropy'),
+  entropy_coef: nonNegative
+    .default(0)
+    .describe('weight of the entropy bonus (mean entropy of the trained tokens)'),
   mask_truncated_completions: z
     .boolean()
     .default(false)

@@ -1,0 +1,144 @@
+/**
+ * One round: the rollouts of one generation as micro-batches, with what every optimizer pass over them
+ * shares. `prepareRound` computes it once: the reference's log-probs (a reference that moves during the
+ * round serves from the next one, as in TRL) and, where the sampler is corrected for, the trainer's
+ * log-probs of the policy that sampled.
+ */
+import { importanceMetrics, importanceWeights } from '../algorithms/importance-correction.ts'
+import type { PolicyLossOptions } from '../algorithms/policy-loss.ts'
+import type { GrpoStage } from '../config/schema.ts'
+import { concatenate, type MicroBatch, type Packable } from '../data/packing.ts'
+import type { ForwardOptions } from '../engine/engine.ts'
+import type { Metrics } from '../report/events.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+import { REFERENCE_SLOT } from './reference.ts'
+import type { Session } from './session.ts'
+
+/** A micro-batch; arrays are one a token but for the advantages, one a completion. */
+export interface RoundBatch {
+  batch: MicroBatch
+  advantages: Float32Array
+  /** The sampler's log-probs. */
+  sampled: Float32Array
+  /** The trainer's log-probs of the policy that sampled; the sampler's own unless it is corrected for. */
+  old: Float32Array
+  reference: Float32Array | null
+  /** Importance weights of the correction. */
+  weights: Float32Array | null
+}
+
+export interface Round {
+  batches: RoundBatch[]
+  /** Of the whole optimizer step. */
+  options: PolicyLossOptions
+  metrics: Metrics
+}
+
+/** How the trainer reads log-probs: tempered as the sampler, over the ids of the tokenizer. */
+export function forwardOptions({ tokenizer, signal }: Session, stage: GrpoStage): ForwardOptions {
+  return { temperature: stage.temperature, vocabLimit: tokenizer.size, signal }
+}
+
+/** Makes the round of rollouts that the present weights sampled; `advantages` one a rollout. */
+export async function prepareRound(
+  session: Session,
+  stage: GrpoStage,
+  rollouts: readonly Rollout[],
+  advantages: Float32Array,
+): Promise<Round> {
+  const { engine } = session
+  const forward = forwardOptions(session, stage)
+  const { batches, options } = cut(stage, rollouts, advantages)
+  const stats = []
+  for (const part of batches) {
+    const { batch, sampled } = part
+    if (stage.importance_sampling_correction !== 'none') {
+      part.old = (await engine.score(batch, forward)).logprobs
+      const corrected = importanceWeights({
+        mode: stage.importance_sampling_correction,
+        clip_max: stage.importance_sampling_clip_max,
+        clip_min: stage.importance_sampling_clip_min,
+        logprobs: part.old,
+        sampled,
+        mask: batch.mask,
+        cuSeqlens: batch.cuSeqlens,
+      })
+      part.weights = corrected.weights
+      stats.push(corrected.stats)
+    }
+    if (stage.beta !== 0) {
+      const slot = REFERENCE_SLOT
+      part.reference = (await engine.score(batch, { ...forward, slot })).logprobs
+    }
+  }
+  return { batches, options, metrics: importanceMetrics(stats) }
+}
+
+/** Rollouts as micro-batches of at most per_device_train_batch_size completions, in order. */
+function cut(
+  stage: GrpoStage,
+  rollouts: readonly Rollout[],
+  advantages: Float32Array,
+): Pick<Round, 'batches' | 'options'> {
+  const size = stage.per_device_train_batch_size
+  const sequences = rollouts.map(rollout => trainingSequence(rollout, stage))
+  const batches: RoundBatch[] = []
+  for (let first = 0; first < rollouts.length; first += size) {
+    const members = Array.from(
+      { length: Math.min(size, rollouts.length - first) },
+      (_, i) => first + i,
+    )
+    const batch = concatenate(sequences, members)
+    const sampled = spread(batch, rollouts)
+    batches.push({
+      batch,
+      advantages: Float32Array.from(members, i => advantages[i]!),
+      sampled,
+      old: sampled,
+      reference: null,
+      weights: null,
+    })
+  }
+  return { batches, options: lossOptions(stage, sequences) }
+}
+
+/** Prompt and completion as one sequence; the completion is trained, its stop token included. */
+function trainingSequence({ prompt, tokens, truncated }: Rollout, stage: GrpoStage): Packable {
+  const ids = new Int32Array(prompt.promptIds.length + tokens.length)
+  ids.set(prompt.promptIds)
+  ids.set(tokens, prompt.promptIds.length)
+  const mask = new Uint8Array(ids.length)
+  if (!(truncated && stage.mask_truncated_completions)) mask.fill(1, prompt.promptIds.length)
+  return { ids, mask, prompt: stage.shared_prefix ? prompt.promptIds : undefined }
+}
+
+/** The sampler's log-probs at the places of a micro-batch's tokens. */
+function spread(batch: MicroBatch, rollouts: readonly Rollout[]): Float32Array {
+  const values = new Float32Array(batch.tokens.length)
+  for (const [i, member] of batch.members.entries()) {
+    const { prompt, logprobs } = rollouts[member]!
+    values.set(logprobs, batch.cuSeqlens[i]! + prompt.promptIds.length)
+  }
+  return values
+}
+
+function lossOptions(
+  stage: GrpoStage,
+  sequences: readonly { mask: Uint8Array }[],
+): PolicyLossOptions {
+  const count = (mask: Uint8Array): number => mask.reduce((sum, bit) => sum + bit, 0)
+  return {
+    loss_type: stage.loss_type,
+    epsilon: stage.epsilon,
+    epsilon_high: stage.epsilon_high,
+    delta: stage.delta,
+    beta: stage.beta,
+    kl_estimator: stage.kl_estimator,
+    sapo_temperature_pos: stage.sapo_temperature_pos,
+    sapo_temperature_neg: stage.sapo_temperature_neg,
+    importance_sampling_level: stage.importance_sampling_level,
+    max_completion_length: stage.max_completion_length,
+    num_completions: sequences.length,
+    num_tokens: sequences.reduce((sum, { mask }) => sum + count(mask), 0),
+  }
+}
