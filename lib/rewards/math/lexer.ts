@@ -23,7 +23,7 @@ export const FUNCTIONS = new Set(
 
 /** Joints of a list of solutions: "3 and 5", "x = 1 또는 x = 2". */
 const JOINT =
-  /^(?:and|or|또는|혹은|그리고|이고|이거나|및)(?![a-zA-Z가-힣])|^\\(?:lor|land|vee|wedge)(?![a-zA-Z])/
+  /^(?:and|or|또는|혹은|그리고|이고|이거나|및|와|과)(?![a-zA-Z가-힣])|^\\(?:lor|land|vee|wedge)(?![a-zA-Z])/
 const PLAIN_NAMES: Readonly<Record<string, string>> = {
   pi: '\\pi',
   infty: '\\infty',

@@ -1,7 +1,7 @@
 /**
  * Reads a number at a position of a text: Arabic digits with thousands separators and decimals,
  * Korean magnitudes (1억 2천만, 3.5만), Sino-Korean (이백오십) and native Korean (열다섯) numerals,
- * fractions (3/4, 1 1/2, 4분의 3) and powers of ten (1.5×10^3, 2e5). Values are exact rationals.
+ * decimals in words (삼점일사), fractions (3/4, 1 1/2, 4분의 3, 1과 2분의 1) and powers of ten (1.5×10^3, 2e5). Values are exact rationals.
  * Bounded: numerals of more than 40 digits and exponents beyond ±60 are not numbers here.
  */
 
@@ -51,8 +51,10 @@ const NATIVE_ONES: [string, number][] = [
   ['둘', 2],
   ['두', 2],
   ['셋', 3],
+  ['석', 3],
   ['세', 3],
   ['넷', 4],
+  ['넉', 4],
   ['네', 4],
   ['다섯', 5],
   ['여섯', 6],
@@ -65,6 +67,8 @@ const ARABIC = /(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+/y
 const POWER_OF_TEN = /\s?[×x*]\s?10\^\{?([-+]?\d{1,2})\}?|[eE]([-+]?\d{1,2})(?![\p{L}\d])/uy
 const DENOMINATOR = /\s?\/\s?(\d{1,40})(?!\d|\.\d)/y
 const MIXED = /\s(\d{1,40})\s?\/\s?(\d{1,40})(?!\d|\.\d)/y
+const DECIMALS = /\s?점\s?([영공일이삼사오육칠팔구]{1,40})(?![가-힣])/y
+const AND_FRACTION = /[과와]\s?(?=[\d가-힣]+\s?분의)/y
 const MAX_DIGITS = 40
 
 /**
@@ -132,12 +136,29 @@ function readMixed(text: string, start: number, hangul: boolean): NumberAt | nul
   }
   if (end === start) return null
   if (digits !== null) section = add(section, digits)
-  return { value: add(total, section), end }
+  else if (hangul && afterMagnitude) {
+    // 백스물셋: native tens and ones behind Sino-Korean hundreds.
+    const native = smallest >= 100n ? readNative(text, position) : null
+    if (native !== null && position === end) {
+      return { value: add(add(total, section), native.value), end: native.end }
+    }
+  }
+  return withDecimals({ value: add(total, section), end }, text, hangul)
 }
 
-/** After a space a numeral goes on only with a digit, or with Hangul that carries a magnitude. */
+/** 삼점일사: "점" and digits in words behind a number in words. */
+function withDecimals(at: NumberAt, text: string, hangul: boolean): NumberAt {
+  const match = hangul ? matchAt(DECIMALS, text, at.end) : null
+  if (match === null) return at
+  const digits = [...match[1]!].map(c => SINO[c]!).join('')
+  const fraction = { num: BigInt(digits), den: 10n ** BigInt(digits.length) }
+  return { value: add(at.value, fraction), end: at.end + match[0].length }
+}
+
+/** After a space a numeral goes on with a digit, Hangul that carries a magnitude, or one last digit. */
 function continues(text: string, position: number): boolean {
-  return /[\d]/.test(text[position] ?? '') || isSinoRun(text, position)
+  const last = position === text.length - 1 && (text[position] ?? ' ') in SINO
+  return last || /[\d]/.test(text[position] ?? '') || isSinoRun(text, position)
 }
 
 /** Whether Sino-Korean numerals with a magnitude start here ("오천", but not the particle "이"). */
@@ -190,6 +211,11 @@ function readFraction(text: string, at: NumberAt, hangul: boolean): NumberAt | n
     const den = BigInt(mixed[2]!)
     if (den === 0n) return null
     return { value: add(at.value, { num: BigInt(mixed[1]!), den }), end: at.end + mixed[0].length }
+  }
+  const joint = matchAt(AND_FRACTION, text, at.end)
+  if (joint !== null && at.value.den === 1n) {
+    const part = readNumber(text, at.end + joint[0].length, hangul)
+    if (part !== null) return { value: add(at.value, part.value), end: part.end }
   }
   if (text.startsWith('분의', at.end) && at.value.num !== 0n) {
     const after = text[at.end + 2] === ' ' ? at.end + 3 : at.end + 2

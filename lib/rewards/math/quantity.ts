@@ -4,9 +4,10 @@
  * words have none and do not count. Times of day (3시 30분, 3:30, 오후 3시) and dates are kinds of
  * their own, so 3시간 is not 3시.
  */
+import { calendarDate, clockTime, halfDay, splitHalfDay } from './clock.ts'
 import { readNumber } from './numeral.ts'
-import { add, multiply, type Rational } from './rational.ts'
-import { COUNTERS, UNIT_NAMES, type Unit } from './units.ts'
+import { add, multiply, type Rational, rational } from './rational.ts'
+import { COUNTERS, NATIVE_COUNTERS, UNIT_NAMES, type Unit } from './units.ts'
 import { equalNumbers } from './values.ts'
 
 export interface Quantity {
@@ -18,11 +19,37 @@ export interface Quantity {
   dimension: string | null
 }
 
-const CLOCK = /^(오전|오후|AM|PM|am|pm)?\s?(\d{1,2}):([0-5]\d)\s?(AM|PM|am|pm)?$/
-const HALF_DAY = /^(오전|오후)\s?/
+const SPEED = /^(시|분|초)속\s?/
 const PREFIX = /^(?:약|총|모두|전부|대략|각각|₩)\s*/
 const FACTOR = /^(?:[a-zA-Z]{1,2}(?![a-zA-Z])|[\\^])/
 const ENDING = /\s*(?:입니다|이다|이에요|예요|이야|임|다)?[.!。]*$/
+/** Words that stand for a numeral or a quantity as a whole. */
+const SPELLED: readonly [RegExp, string][] = [
+  [/^(?:마이너스|음의|영하)\s?(?=[\d가-힣])/, '-'],
+  [/^정오$/, '12시'],
+  [/^자정$/, '0시'],
+  [/^(?:절반|반)$/, '1/2'],
+  [/^유월(?=\s?[\d가-힣])/, '6월'],
+  [/^시월(?=\s?[\d가-힣])/, '10월'],
+]
+/** Native names of a number of days. */
+const DAYS: readonly [string, bigint][] = [
+  ['하루', 1n],
+  ['이틀', 2n],
+  ['사흘', 3n],
+  ['나흘', 4n],
+  ['닷새', 5n],
+  ['엿새', 6n],
+  ['이레', 7n],
+  ['여드레', 8n],
+  ['아흐레', 9n],
+  ['열흘', 10n],
+  ['보름', 15n],
+]
+const DAY = UNIT_NAMES.find(([name]) => name === '일')![1]
+const HALF: Rational = { num: 1n, den: 2n }
+const FUNCTION = /^(?:pi|sqrt|sin|cos|tan|log|or|and)$/
+const SINGLE_SINO = /^[일이삼사오육칠팔구]([가-힣]+)$/
 
 interface QuantityAt extends Quantity {
   end: number
@@ -40,8 +67,8 @@ export function readQuantity(text: string, start: number, hangul: boolean): Quan
   let end = first.end
   for (;;) {
     const gap = text[end] === ' ' ? end + 1 : end
-    if ((dimension === 'clock' || dimension === 'time') && isHalf(text, gap)) {
-      value = add(value, multiply(factor, { num: 1n, den: 2n }))
+    if (['clock', 'time', 'months'].includes(dimension) && isHalf(text, gap)) {
+      value = add(value, multiply(factor, HALF))
       end = gap + 1
       break
     }
@@ -64,25 +91,47 @@ export function readQuantity(text: string, start: number, hangul: boolean): Quan
 /** The whole of `text` as one quantity (counter words and polite endings allowed), or null. */
 export function parseQuantity(text: string): Quantity | null {
   let rest = text.replace(ENDING, '').replace(PREFIX, '')
-  const clock = CLOCK.exec(rest)
-  if (clock !== null) return clockTime(clock)
-  const half = HALF_DAY.exec(rest)
-  if (half !== null) rest = rest.slice(half[0].length)
-  const hangul = !/^[-+]?[\d.]/.test(rest)
+  for (const [pattern, replacement] of SPELLED) rest = rest.replace(pattern, replacement)
+  const date = calendarDate(rest)
+  if (date !== null) return exactly(date, 'calendar')
+  const time = clockTime(rest)
+  if (time !== null) return { ...exactly(time.num, 'clock'), written: rational(time.num, 60n)! }
+  const speed = SPEED.exec(rest)
+  if (speed !== null) return speedOf(parseQuantity(rest.slice(speed[0].length)), speed[1]!)
+  const half = splitHalfDay(rest)
+  if (half !== null) rest = half[1]
   const quantity = readQuantity(rest, 0, true)
-  if (quantity === null) return null
-  const tail = rest.slice(quantity.end)
+  if (quantity === null || !isTail(rest, quantity)) return null
+  if (half === null) return quantity
+  return quantity.dimension === 'clock'
+    ? { ...quantity, value: halfDay(quantity.value, half[0]) }
+    : null
+}
+
+/** Whether what follows the quantity is nothing, a counter, or (behind digits) any one word. */
+function isTail(text: string, quantity: QuantityAt): boolean {
+  const tail = text.slice(quantity.end)
   const word = tail.trim()
-  const allowed =
-    word === '' ||
-    COUNTERS.test(word) ||
-    (!hangul && (/^[가-힣]{1,6}$/.test(word) || /^\s?[a-zA-Z]{3,15}$/.test(tail)))
-  if (!allowed || /^(?:pi|sqrt|sin|cos|tan|log|or|and)$/.test(word)) return null
-  if (half !== null) {
-    if (quantity.dimension !== 'clock') return null
-    return { ...quantity, value: halfDay(quantity.value, half[1]!) }
+  const single = SINGLE_SINO.exec(text)
+  if (single !== null && NATIVE_COUNTERS.test(single[1]!)) return false
+  if (word === '' || COUNTERS.test(word)) return true
+  if (!/^[-+]?[\d.]/.test(text) || FUNCTION.test(word)) return false
+  return /^[가-힣]{1,6}$/.test(word) || /^\s?[a-zA-Z]{3,15}$/.test(tail)
+}
+
+/** 시속 60 km: a length an hour (a minute, a second). */
+function speedOf(length: Quantity | null, per: string): Quantity | null {
+  if (length?.dimension !== 'length') return null
+  const seconds = per === '시' ? 3600n : per === '분' ? 60n : 1n
+  return {
+    value: multiply(length.value, { num: 1n, den: 1000n * seconds }),
+    written: length.written,
+    dimension: 'speed',
   }
-  return quantity
+}
+
+function exactly(value: bigint, dimension: string): Quantity {
+  return { value: { num: value, den: 1n }, written: { num: value, den: 1n }, dimension }
 }
 
 /** A quantity found in running text, and where it starts. */
@@ -141,7 +190,13 @@ function readPart(
   start: number,
   hangul: boolean,
 ): { number: Rational; unit: Unit | null; end: number } | null {
-  const number = readNumber(text, start, hangul)
+  const days = hangul ? DAYS.find(([word]) => text.startsWith(word, start)) : undefined
+  if (days !== undefined)
+    return { number: { num: days[1], den: 1n }, unit: DAY, end: start + days[0].length }
+  const number =
+    hangul && text.startsWith('반 ', start)
+      ? { value: HALF, end: start + 1 }
+      : readNumber(text, start, hangul)
   if (number === null) return null
   for (const gap of text[number.end] === ' ' ? [0, 1] : [0]) {
     const at = number.end + gap
@@ -176,27 +231,4 @@ function continuation(dimension: string, factor: Rational, next: Unit): Rational
 
 function isHalf(text: string, position: number): boolean {
   return text[position] === '반' && !/[가-힣]/.test(text[position + 1] ?? ' ')
-}
-
-function clockTime(match: RegExpExecArray): Quantity | null {
-  const hours = Number(match[2])
-  if (hours > 24) return null
-  const seconds = BigInt(hours * 3600 + Number(match[3]) * 60)
-  const half = match[1] ?? match[4]
-  const value = { num: seconds, den: 1n }
-  return {
-    value: half === undefined ? value : halfDay(value, half),
-    written: { num: seconds / 60n, den: 1n },
-    dimension: 'clock',
-  }
-}
-
-function halfDay(value: Rational, half: string): Rational {
-  const noon = 43_200n * value.den
-  const afternoon = /오후|pm/i.test(half)
-  if (afternoon && value.num < noon) return { num: value.num + noon, den: value.den }
-  if (!afternoon && value.num >= noon && value.num < 2n * noon) {
-    return { num: value.num - noon, den: value.den }
-  }
-  return value
 }

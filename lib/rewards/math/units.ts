@@ -20,7 +20,6 @@ const unit = (dimension: string, num: number | bigint, den: number | bigint = 1)
 /** Length in mm, area in mm², volume in mL, mass in mg, time in s, money in its own currency. */
 const UNITS: readonly [names: string, unit: Unit][] = [
   ['원|won|KRW|₩', unit('won', 1)],
-  ['전', unit('won', 1, 100)],
   ['달러|dollars|dollar|USD|불', unit('dollar', 1)],
   ['센트|cents|cent', unit('dollar', 1, 100)],
   ['유로|euros|euro|EUR|€', unit('euro', 1)],
@@ -57,7 +56,7 @@ const UNITS: readonly [names: string, unit: Unit][] = [
   ['일|days|day', unit('time', 86_400)],
   ['주일|주|weeks|week', unit('time', 604_800)],
   ['개월|달|months|month', unit('months', 1)],
-  ['년|해|years|year', unit('months', 12)],
+  ['년|years|year', unit('months', 12)],
   ['시', unit('clock', 3600)],
   ['월', unit('date', 100)],
   ['km/h|킬로미터매시', unit('speed', 1000, 3600)],
@@ -66,6 +65,7 @@ const UNITS: readonly [names: string, unit: Unit][] = [
   ['°C|도씨|섭씨도', unit('celsius', 1)],
   ['할', unit('percent', 1, 10)],
   ['푼', unit('percent', 1, 100)],
+  ['리', unit('percent', 1, 1000)],
   ['%|퍼센트|프로|percentage|percent|pct', unit('percent', 1, 100)],
 ]
 
@@ -77,6 +77,10 @@ export const UNIT_NAMES: readonly [string, Unit][] = UNITS.flatMap(([names, u]) 
 /** Words after a number that count things; needed only where the number itself is in Hangul. */
 export const COUNTERS =
   /^(?:개월|개|명|마리|살|세트|세|권|장|쪽|페이지|번|번째|째|회|송이|자루|대|병|잔|컵|그루|봉지|상자|박스|조각|켤레|벌|척|채|점|등|위|칸|줄|층|팀|가지|곳|군데|포기|통|알|판|단|접시|그릇|도|사람|배|쌍|묶음|다발|바퀴|걸음|평|근|되|말|섬|냥|돈|자|치|척|리|필|모|톨|쪽|건|편|호|학년|반|인분|모둠|꾸러미|바구니|숟가락|방울|발|정|캔|팩|줌|타|다스|kcal|킬로칼로리|칼로리)$/
+
+/** Counters that take native numerals: 이번, 사장, 사건 are words, not 2번, 4장, 4건. */
+export const NATIVE_COUNTERS =
+  /^(?:개|명|마리|살|권|장|번|회|점|대|병|잔|컵|벌|척|채|배|달|시|시간|통|알|판|단|도|자|치|말|되|근|돈|건|편|발|정|타|반|모|필|호|푼|리|할|분)$/
 
 /** A word behind a formula that is read as a unit, at most "square centimeters" or "cm^2". */
 const TRAILING =
