@@ -18,9 +18,9 @@ const WINDOW = 20_000
 const MARKER =
   /(?<![가-힣])(?:최종\s?)?(?:정답|답)\s?(?:[:：=]|(?:은|는)(?:\s?[:：])?)|(?:\banswer\s?(?:is\b\s?:?|[:：]))|^A\s?:|####/gim
 const BOX = /\\(?:boxed|fbox)\s*\{/g
-/** Between two boxes of one answer: a joint, within one sentence. */
+/** Between two boxes of one answer: commas, or a joint right before the second (and its name). */
 const JOINED =
-  /^\s*$|^(?![\s\S]*[.!?。]\s)[\s\S]{0,40}?(?:[,;]|\band\b|\bor\b|및|또는|그리고|와|과|이고)[\s\S]{0,30}$/
+  /^(?:[\s,;$]|\\q?quad\b|\\[ ,;)(])*$|(?:\b(?:and|or)|및|또는|그리고|[와과]|이고)\}?(?:[\s$]|\\q?quad\b|\\[ ,;)(])*(?:[a-zA-Z]\w?(?:_\{?\w+\}?)?\s*=\s*)?$/
 
 /** The final answer stated in `answer` (text without thinking), or null. Never throws. */
 export function extractAnswer(answer: string, extraction: Extraction = 'any'): Extracted | null {

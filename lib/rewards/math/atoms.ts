@@ -37,7 +37,7 @@ export function primary(cursor: Cursor): Expr {
       if (cursor.take('!')) operand = apply('factorial', operand)
       else if (cursor.is('%') && isQuantity(operand)) {
         cursor.next()
-        operand = apply('percent', operand)
+        operand = operand === INFINITY ? INFINITY : apply('percent', operand)
       } else if (cursor.is('°')) cursor.next()
       else if (cursor.is("'") && operand.type === 'symbol') {
         cursor.next()
@@ -103,7 +103,8 @@ function command(text: string, kind: string, cursor: Cursor): Expr {
   const name = text.slice(1)
   if (FUNCTIONS.has(name)) return functionCall(name, cursor)
   if (LARGE.has(text)) return largeOperator(name, cursor)
-  if (DECORATIONS.has(name)) return symbol(`${keyOf(argument(cursor))}${name}`)
+  if (DECORATIONS.has(name))
+    return symbol(`${keyOf(argument(cursor))}${name === 'overline' ? 'bar' : name}`)
   return symbol(name)
 }
 

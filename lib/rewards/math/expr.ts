@@ -78,10 +78,15 @@ export function someNode(a: Expr, test: (node: Expr) => boolean): boolean {
 
 /** A string that two trees share exactly when they are the same up to the order of sums and products. */
 export function keyOf(a: Expr): string {
-  if (a.type === 'number') return `${a.value.num}/${a.value.den}`
+  if (a.type === 'number')
+    return a.value.den === 1n ? `${a.value.num}` : `${a.value.num}/${a.value.den}`
   if (a.type === 'symbol') return a.name
   let parts = flattened(a, a.head).map(keyOf)
-  if (a.head === 'add' || a.head === 'multiply') parts = parts.sort()
+  if (a.head === 'add' || a.head === 'multiply') {
+    const neutral = a.head === 'add' ? '0' : '1'
+    parts = parts.filter(part => part !== neutral).sort()
+    if (parts.length < 2) return parts[0] ?? neutral
+  }
   return `${a.head}${a.ops?.join('') ?? ''}(${parts.join(' ')})`
 }
 

@@ -53,7 +53,7 @@ const NAME_HEADS = ['abs', 'ratio', '()', 'list', 'sin', 'cos', 'tan']
 function isName(a: Expr): boolean {
   if (a.type === 'number') return false
   if (a.type === 'symbol') return symbolsOf(a).size > 0
-  if (a.head === 'power') return isName(a.args[0]!) && keyOf(a.args[1]!) === '-1/1'
+  if (a.head === 'power') return isName(a.args[0]!) && keyOf(a.args[1]!) === '-1'
   // f(2) reads as f · 2, a number right of a symbol.
   if (a.head === 'multiply') {
     return a.args.every(
