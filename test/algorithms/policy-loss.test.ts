@@ -92,29 +92,39 @@ describe('against a double-precision reference', () => {
     })
   }
 
-  it('sequence level and the KL estimators: finite differences of the loss itself', () => {
-    for (const kl_estimator of ['k1', 'k2', 'k3'] as const) {
-      for (const loss_type of ['dr_grpo', 'sapo'] as const) {
-        const input = randomInput(9, {
-          loss_type,
-          kl_estimator,
-          importance_sampling_level: 'sequence',
-        })
-        const { coef } = policyLoss(input)
-        const h = 2 ** -8 // exact steps in float32 at this magnitude
-        for (let t = 0; t < coef.length; t++) {
-          const at = (step: number) => {
-            const logprobs = input.logprobs.slice()
-            logprobs[t]! += step
-            return { loss: policyLoss({ ...input, logprobs }).loss, x: logprobs[t]! }
+  for (const loss_type of lossTypes) {
+    for (const importance_sampling_level of ['token', 'sequence'] as const) {
+      for (const kl_estimator of ['k1', 'k2', 'k3'] as const) {
+        it(`${loss_type} by ${importance_sampling_level}, ${kl_estimator}: finite differences of the loss`, () => {
+          const epsilon_high = loss_type === 'cispo' ? 1.1 : 0.28
+          const options = { loss_type, kl_estimator, importance_sampling_level, epsilon_high }
+          const input = randomInput(9, { ...options, delta: loss_type === 'grpo' ? 1.5 : null })
+          const factors = Float32Array.from(input.mask, (_, t) => ((t * 7) % 5) / 4)
+          const { coef } = policyLoss({ ...input, factors })
+          const h = 1e-6
+          for (let t = 0; t < coef.length; t++) {
+            const at = (step: number): number => {
+              // In double precision, which the loss computes in.
+              const shifted = (values: Float32Array): Float32Array => {
+                const copy = Float64Array.from(values)
+                copy[t]! += step
+                return copy as unknown as Float32Array
+              }
+              // cispo holds the ratio fixed: the old log-prob moves along.
+              const frozen = loss_type === 'cispo'
+              return policyLoss({
+                ...input,
+                factors,
+                logprobs: shifted(input.logprobs),
+                oldLogprobs: frozen ? shifted(input.oldLogprobs!) : input.oldLogprobs,
+              }).loss
+            }
+            expect(Math.abs((at(h) - at(-h)) / (2 * h) - coef[t]!)).toBeLessThan(5e-9)
           }
-          const up = at(h)
-          const down = at(-h)
-          expect((up.loss - down.loss) / (up.x - down.x)).toBeCloseTo(coef[t]!, 6)
-        }
+        })
       }
     }
-  })
+  }
 })
 
 describe('what the trainer relies on', () => {

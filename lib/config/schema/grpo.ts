@@ -91,7 +91,9 @@ export const grpoStage = z.strictObject({
     .describe('upper bound of the ratio when A < 0 (two-sided clip)'),
   beta: nonNegative
     .default(0)
-    .describe('weight of the KL penalty (0 = no reference model is held)'),
+    .describe(
+      'weight of the KL penalty (0 = no reference model is held; it is a second copy of the weights)',
+    ),
   kl_estimator: z
     .enum(['k1', 'k2', 'k3'])
     .default('k3')
