@@ -65,10 +65,9 @@ async function isCorrect({ prompt, text }: Rollout, truth: Truth): Promise<boole
   if (truth === 'checker') return checkAnswer(reference, text) === 1
   const question = questionOf(prompt)
   const { answer } = splitThinking(text)
-  const [verdict] = await builtinPrograms().judge('mini')([
-    { question, reference, answer, columns: prompt.extra },
-  ])
-  return verdict !== undefined && 'verdict' in verdict && verdict.verdict === 1
+  const item = { question, reference, answer, thinking: null, columns: prompt.extra }
+  const { verdict } = await builtinPrograms().judge('mini').judge(item)
+  return 'verdict' in verdict && verdict.verdict === 1
 }
 
 /** The figures of summary.json. */

@@ -3,7 +3,8 @@
  * knows the other. Everything a loop says about its progress goes through here.
  *
  * Determinism: `metrics` must follow from the recipe and its seed alone, on any thread count, save
- * for the keys for which `isTimingKey` holds: `timing_s/*`, `perf/*` and `step_time*`.
+ * for the keys for which `isTimingKey` holds: `timing_s/*`, `perf/*`, `step_time*`, and what judging
+ * took (cache hits, requests, tokens), which depends on what the judge's cache held.
  */
 import type { Recipe } from '../config/schema.ts'
 
@@ -67,6 +68,26 @@ export interface GuardDecision {
   message: string
 }
 
+/** What the oracle of a run said and took, over all of its steps. */
+export interface OracleSummary {
+  rule: string
+  judge: string
+  /** Checker against judge, the judge taken as truth. */
+  tp: number
+  fp: number
+  fn: number
+  tn: number
+  agreement: number | null
+  kappa: number | null
+  calls: number
+  failures: number
+  failure_rate: number
+  cache_hits: number
+  requests: number
+  prompt_tokens: number
+  completion_tokens: number
+}
+
 /** What summary.json holds. */
 export interface Summary {
   base?: EvalResults
@@ -76,6 +97,7 @@ export interface Summary {
   paired_differences: Partial<Record<ComparisonName, Record<string, PairedDifference>>>
   /** What the guards decided, in order; empty when nothing tripped, absent without a grpo stage. */
   guards?: GuardDecision[]
+  oracle?: OracleSummary
   wall_s: number
   seed: number
 }
@@ -109,7 +131,9 @@ export interface Consumer {
   close?(): void
 }
 
-/** Whether a metric is a measurement of time or memory, which two equal runs may differ in. */
+/** Whether a metric is a measurement of time, memory or cost, which two equal runs may differ in. */
 export function isTimingKey(key: string): boolean {
-  return key.startsWith('timing_s/') || key.startsWith('perf/') || key.startsWith('step_time')
+  return /^(timing_s\/|perf\/|step_time|judge\/(cache_hits|requests|prompt_tokens|completion_tokens)$)/.test(
+    key,
+  )
 }

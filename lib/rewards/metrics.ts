@@ -28,17 +28,32 @@ export function rewardMetrics(
   return metrics
 }
 
-/** `judge/{tp,fp,fn,tn,agreement,failure_rate,calls}`; the latency belongs to the timings. */
+/**
+ * `judge/{tp,fp,fn,tn,agreement,kappa,calls,failures,failure_rate}` follow from the recipe where the
+ * judge's verdicts do; `judge/{cache_hits,requests,prompt_tokens,completion_tokens}` are what it took,
+ * which depends on what the cache held and on how the judge was; latencies belong to the timings.
+ */
 export function oracleMetrics(stats: OracleStats): Record<string, number> {
-  const { tp, fp, fn, tn, agreement, failure_rate, calls } = stats
-  const metrics: Record<string, number> = {
-    'judge/tp': tp,
-    'judge/fp': fp,
-    'judge/fn': fn,
-    'judge/tn': tn,
-    'judge/failure_rate': failure_rate,
-    'judge/calls': calls,
+  const metrics: Record<string, number | null> = {
+    'judge/tp': stats.tp,
+    'judge/fp': stats.fp,
+    'judge/fn': stats.fn,
+    'judge/tn': stats.tn,
+    'judge/agreement': stats.agreement,
+    'judge/kappa': stats.kappa,
+    'judge/calls': stats.calls,
+    'judge/failures': stats.failures,
+    'judge/failure_rate': stats.failure_rate,
+    'judge/cache_hits': stats.cache_hits,
+    'judge/requests': stats.requests,
+    'judge/prompt_tokens': stats.tokens?.prompt ?? null,
+    'judge/completion_tokens': stats.tokens?.completion ?? null,
+    'timing_s/judge': stats.latency_s,
+    'timing_s/judge_latency_mean': stats.latency_mean_s,
+    'timing_s/judge_latency_max': stats.latency_max_s,
   }
-  if (agreement !== null) metrics['judge/agreement'] = agreement
-  return metrics
+  const known = Object.entries(metrics).filter(
+    (entry): entry is [string, number] => entry[1] !== null,
+  )
+  return Object.fromEntries(known)
 }

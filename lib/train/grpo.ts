@@ -41,10 +41,13 @@ export async function trainGrpo(
     systemPrompt: stage.system_prompt,
     enableThinking: stage.enable_thinking,
   })
-  const source = { mixture, scorer: new Scorer(stage), seed, prompts }
+  const source = { mixture, scorer: new Scorer(stage, session.oracle), seed, prompts }
   const rounds = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
   const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
+  if (session.oracle) {
+    reporter.emit({ type: 'note', level: 'info', message: session.oracle.describe() })
+  }
 
   let groups: Groups | null = null
   let round: Round | null = null
@@ -63,6 +66,7 @@ export async function trainGrpo(
         num_tokens: seen,
         mixture: mixture.state(),
         guards: session.guards ?? undefined,
+        oracle: session.oracle?.totals(),
       }
       if (savesAfter(stage, step - 1)) await saveState(session)
       signal.throwIfAborted()
@@ -110,6 +114,7 @@ export async function trainGrpo(
     num_tokens: seen,
     mixture: mixture.state(),
     guards: session.guards ?? undefined,
+    oracle: session.oracle?.totals(),
   }
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })

@@ -14,6 +14,7 @@ import { KogrpoError, messageOf } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { EvalStageName, StageName } from '../report/events.ts'
 import type { GuardState } from './guards/decide.ts'
+import type { OracleTotals } from './oracle.ts'
 import type { Session } from './session.ts'
 
 /** Stages in the order in which they run. */
@@ -27,6 +28,8 @@ export interface Boundary {
   mixture: MixtureState
   /** What the guards of the grpo stage know. */
   guards?: GuardState | undefined
+  /** What the oracle had counted; absent without one. */
+  oracle?: OracleTotals | undefined
 }
 
 export interface RunState extends Boundary {

@@ -19,6 +19,7 @@ import type {
   Summary,
 } from '../report/events.ts'
 import { trainGrpo } from './grpo.ts'
+import { JudgeUnwell } from './oracle.ts'
 import { STAGES, saveState } from './resume.ts'
 import { loadSamples, openSession, type RunIo, type Session } from './session.ts'
 import { isBuiltin } from './sources.ts'
@@ -52,10 +53,23 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {
     if (io.signal.aborted) await saveState(session)
+    else if (error instanceof JudgeUnwell) throw await stopped(session, error)
     throw error
   } finally {
+    await session.oracle?.close()
     await session.engine.dispose()
   }
+}
+
+/** Saves the run's state, so that it can go on when the judge is well again; the error that says so. */
+async function stopped(session: Session, error: JudgeUnwell): Promise<KogrpoError> {
+  const state = await saveState(session)
+  const directory = session.config.output_dir
+  return new KogrpoError(
+    'E_JUDGE',
+    `${error.message}\nThe run's state is saved in ${state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume ${directory}`,
+    { cause: error },
+  )
 }
 
 /** The evaluations of a run: the same held-out problems for every model. */
@@ -134,6 +148,7 @@ class Exam {
       ...Object.fromEntries(results),
       paired_differences: differences,
       ...(this.#session.guards ? { guards: this.#session.guards.records } : {}),
+      ...(this.#session.oracle ? { oracle: this.#session.oracle.summary() } : {}),
       wall_s,
       seed: this.#session.config.seed,
     }

@@ -7,19 +7,14 @@
 import { type GroupAdvantages, groupAdvantages } from '../algorithms/advantages.ts'
 import { defaultScaleRewards } from '../config/derive.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import { KogrpoError } from '../errors.ts'
 import type { Metrics } from '../report/events.ts'
-import { createJudge } from '../rewards/judge/create.ts'
-import { judgeItems } from '../rewards/judge/items.ts'
-import { applyOracle, type OracleSample } from '../rewards/judge/oracle.ts'
-import { builtinPrograms } from '../rewards/judge/programs.ts'
-import type { Judge } from '../rewards/judge/types.ts'
-import { oracleMetrics, rewardMetrics } from '../rewards/metrics.ts'
+import type { OracleSample } from '../rewards/judge/oracle.ts'
+import { rewardMetrics } from '../rewards/metrics.ts'
 import { createRewards } from '../rewards/registry.ts'
 import { runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
-import { isBuiltin } from './sources.ts'
+import { ACCURACY, type Oracle } from './oracle.ts'
 
 export interface Scores extends GroupAdvantages {
   names: string[]
@@ -30,30 +25,17 @@ export interface Scores extends GroupAdvantages {
   metrics: Metrics
 }
 
-const ACCURACY = 'accuracy'
-
 /** The reward functions and the oracle of a stage. */
 export class Scorer {
   readonly #stage: GrpoStage
   readonly #rewards: NamedReward[]
-  readonly #judge: Judge | null
+  readonly #oracle: Oracle | null
 
-  /** Throws `E_CONFIG` for rewards or a judge that cannot be. */
-  constructor(stage: GrpoStage) {
-    const { oracle, rewards } = stage
+  /** Throws `E_CONFIG` for rewards that cannot be. */
+  constructor(stage: GrpoStage, oracle: Oracle | null) {
     this.#stage = stage
-    this.#rewards = createRewards(rewards, stage)
-    const builtin = stage.data.every(isBuiltin) ? 'mini' : undefined
-    this.#judge =
-      oracle.rule === 'none' || !oracle.judge
-        ? null
-        : createJudge(oracle.judge, builtinPrograms(), builtin)
-    if (this.#judge && !this.#rewards.some(({ name }) => name === ACCURACY)) {
-      throw new KogrpoError(
-        'E_CONFIG',
-        `grpo.oracle: rule ${oracle.rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy`,
-      )
-    }
+    this.#rewards = createRewards(stage.rewards, stage)
+    this.#oracle = oracle
   }
 
   /** Scores completions of which `num_generations` adjacent ones share a prompt. */
@@ -88,27 +70,17 @@ export class Scorer {
     metrics: Metrics,
     signal: AbortSignal,
   ): Promise<OracleSample[] | null> {
-    const { rule, max_failure_rate } = this.#stage.oracle
-    if (!this.#judge || rule === 'none') return null
+    if (!this.#oracle) return null
     const row = names.indexOf(ACCURACY)
-    const { samples, stats } = await applyOracle({
-      rule,
-      judge: this.#judge,
-      checker: values[row]!,
-      items: judgeItems(input),
-      signal,
-    })
-    if (stats.failure_rate > max_failure_rate) {
-      const failed = samples.find(({ failure }) => failure !== null)
-      throw new KogrpoError(
-        'E_JUDGE',
-        `the judge failed on ${(stats.failure_rate * 100).toFixed(0)} % of ${stats.calls} completions, more than grpo.oracle.max_failure_rate allows; for one of them: ${failed?.failure}`,
-      )
+    const checker = values[row]!
+    const { samples, metrics: judged } = await this.#oracle.consult(input, checker, signal)
+    const applicable = checker.filter(value => value !== null)
+    if (applicable.length > 0) {
+      metrics['rewards/checker/mean'] =
+        applicable.reduce((sum, x) => sum + x, 0) / applicable.length
     }
-    const checker = values[row]!.filter(value => value !== null)
-    metrics['rewards/checker/mean'] = checker.reduce((sum, x) => sum + x, 0) / checker.length
     values[row] = samples.map(({ final }) => final)
-    Object.assign(metrics, oracleMetrics(stats), { 'timing_s/judge': stats.latency_s })
+    Object.assign(metrics, judged)
     return samples
   }
 }

@@ -1,5 +1,4 @@
 /** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
-import { fileURLToPath } from 'node:url'
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
@@ -19,8 +18,11 @@ import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import type { GuardState } from './guards/decide.ts'
+import { Oracle } from './oracle.ts'
 import type { Boundary, SavedState } from './resume.ts'
-import { sourceRecords } from './sources.ts'
+import { modelPath, sourceRecords } from './sources.ts'
+
+export { modelPath } from './sources.ts'
 
 export interface Session {
   config: Recipe
@@ -39,21 +41,8 @@ export interface Session {
   resumed: SavedState | null
   /** What the guards of the grpo stage know; null before it. */
   guards: GuardState | null
-}
-
-const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
-
-/** The directory that a recipe's or command line's model path means. */
-export function modelPath(path: string): string {
-  const builtin = BUILTIN_MODELS[path]
-  if (builtin !== undefined) return fileURLToPath(new URL(builtin, import.meta.url))
-  if (path.startsWith('builtin:')) {
-    throw new KogrpoError(
-      'E_CONFIG',
-      `there is no model "${path}" in the package; there is ${Object.keys(BUILTIN_MODELS).join(', ')}`,
-    )
-  }
-  return path
+  /** The judge of the grpo stage, opened before anything is trained; null without an oracle. */
+  oracle: Oracle | null
 }
 
 /** What a run is connected to. */
@@ -66,7 +55,7 @@ export interface RunIo {
 
 /** Opens the model of a recipe. The caller disposes the engine. */
 export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
-  const { path, init, gradient_checkpointing, lm_head_chunk, smooth } = config.model
+  const { path, init } = config.model
   const directory = await openModelDirectory(modelPath(path), { weights: init === 'pretrained' })
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   if (tokenizer.size > directory.config.vocabSize) {
@@ -75,6 +64,34 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
       `${directory.tokenizerDir}: the tokenizer has ids up to ${tokenizer.size - 1}, the model's vocab_size is ${directory.config.vocabSize}; they do not belong together`,
     )
   }
+  const oracle = await Oracle.open(config, io.reporter, io.resume?.oracle)
+  const engine = await openEngine(config, directory, tokenizer, io.reporter).catch(async error => {
+    await oracle?.close()
+    throw error
+  })
+  return {
+    config,
+    engine,
+    directory,
+    tokenizer,
+    template: new ChatTemplate(tokenizer),
+    reporter: io.reporter,
+    signal: io.signal,
+    outcomes: new Map(io.resume?.outcomes),
+    boundary: null,
+    resumed: io.resume ?? null,
+    guards: null,
+    oracle,
+  }
+}
+
+async function openEngine(
+  config: Recipe,
+  directory: ModelDirectory,
+  tokenizer: Tokenizer,
+  reporter: Reporter,
+): Promise<Engine> {
+  const { init, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const options = {
     device: config.device,
     threads: config.threads,
@@ -89,20 +106,8 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
           config: directory.config,
           init: { seed: config.seed, std: initializerRange(directory) },
         })
-  if (smooth !== undefined) await smoothEngine(engine, tokenizer, directory, smooth, io.reporter)
-  return {
-    config,
-    engine,
-    directory,
-    tokenizer,
-    template: new ChatTemplate(tokenizer),
-    reporter: io.reporter,
-    signal: io.signal,
-    outcomes: new Map(io.resume?.outcomes),
-    boundary: null,
-    resumed: io.resume ?? null,
-    guards: null,
-  }
+  if (smooth !== undefined) await smoothEngine(engine, tokenizer, directory, smooth, reporter)
+  return engine
 }
 
 /** Suppresses Chinese for the whole run, and says so; disposes the engine when that fails. */

@@ -2,6 +2,7 @@
  * A recipe's sources as records: built-in sets (`mini:sft` …) and files, in one form. Built-in records
  * name their set and index where files name path and line, so errors read alike.
  */
+import { fileURLToPath } from 'node:url'
 import type { Source } from '../config/schema.ts'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
@@ -11,6 +12,21 @@ import {
   type MiniDatasetOptions,
   miniDataset,
 } from '../mini/datasets.ts'
+
+const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
+
+/** The directory that a recipe's or command line's model path means. */
+export function modelPath(path: string): string {
+  const builtin = BUILTIN_MODELS[path]
+  if (builtin !== undefined) return fileURLToPath(new URL(builtin, import.meta.url))
+  if (path.startsWith('builtin:')) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `there is no model "${path}" in the package; there is ${Object.keys(BUILTIN_MODELS).join(', ')}`,
+    )
+  }
+  return path
+}
 
 /** Records of a built-in set when the recipe does not say how many. */
 const BUILTIN_SIZE = 10_000

@@ -14,7 +14,7 @@ describe('the list of keys', () => {
       default: 'dr_grpo',
     })
     expect(row('sft.data.N.columns.answer')).toMatchObject({ type: 'text', default: undefined })
-    expect(row('grpo.oracle.judge.kind')).toMatchObject({ type: 'program|openai' })
+    expect(row('grpo.oracle.judge.kind')).toMatchObject({ type: 'program|openai|local' })
     expect(row('grpo.oracle.judge.base_url')).toMatchObject({ type: 'text' })
     expect(row('grpo.rewards.N.name')).toMatchObject({ type: 'accuracy|format|korean|overlong' })
     expect(new Set(rows.map(r => r.key)).size).toBe(rows.length)

@@ -84,7 +84,7 @@ describe('defaults', () => {
       mask_truncated_completions: false,
       enable_thinking: true,
       learning_rate: 1e-6,
-      oracle: { rule: 'none', max_failure_rate: 0.1 },
+      oracle: { rule: 'none', max_failure_rate: 0.1, failure_window: 1 },
     })
     expect(recipe.grpo?.rewards).toEqual([
       { name: 'accuracy', weight: 1 },
@@ -249,7 +249,7 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     ],
     [
       ['oracle: {rule: override, judge: {kind: openai, base_url: nowhere, model: m}}'],
-      /grpo\.oracle\.judge\.base_url: expected a URL such as http:\/\/localhost:8000\/v1, got "nowhere"$/,
+      /grpo\.oracle\.judge\.base_url: expected a URL such as http:\/\/localhost:8000\/v1, without user, password or query/,
     ],
     [
       ['oracle: {rule: override, judge: {kind: openai, base_url: "http://h/v1"}}'],

@@ -218,11 +218,35 @@ describe('metrics', () => {
       'rewards/accuracy/mean': 2 / 3,
       'rewards/accuracy/std': expect.closeTo(Math.sqrt(1 / 3), 12) as number,
     })
-    const none = { tp: 0, fp: 0, fn: 0, tn: 0, agreement: null, failure_rate: 0, calls: 0 }
-    expect(oracleMetrics({ ...none, latency_s: 1 })).not.toHaveProperty('judge/agreement')
-    expect(oracleMetrics({ ...none, fp: 2, agreement: 0.5, latency_s: 1 })).toMatchObject({
+    const none = {
+      tp: 0,
+      fp: 0,
+      fn: 0,
+      tn: 0,
+      agreement: null,
+      kappa: null,
+      failure_rate: 0,
+      failures: 0,
+      calls: 0,
+      cache_hits: 0,
+      requests: 0,
+      tokens: null,
+      latency_s: 1,
+      latency_mean_s: null,
+      latency_max_s: null,
+    }
+    const silent = oracleMetrics(none)
+    for (const key of ['agreement', 'kappa', 'prompt_tokens']) {
+      expect(silent).not.toHaveProperty(`judge/${key}`)
+    }
+    const tokens = { prompt: 9, completion: 4 }
+    expect(oracleMetrics({ ...none, fp: 2, agreement: 0.5, kappa: 0.1, tokens })).toMatchObject({
       'judge/fp': 2,
       'judge/agreement': 0.5,
+      'judge/kappa': 0.1,
+      'judge/prompt_tokens': 9,
+      'judge/completion_tokens': 4,
+      'timing_s/judge': 1,
     })
   })
 })

@@ -1,32 +1,48 @@
 /** The judge that a recipe's `oracle.judge` describes. */
+import type { JudgeSpec } from '../../config/schema/oracle.ts'
 import { KogrpoError } from '../../errors.ts'
-import { type OpenAiJudgeOptions, openAiJudge } from './openai.ts'
+import { cachedJudge } from './cached.ts'
+import { openLocalJudge } from './local.ts'
+import { openAiJudge } from './openai.ts'
 import type { ProgramRegistry } from './program.ts'
-import type { Judge } from './types.ts'
+import { VerdictStore } from './store.ts'
+import type { Judge, KeyedJudge } from './types.ts'
 
-export type JudgeSpec =
-  | { kind: 'program'; name?: string | undefined }
-  | ({ kind: 'openai'; name?: string | undefined } & OpenAiJudgeOptions)
+export interface JudgeContext {
+  programs: ProgramRegistry
+  /** The program of the data source, used when the recipe names none. */
+  defaultProgram?: string | undefined
+  /** Where verdicts are kept when the recipe does not say. */
+  cacheFile: string
+  /** The directory that a model path of a recipe means. */
+  modelPath: (path: string) => string
+  threads?: number | undefined
+  device?: 'cpu' | 'cuda' | undefined
+  /** Supplies the key of an endpoint (default: the process's). */
+  environment?: Record<string, string | undefined> | undefined
+}
 
-/**
- * `defaultProgram` is the program of the data source, used when the recipe names none.
- * Throws `E_CONFIG`.
- */
-export function createJudge(
-  spec: JudgeSpec,
-  programs: ProgramRegistry,
-  defaultProgram?: string,
-): Judge {
-  if (spec.kind === 'openai') {
-    const { kind: _kind, name: _name, ...options } = spec
-    return openAiJudge(options)
+/** Opens the judge; the caller closes it. Throws `E_CONFIG`, and for a local judge what its files say. */
+export async function openJudge(spec: JudgeSpec, context: JudgeContext): Promise<Judge> {
+  if (spec.kind === 'program') {
+    const name = spec.name ?? context.defaultProgram
+    if (name === undefined) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        'oracle.judge is of kind program but has no name, and the data source brings no program',
+      )
+    }
+    return context.programs.judge(name)
   }
-  const name = spec.name ?? defaultProgram
-  if (name === undefined) {
-    throw new KogrpoError(
-      'E_CONFIG',
-      'oracle.judge is of kind program but has no name, and the data source brings no program',
-    )
+  const judge: KeyedJudge =
+    spec.kind === 'openai'
+      ? openAiJudge(spec, context.environment)
+      : await openLocalJudge(spec, { ...context, directory: context.modelPath(spec.path) })
+  if (!spec.cache) return judge
+  try {
+    return cachedJudge(judge, new VerdictStore(spec.cache_file ?? context.cacheFile))
+  } catch (error) {
+    await judge.close()
+    throw error
   }
-  return programs.judge(name)
 }

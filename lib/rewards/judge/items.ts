@@ -5,11 +5,18 @@ import { splitThinking } from '../think.ts'
 import type { RewardInput } from '../types.ts'
 import type { JudgeItem } from './types.ts'
 
+export interface ItemOptions {
+  /** Column with the gold answer (default `answer`). */
+  referenceColumn?: string | undefined
+  /** Give the judge the thinking as well (default: no). */
+  seeThinking?: boolean | undefined
+}
+
 /**
- * One item a sample; `referenceColumn` holds the gold answer (default `answer`).
- * Throws `E_REWARD` when a prompt has no user message or a reference is missing.
+ * One item a sample. Throws `E_REWARD` when a prompt has no user message or a reference is missing.
  */
-export function judgeItems(input: RewardInput, referenceColumn = 'answer'): JudgeItem[] {
+export function judgeItems(input: RewardInput, options: ItemOptions = {}): JudgeItem[] {
+  const { referenceColumn = 'answer', seeThinking = false } = options
   return input.completions.map((completion, i) => {
     const question = input.prompts[i]!.findLast(message => message.role === 'user')?.content
     if (typeof question !== 'string') {
@@ -18,10 +25,12 @@ export function judgeItems(input: RewardInput, referenceColumn = 'answer'): Judg
         `the prompt of sample ${i} has no user message with text; the judge needs the question`,
       )
     }
+    const { answer, thinking } = splitThinking(completion)
     return {
       question,
       reference: goldAnswer(input, referenceColumn, i),
-      answer: splitThinking(completion).answer,
+      answer,
+      thinking: seeThinking ? thinking : null,
       columns: Object.fromEntries(
         Object.entries(input.columns).map(([name, column]) => [name, column[i]]),
       ),

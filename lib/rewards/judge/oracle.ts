@@ -16,17 +16,29 @@
  * counted; no verdict is ever invented.
  */
 import { KogrpoError } from '../../errors.ts'
-import type { Judge, JudgeItem, Verdict } from './types.ts'
+import { agreement, cohensKappa, count, emptyTable, type Table } from './table.ts'
+import type { Judge, JudgeItem, Judgement } from './types.ts'
 
 export type OracleRule = 'observe' | 'override' | 'appeal' | 'veto' | 'both'
 
+/** What a rule does, for the log of a run. */
+export const RULES: Readonly<Record<OracleRule, string>> = {
+  observe: 'the judge is asked wherever the checker has a verdict and decides nothing',
+  override: 'the judge is asked about every completion, and its verdict is the accuracy',
+  appeal: 'the judge is asked where the checker says 0 and may turn that into 1',
+  veto: 'the judge is asked where the checker says 1 and may turn that into 0',
+  both: 'the judge is asked wherever the checker has a verdict, and its own is the accuracy',
+}
+
 export interface OracleInput {
   rule: OracleRule
-  judge: Judge
+  judge: Pick<Judge, 'judge'>
   /** The checker's value a sample: 0, 1, or null for "not applicable". */
   checker: readonly (number | null)[]
   items: readonly JudgeItem[]
   signal?: AbortSignal | undefined
+  /** Called with the number of verdicts given, and the number asked for. */
+  onProgress?: ((done: number, asked: number) => void) | undefined
 }
 
 export interface OracleSample {
@@ -38,27 +50,38 @@ export interface OracleSample {
   failure: string | null
 }
 
-/** The 2 × 2 table takes the judge as truth: fp = the checker said 1, the judge 0. */
-export interface OracleStats {
-  tp: number
-  fp: number
-  fn: number
-  tn: number
+/** The table takes the judge as truth: fp = the checker said 1, the judge 0. */
+export interface OracleStats extends Table {
   /** (tp + tn) / verdicts where both spoke; null when there is none. */
   agreement: number | null
+  /**
+   * Cohen's kappa of checker and judge; null when it is not defined. Under appeal and veto, which see
+   * one side of the checker's verdicts, it is 0 by construction.
+   */
+  kappa: number | null
   /** Failed / asked; 0 when nothing was asked. */
   failure_rate: number
+  failures: number
   /** Samples the judge was asked about. */
   calls: number
+  /** Of these, those whose verdict was known or was being asked for already. */
+  cache_hits: number
+  /** Requests made, retries included. */
+  requests: number
+  /** Null where the judge does not tell, and for programs. */
+  tokens: { prompt: number; completion: number } | null
   /** Wall time of judging this batch, in seconds. */
   latency_s: number
+  /** Seconds to a verdict that was not cached; null when there was none. */
+  latency_mean_s: number | null
+  latency_max_s: number | null
 }
 
 /** Applies the rule to a batch. Throws `E_JUDGE` for values that are not 0, 1 or null. */
 export async function applyOracle(
   input: OracleInput,
 ): Promise<{ samples: OracleSample[]; stats: OracleStats }> {
-  const { rule, judge, items, signal } = input
+  const { rule, judge, items, signal, onProgress } = input
   const checker = input.checker.map(binary)
   if (items.length !== checker.length) {
     throw new KogrpoError(
@@ -68,20 +91,15 @@ export async function applyOracle(
   }
   const asked = checker.flatMap((value, i) => (asks(rule, value) ? [i] : []))
   const started = performance.now()
-  const verdicts =
-    asked.length === 0
-      ? []
-      : await judge(
-          asked.map(i => items[i]!),
-          signal,
-        )
+  let done = 0
+  const judgements = await Promise.all(
+    asked.map(async i => {
+      const given = await judge.judge(items[i]!, signal)
+      onProgress?.(++done, asked.length)
+      return given
+    }),
+  )
   const latency = (performance.now() - started) / 1000
-  if (verdicts.length !== asked.length) {
-    throw new KogrpoError(
-      'E_JUDGE',
-      `the judge returned ${verdicts.length} verdicts for ${asked.length} items`,
-    )
-  }
   const samples: OracleSample[] = checker.map(value => ({
     checker: value,
     judge: null,
@@ -90,7 +108,7 @@ export async function applyOracle(
   }))
   asked.forEach((i, position) => {
     const sample = samples[i]!
-    const verdict: Verdict = verdicts[position]!
+    const { verdict } = judgements[position]!
     if ('failed' in verdict) {
       sample.failure = verdict.failed
     } else if (verdict.verdict === 0 || verdict.verdict === 1) {
@@ -100,7 +118,7 @@ export async function applyOracle(
       sample.failure = `the judge's verdict is ${String(verdict.verdict)}, neither 0 nor 1`
     }
   })
-  return { samples, stats: statistics(samples, asked.length, latency) }
+  return { samples, stats: statistics(samples, judgements, latency) }
 }
 
 function asks(rule: OracleRule, checker: 0 | 1 | null): boolean {
@@ -122,22 +140,39 @@ function asks(rule: OracleRule, checker: 0 | 1 | null): boolean {
   }
 }
 
-function statistics(samples: OracleSample[], calls: number, latency: number): OracleStats {
-  const table = { tp: 0, fp: 0, fn: 0, tn: 0 }
-  let failures = 0
-  for (const { checker, judge, failure } of samples) {
-    if (failure !== null) failures++
-    if (judge === null || checker === null) continue
-    if (checker === 1) table[judge === 1 ? 'tp' : 'fp']++
-    else table[judge === 1 ? 'fn' : 'tn']++
+function statistics(
+  samples: readonly OracleSample[],
+  judgements: readonly Judgement[],
+  latency_s: number,
+): OracleStats {
+  const table = emptyTable()
+  for (const { checker, judge } of samples) {
+    if (judge !== null && checker !== null) count(table, checker, judge)
   }
-  const both = table.tp + table.fp + table.fn + table.tn
+  const calls = judgements.length
+  const failures = samples.filter(({ failure }) => failure !== null).length
+  const waits = judgements.filter(({ cached }) => !cached).map(given => given.latency_s)
+  const sum = (values: readonly number[]): number => values.reduce((total, x) => total + x, 0)
+  const used = judgements.flatMap(({ tokens }) => (tokens ? [tokens] : []))
   return {
     ...table,
-    agreement: both === 0 ? null : (table.tp + table.tn) / both,
+    agreement: agreement(table),
+    kappa: cohensKappa(table),
     failure_rate: calls === 0 ? 0 : failures / calls,
+    failures,
     calls,
-    latency_s: latency,
+    cache_hits: calls - waits.length,
+    requests: sum(judgements.map(({ requests }) => requests)),
+    tokens:
+      used.length === 0
+        ? null
+        : {
+            prompt: sum(used.map(({ prompt }) => prompt)),
+            completion: sum(used.map(({ completion }) => completion)),
+          },
+    latency_s,
+    latency_mean_s: waits.length === 0 ? null : sum(waits) / waits.length,
+    latency_max_s: waits.length === 0 ? null : waits.reduce((a, b) => Math.max(a, b)),
   }
 }
 

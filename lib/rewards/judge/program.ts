@@ -4,7 +4,7 @@
  * or false, has failed that item.
  */
 import { KogrpoError, messageOf } from '../../errors.ts'
-import type { Judge, JudgeItem, Verdict } from './types.ts'
+import { type Judge, type JudgeItem, judgement, type Verdict } from './types.ts'
 
 export type JudgeProgram = (item: JudgeItem) => boolean | 0 | 1 | Promise<boolean | 0 | 1>
 
@@ -28,13 +28,15 @@ export class ProgramRegistry {
       const known = [...this.#programs.keys()].join(', ') || 'none'
       throw new KogrpoError('E_CONFIG', `judge program '${name}' is unknown (registered: ${known})`)
     }
-    return async (items, signal) => {
-      const verdicts: Verdict[] = []
-      for (const item of items) {
+    return {
+      description: `program ${name}`,
+      judge: async (item, signal) => {
         signal?.throwIfAborted()
-        verdicts.push(await runProgram(name, program, item))
-      }
-      return verdicts
+        const started = performance.now()
+        const verdict = await runProgram(name, program, item)
+        return judgement(verdict, { latency_s: (performance.now() - started) / 1000 })
+      },
+      close: async () => {},
     }
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The judge's side of the oracle: what it sees and what it says. It sees the question, the reference
- * and the final answer, not the thinking, so that fluent reasoning cannot win a verdict.
+ * The judge's side of the oracle: what it sees, what it says, and what that took. It sees the
+ * question, the reference and the final answer; the thinking only where the recipe asks for it, so
+ * that fluent reasoning cannot win a verdict.
  */
 
 export interface JudgeItem {
@@ -8,6 +9,8 @@ export interface JudgeItem {
   reference: string
   /** What the completion says after its thinking; may be empty. */
   answer: string
+  /** The thinking, where the recipe has `see_thinking`; else null. */
+  thinking: string | null
   /** The sample's dataset columns, for program judges. */
   columns: Record<string, unknown>
 }
@@ -15,8 +18,44 @@ export interface JudgeItem {
 /** A verdict, or why there is none; a failed verdict is never a 0. */
 export type Verdict = { verdict: 0 | 1 } | { failed: string }
 
-/**
- * Judges items, one verdict each in order. Failures of single items are verdicts (`failed`);
- * the promise rejects only on cancellation or a fault of the judge itself.
- */
-export type Judge = (items: readonly JudgeItem[], signal?: AbortSignal) => Promise<Verdict[]>
+/** Tokens that a language model read and wrote. */
+export interface TokenUse {
+  prompt: number
+  completion: number
+}
+
+/** A verdict with what it took. */
+export interface Judgement {
+  verdict: Verdict
+  /** The verdict was in the store, or is that of an equal item which was being judged. */
+  cached: boolean
+  /** Requests made for it, retries included; 0 for a program, a cached verdict, an open breaker. */
+  requests: number
+  /** Null where nothing was asked or the endpoint did not say. */
+  tokens: TokenUse | null
+  /** Seconds from the question to the verdict, waiting for a free place included. */
+  latency_s: number
+}
+
+export interface Judge {
+  /** Kind, model and place, for logs; never a key. */
+  readonly description: string
+  /**
+   * Judges one item; any number may be under way. A judge that is unwell gives failed verdicts; the
+   * promise rejects on cancellation alone.
+   */
+  judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement>
+  /** Frees what the judge holds: a model, an open file. */
+  close(): Promise<void>
+}
+
+/** A judge whose verdict is a function of what is asked, so that it can be stored. */
+export interface KeyedJudge extends Judge {
+  /** SHA-256 (hexadecimal) of everything the verdict depends on. */
+  keyOf(item: JudgeItem): string
+}
+
+/** A judgement that took nothing but time. */
+export function judgement(verdict: Verdict, taken: Partial<Judgement> = {}): Judgement {
+  return { verdict, cached: false, requests: 0, tokens: null, latency_s: 0, ...taken }
+}

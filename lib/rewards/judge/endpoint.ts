@@ -1,0 +1,135 @@
+/**
+ * One attempt at an OpenAI-compatible chat endpoint: temperature 0, a seed, a deadline that covers the
+ * body as well, a bound on the reply's size. The outcome is a verdict, a failure for good, or a failure
+ * worth another attempt (transport errors, 408, 409, 425, 429 and 5xx) with the wait that Retry-After
+ * asks for. Only cancellation throws. The key goes into one header; should a reply or an error repeat
+ * it, it is taken out before anything else is done with the text.
+ */
+import { z } from 'zod'
+import { messageOf } from '../../errors.ts'
+import type { PromptMessage } from './prompt.ts'
+import type { TokenUse, Verdict } from './types.ts'
+import { excerpt, parseVerdict } from './verdict.ts'
+
+export interface EndpointOptions {
+  /** `/chat/completions` is appended. */
+  base_url: string
+  model: string
+  key: string | undefined
+  timeout_s: number
+  max_tokens: number
+  seed: number
+}
+
+export type Attempt =
+  | { verdict: Verdict; retry: false; tokens: TokenUse | null }
+  | { verdict: { failed: string }; retry: true; after_s: number | null; tokens: null }
+
+const RETRYABLE = new Set([408, 409, 425, 429])
+const LONGEST_BODY = 1 << 20
+
+const replySchema = z.object({
+  choices: z
+    .array(
+      z.object({
+        finish_reason: z.string().nullish(),
+        message: z.object({ content: z.string().nullish(), refusal: z.string().nullish() }),
+      }),
+    )
+    .min(1),
+  usage: z.unknown().optional(),
+})
+
+const usageSchema = z.object({
+  prompt_tokens: z.int().nonnegative(),
+  completion_tokens: z.int().nonnegative(),
+})
+
+/** Makes one request. Rejects when `signal` is aborted, and only then. */
+export async function attempt(
+  options: EndpointOptions,
+  messages: readonly PromptMessage[],
+  signal: AbortSignal | undefined,
+): Promise<Attempt> {
+  const { base_url, model, key, timeout_s, max_tokens, seed } = options
+  const clean = (text: string): string => (key ? text.replaceAll(key, '[key]') : text)
+  const deadline = AbortSignal.timeout(Math.min(timeout_s * 1000, 0x7fff_ffff))
+  let response: Response
+  let body: string
+  try {
+    response = await fetch(`${base_url.replace(/\/+$/, '')}/chat/completions`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      },
+      body: JSON.stringify({ model, messages, temperature: 0, seed, max_tokens, stream: false }),
+      // A key must not follow to wherever an endpoint points.
+      redirect: 'error',
+      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+    })
+    body = clean(await readBounded(response))
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (deadline.aborted) return again(`no reply within ${timeout_s} s`)
+    const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : ''
+    return again(clean(`${messageOf(error)}${cause}`))
+  }
+  if (!response.ok) {
+    const reason = `HTTP ${response.status}: ${excerpt(body)}`
+    return RETRYABLE.has(response.status) || response.status >= 500
+      ? again(reason, retryAfter(response.headers.get('retry-after')))
+      : { verdict: { failed: reason }, retry: false, tokens: null }
+  }
+  return { ...readReply(body), retry: false }
+}
+
+function again(reason: string, after_s: number | null = null): Attempt {
+  return { verdict: { failed: reason }, retry: true, after_s, tokens: null }
+}
+
+function readReply(body: string): { verdict: Verdict; tokens: TokenUse | null } {
+  const failed = (reason: string, tokens: TokenUse | null = null) => ({
+    verdict: { failed: reason },
+    tokens,
+  })
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body)
+  } catch {
+    return failed(`the reply is not JSON: ${excerpt(body)}`)
+  }
+  const reply = replySchema.safeParse(parsed)
+  if (!reply.success) return failed(`the reply is no chat completion: ${excerpt(body)}`)
+  const usage = usageSchema.safeParse(reply.data.usage)
+  const tokens = usage.success
+    ? { prompt: usage.data.prompt_tokens, completion: usage.data.completion_tokens }
+    : null
+  const { message, finish_reason } = reply.data.choices[0]!
+  if (message.refusal) return failed(`refused: ${excerpt(message.refusal)}`, tokens)
+  if (finish_reason === 'length') return failed('the reply was cut at max_tokens', tokens)
+  if (finish_reason === 'content_filter') return failed('the reply was filtered', tokens)
+  if (typeof message.content !== 'string') return failed('the reply has no text', tokens)
+  return { verdict: parseVerdict(message.content), tokens }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  if (response.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    size += chunk.length
+    if (size > LONGEST_BODY) throw new Error(`the reply exceeds ${LONGEST_BODY} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** Seconds that a Retry-After header asks for, given in seconds or as a date (RFC 9110 10.2.3). */
+export function retryAfter(header: string | null, now = Date.now()): number | null {
+  if (header === null || header.trim() === '') return null
+  const seconds = /^\d+(\.\d+)?$/.test(header.trim())
+    ? Number(header)
+    : (Date.parse(header) - now) / 1000
+  return Number.isNaN(seconds) ? null : Math.max(0, seconds)
+}

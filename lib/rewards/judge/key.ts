@@ -1,0 +1,50 @@
+/**
+ * The key of an endpoint: from an environment variable or a file that the recipe names, never from the
+ * recipe. What is refused here is refused without showing it; a header that fetch cannot send would
+ * otherwise be quoted in its error.
+ */
+import { readFileSync } from 'node:fs'
+import { KogrpoError } from '../../errors.ts'
+
+export interface KeySource {
+  api_key_env?: string | undefined
+  api_key_file?: string | undefined
+}
+
+/** The key, or undefined where none is named. Throws `E_CONFIG`. */
+export function readKey(
+  source: KeySource,
+  environment: Record<string, string | undefined>,
+): string | undefined {
+  const { api_key_env: variable, api_key_file: file } = source
+  if (variable !== undefined && file !== undefined) {
+    throw refused('api_key_env and api_key_file are both given; keep one')
+  }
+  if (variable !== undefined) {
+    const key = environment[variable]
+    if (!key) throw refused(`the environment variable ${variable} (api_key_env) is not set`)
+    return checked(key, `the environment variable ${variable}`)
+  }
+  if (file === undefined) return undefined
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+    throw refused(`${file} (api_key_file) cannot be read${code}`)
+  }
+  return checked(text, file)
+}
+
+function checked(text: string, from: string): string {
+  const key = text.trim()
+  if (key === '') throw refused(`${from} is empty; it should hold the key`)
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw refused(`${from} holds more than a key: a key is one word of ASCII characters`)
+  }
+  return key
+}
+
+function refused(problem: string): KogrpoError {
+  return new KogrpoError('E_CONFIG', `judge openai: ${problem}`)
+}

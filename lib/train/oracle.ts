@@ -1,0 +1,198 @@
+/**
+ * The oracle of a run: the judge that its recipe names, asked about every batch of completions by the
+ * recipe's rule, with what it took. Too many failed verdicts stop the run; its state is saved then
+ * (run.ts), so that it can go on when the judge is well again.
+ */
+import { join } from 'node:path'
+import type { OracleSpec } from '../config/schema/oracle.ts'
+import type { Recipe } from '../config/schema.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Metrics, OracleSummary } from '../report/events.ts'
+import type { Reporter } from '../report/reporter.ts'
+import { openJudge } from '../rewards/judge/create.ts'
+import { judgeItems } from '../rewards/judge/items.ts'
+import {
+  applyOracle,
+  type OracleRule,
+  type OracleSample,
+  type OracleStats,
+  RULES,
+} from '../rewards/judge/oracle.ts'
+import { builtinPrograms } from '../rewards/judge/programs.ts'
+import { agreement, cohensKappa } from '../rewards/judge/table.ts'
+import type { Judge } from '../rewards/judge/types.ts'
+import { oracleMetrics } from '../rewards/metrics.ts'
+import type { RewardInput, RewardValues } from '../rewards/types.ts'
+import { isBuiltin, modelPath } from './sources.ts'
+
+export const ACCURACY = 'accuracy'
+
+/** Too many of the judge's verdicts failed: the run stops, and can go on from its saved state. */
+export class JudgeUnwell extends KogrpoError {
+  constructor(message: string) {
+    super('E_JUDGE', message)
+    this.name = 'JudgeUnwell'
+  }
+}
+
+/** What the oracle has done so far in a run; plain JSON, part of a saved state. */
+export type OracleTotals = Pick<
+  OracleStats,
+  'tp' | 'fp' | 'fn' | 'tn' | 'calls' | 'failures' | 'cache_hits' | 'requests'
+> & { prompt_tokens: number; completion_tokens: number }
+
+const NOTHING: OracleTotals = {
+  tp: 0,
+  fp: 0,
+  fn: 0,
+  tn: 0,
+  calls: 0,
+  failures: 0,
+  cache_hits: 0,
+  requests: 0,
+  prompt_tokens: 0,
+  completion_tokens: 0,
+}
+
+export class Oracle {
+  readonly #rule: OracleRule
+  readonly #spec: OracleSpec
+  readonly #judge: Judge
+  readonly #reporter: Reporter
+  readonly #referenceColumn: string | undefined
+  /** Of the last rounds, oldest first. */
+  #window: OracleStats[] = []
+  #totals: OracleTotals
+
+  private constructor(
+    rule: OracleRule,
+    spec: OracleSpec,
+    judge: Judge,
+    referenceColumn: string | undefined,
+    reporter: Reporter,
+    totals: OracleTotals,
+  ) {
+    this.#rule = rule
+    this.#spec = spec
+    this.#judge = judge
+    this.#referenceColumn = referenceColumn
+    this.#reporter = reporter
+    this.#totals = totals
+  }
+
+  /**
+   * Opens the judge of a recipe; null where it has no oracle. `totals` is what was counted before a
+   * resume. The caller closes it. Throws `E_CONFIG`, and what the files of a local judge say.
+   */
+  static async open(
+    config: Recipe,
+    reporter: Reporter,
+    totals: OracleTotals = NOTHING,
+  ): Promise<Oracle | null> {
+    if (!config.grpo) return null
+    const { oracle, rewards, data } = config.grpo
+    if (oracle.rule === 'none' || !oracle.judge) return null
+    const accuracy = rewards.find(({ name }) => name === ACCURACY)
+    if (!accuracy) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        `grpo.oracle: rule ${oracle.rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy`,
+      )
+    }
+    const column = accuracy.options?.answer_column
+    const judge = await openJudge(oracle.judge, {
+      programs: builtinPrograms(),
+      defaultProgram: data.every(isBuiltin) ? 'mini' : undefined,
+      cacheFile: join(config.output_dir, 'judge-cache.jsonl'),
+      modelPath,
+      threads: config.threads,
+      device: config.device,
+    })
+    const referenceColumn = typeof column === 'string' ? column : undefined
+    return new Oracle(oracle.rule, oracle, judge, referenceColumn, reporter, { ...totals })
+  }
+
+  /** The combination in words: who judges, by which rule, and what becomes of failures. */
+  describe(): string {
+    const { max_failure_rate, failure_window } = this.#spec
+    const rounds = failure_window === 1 ? 'a round' : `${failure_window} rounds`
+    const limit =
+      max_failure_rate === 1
+        ? 'no share of failures stops the run'
+        : `the run stops when more than ${(max_failure_rate * 100).toFixed(0)} % of the verdicts of ${rounds} fail`
+    return `oracle ${this.#rule}: ${RULES[this.#rule]}. Judge: ${this.#judge.description}. A failed verdict keeps the checker's value; ${limit}`
+  }
+
+  /**
+   * Asks the judge about a batch by the rule; `checker` holds the accuracy reward. Throws
+   * `JudgeUnwell` beyond `max_failure_rate`.
+   */
+  async consult(
+    input: RewardInput,
+    checker: RewardValues,
+    signal: AbortSignal,
+  ): Promise<{ samples: OracleSample[]; metrics: Metrics }> {
+    const { judge } = this.#spec
+    const { samples, stats } = await applyOracle({
+      rule: this.#rule,
+      judge: this.#judge,
+      checker,
+      items: judgeItems(input, {
+        referenceColumn: this.#referenceColumn,
+        seeThinking: judge !== undefined && judge.kind !== 'program' && judge.see_thinking,
+      }),
+      signal,
+      onProgress: (done, total) =>
+        this.#reporter.emit({ type: 'activity', activity: 'judge', done, total }),
+    })
+    this.#refuse(samples, stats)
+    this.#add(stats)
+    return { samples, metrics: oracleMetrics(stats) }
+  }
+
+  /** What was counted so far, for a saved state. */
+  totals(): OracleTotals {
+    return { ...this.#totals }
+  }
+
+  /** The whole run, for its summary. */
+  summary(): OracleSummary {
+    const { calls, failures } = this.#totals
+    return {
+      rule: this.#rule,
+      judge: this.#judge.description,
+      ...this.#totals,
+      agreement: agreement(this.#totals),
+      kappa: cohensKappa(this.#totals),
+      failure_rate: calls === 0 ? 0 : failures / calls,
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#judge.close()
+  }
+
+  #refuse(samples: readonly OracleSample[], stats: OracleStats): void {
+    const { max_failure_rate, failure_window } = this.#spec
+    const window = [...this.#window, stats].slice(-failure_window)
+    const calls = window.reduce((sum, round) => sum + round.calls, 0)
+    const failures = window.reduce((sum, round) => sum + round.failures, 0)
+    if (stats.failures > 0 && failures / calls > max_failure_rate) {
+      const example = samples.find(({ failure }) => failure !== null)?.failure
+      const share = ((100 * failures) / calls).toFixed(0)
+      throw new JudgeUnwell(
+        `the judge failed on ${failures} of ${calls} completions (${share} %), more than grpo.oracle.max_failure_rate ${max_failure_rate} allows; for one of them: ${example}`,
+      )
+    }
+    this.#window = window
+  }
+
+  #add(stats: OracleStats): void {
+    const totals = this.#totals
+    for (const key of Object.keys(NOTHING) as (keyof OracleTotals)[]) {
+      if (key === 'prompt_tokens') totals[key] += stats.tokens?.prompt ?? 0
+      else if (key === 'completion_tokens') totals[key] += stats.tokens?.completion ?? 0
+      else totals[key] += stats[key]
+    }
+  }
+}
