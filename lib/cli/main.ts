@@ -54,6 +54,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Log-probabilities and entropies of the tokens of a JSONL file',
     load: () => import('./score.ts'),
   },
+  plan: {
+    usage: 'plan <recipe>',
+    describe: 'Predict memory, communication and time of a recipe on GPUs',
+    load: () => import('./plan.ts'),
+  },
   report: {
     usage: 'report <runs..>',
     describe: 'Make the report page of a run, compare runs, or watch one',

@@ -1,0 +1,197 @@
+/**
+ * A plan for a recipe on a cluster: what each rank holds, what goes over the links, how long a step
+ * takes; and if it does not fit, the nearest settings that do. The knobs are tried in the order in which
+ * they cost least: recompute more, shard more, smaller micro-batches.
+ */
+import type { GrpoStage, Recipe, SftStage } from '../config/schema.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { type Geometry, geometryOf, type Recompute } from './geometry.ts'
+import { type Cluster, EFFICIENCY } from './hardware.ts'
+import { cacheTokens, type MemoryPlan, planMemory, SHARDS, type Shard } from './memory.ts'
+import {
+  type CommunicationVolume,
+  communicationVolume,
+  decodeSeconds,
+  exposedSeconds,
+  modelFlopsUtilisation,
+  trainSecondsPerToken,
+} from './time.ts'
+
+export interface Settings {
+  shard: Shard
+  recompute: Recompute
+  /** Sequences (or packed rows) of a micro-batch of one rank. */
+  batch: number
+}
+
+export interface PhaseTime {
+  name: string
+  seconds: number
+}
+
+export interface StagePlan {
+  stage: 'sft' | 'grpo'
+  settings: Settings
+  memory: MemoryPlan
+  fits: boolean
+  /** Tokens that keys and values may hold while sampling, a rank; null for sft. */
+  cacheTokens: number | null
+  communication: CommunicationVolume
+  phases: PhaseTime[]
+  /** Tokens of a step over all ranks, and per second. */
+  tokens: number
+  tokensPerSecond: number
+  /** Of the training phase. */
+  mfu: number
+}
+
+const RECOMPUTE: readonly Recompute[] = ['none', 'norm_swiglu', 'ffn', 'block']
+const HEAD_CHUNK = 1024
+
+interface Load {
+  stage: 'sft' | 'grpo'
+  /** Tokens of a sequence or packed row: they bound the memory. */
+  length: number
+  /** Sequences of an optimizer step of one rank. */
+  sequences: number
+  batch: number
+  reference: boolean
+  /** Prompt and completion tokens, completions of one rank; null for sft. */
+  rollout: { prompt: number; completion: number; completions: number } | null
+}
+
+function sftLoad(stage: SftStage): Load {
+  const batch = stage.per_device_train_batch_size
+  return {
+    stage: 'sft',
+    length: stage.max_length,
+    sequences: batch * stage.gradient_accumulation_steps,
+    batch,
+    reference: false,
+    rollout: null,
+  }
+}
+
+function grpoLoad(stage: GrpoStage): Load {
+  const batch = stage.per_device_train_batch_size
+  const completions = batch * stage.gradient_accumulation_steps
+  return {
+    stage: 'grpo',
+    length: stage.max_prompt_length + stage.max_completion_length,
+    sequences: completions * stage.num_iterations,
+    batch,
+    reference: stage.beta > 0,
+    rollout: {
+      prompt: stage.max_prompt_length,
+      completion: stage.max_completion_length,
+      completions,
+    },
+  }
+}
+
+/** Plans of the recipe's stages, with these settings, or with the nearest that fit. */
+export function planRecipe(
+  recipe: Recipe,
+  config: ModelConfig,
+  cluster: Cluster,
+  wanted: Partial<Settings>,
+): { asked: StagePlan[]; nearest: StagePlan[] } {
+  const geometry = geometryOf(config)
+  const loads = [
+    ...(recipe.sft ? [sftLoad(recipe.sft)] : []),
+    ...(recipe.grpo ? [grpoLoad(recipe.grpo)] : []),
+  ]
+  const asked = loads.map(load => {
+    const settings = {
+      shard: wanted.shard ?? 'none',
+      recompute: wanted.recompute ?? (recipe.model.gradient_checkpointing ? 'block' : 'none'),
+      batch: wanted.batch ?? load.batch,
+    }
+    return planStage(geometry, load, cluster, settings)
+  })
+  const nearest = asked.map((plan, i) =>
+    plan.fits ? plan : nearestFit(geometry, loads[i]!, cluster, plan),
+  )
+  return { asked, nearest }
+}
+
+/** The cheapest settings that fit; the last tried if none does. */
+function nearestFit(g: Geometry, load: Load, cluster: Cluster, asked: StagePlan): StagePlan {
+  let last = asked
+  for (let { batch } = asked.settings; batch >= 1; batch = Math.floor(batch / 2)) {
+    for (const shard of cluster.ranks === 1 ? (['none'] as const) : SHARDS) {
+      for (const recompute of RECOMPUTE) {
+        last = planStage(g, load, cluster, { shard, recompute, batch })
+        if (last.fits) return last
+      }
+    }
+  }
+  return last
+}
+
+function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings): StagePlan {
+  const { gpu, ranks } = cluster
+  const { shard, recompute, batch } = settings
+  const work = {
+    ...{ shard, recompute, ranks, reference: load.reference },
+    ...{ microBatchTokens: batch * load.length, headChunk: HEAD_CHUNK },
+  }
+  const memory = planMemory(g, work, gpu.memory)
+  const microBatches = Math.ceil(load.sequences / batch)
+  const communication = communicationVolume(g, shard, ranks, microBatches, load.rollout !== null)
+  // Completions differ in length; on the average a run's are about half of the limit.
+  const mean = load.rollout ? load.rollout.prompt / 2 + load.rollout.completion / 2 : load.length
+  const perToken = trainSecondsPerToken(g, mean, recompute, cluster, EFFICIENCY)
+  const reference = load.reference ? perToken / 3 : 0
+  const trained = load.sequences * mean
+  const training = trained * (perToken + reference)
+  const phases: PhaseTime[] = []
+  let fits = memory.total <= gpu.memory
+  let tokens: number | null = null
+  if (load.rollout) {
+    tokens = cacheTokens(g, memory.cache)
+    const { seconds, running } = rolloutSeconds(g, load.rollout, tokens, cluster)
+    fits &&= running >= 1
+    phases.push({ name: 'sampling', seconds })
+  }
+  phases.push({ name: 'training', seconds: training })
+  const updated = SHARDS.indexOf(shard) >= 1 ? g.parameters / ranks : g.parameters
+  phases.push({
+    name: 'optimizer',
+    seconds: (updated * 16) / (gpu.bandwidth * EFFICIENCY.bandwidth),
+  })
+  if (ranks > 1) {
+    phases.push({
+      name: 'exposed communication',
+      seconds: exposedSeconds(communication, cluster, EFFICIENCY),
+    })
+  }
+  const step = phases.reduce((sum, phase) => sum + phase.seconds, 0)
+  return {
+    stage: load.stage,
+    settings,
+    memory,
+    fits,
+    cacheTokens: tokens,
+    communication,
+    phases,
+    tokens: trained * ranks,
+    tokensPerSecond: (trained * ranks) / step,
+    mfu: modelFlopsUtilisation(g, mean, trained / training, gpu.flops),
+  }
+}
+
+/** Completions are sampled in waves of as many as the cache holds at their mean length. */
+function rolloutSeconds(
+  g: Geometry,
+  { prompt, completion, completions }: NonNullable<Load['rollout']>,
+  cache: number,
+  cluster: Cluster,
+): { seconds: number; running: number } {
+  const running = Math.min(completions, Math.floor(cache / (prompt + completion)))
+  if (running < 1) return { seconds: Number.POSITIVE_INFINITY, running }
+  const mean = completion / 2
+  const context = prompt / 2 + mean / 2
+  const steps = (completions * mean) / running
+  return { seconds: steps * decodeSeconds(g, running, context, cluster, EFFICIENCY), running }
+}

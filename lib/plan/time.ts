@@ -1,0 +1,113 @@
+/**
+ * Time of the phases of a step, from operations and bytes and what kernels reach of the data sheet.
+ *
+ *   training    products / (0.77 · peak) + attention / (0.5 · peak) + memory-bound kernels: six times the
+ *               layer's activations and 12 bytes a logit, at 0.9 of the bandwidth
+ *   sampling    a step reads all weights and the keys and values of the running sequences, or computes
+ *               their products, whichever is longer
+ *   collectives volume / (0.8 · link), the part of it that the backward pass does not cover
+ */
+import {
+  activationBytes,
+  forwardFlops,
+  type Geometry,
+  kvBytes,
+  type Recompute,
+  recomputeFactor,
+} from './geometry.ts'
+import { type Cluster, collectiveRate, type Efficiency } from './hardware.ts'
+import type { Shard } from './memory.ts'
+
+/** Reads and writes of a layer's activations, forward and backward, by the kernels between products. */
+const TRAFFIC = 6
+/** Bytes moved for each logit: written, read for its softmax, rewritten as gradient. */
+const LOGIT_TRAFFIC = 12
+/** Of the collectives that run beside the backward pass, what cannot be hidden. */
+const EXPOSED = 0.15
+
+/** Seconds that one GPU takes to train a token, forward and backward. */
+export function trainSecondsPerToken(
+  g: Geometry,
+  length: number,
+  recompute: Recompute,
+  { gpu }: Cluster,
+  efficiency: Efficiency,
+): number {
+  const { products, attention } = forwardFlops(g, length)
+  const factor = recomputeFactor(g, recompute)
+  const traffic = TRAFFIC * g.layers * activationBytes(g, 'none') + LOGIT_TRAFFIC * g.vocabulary
+  return (
+    (3 * products * factor) / (gpu.flops * efficiency.matmul) +
+    (3.5 * attention * factor) / (gpu.flops * efficiency.attention) +
+    traffic / (gpu.bandwidth * efficiency.bandwidth)
+  )
+}
+
+/** Share of the peak that counts model operations only (6 a parameter and token), as others report it. */
+export function modelFlopsUtilisation(
+  g: Geometry,
+  length: number,
+  tokensPerSecond: number,
+  gpuFlops: number,
+): number {
+  const { products, attention } = forwardFlops(g, length)
+  return (3 * (products + attention) * tokensPerSecond) / gpuFlops
+}
+
+/** Seconds of one decoding step of `batch` sequences of mean length `context` on one GPU. */
+export function decodeSeconds(
+  g: Geometry,
+  batch: number,
+  context: number,
+  { gpu }: Cluster,
+  efficiency: Efficiency,
+): number {
+  const bytes = 2 * g.multiplied + batch * context * kvBytes(g)
+  const operations = batch * 2 * g.multiplied
+  return Math.max(
+    bytes / (gpu.bandwidth * efficiency.bandwidth),
+    operations / (gpu.flops * efficiency.matmul),
+  )
+}
+
+export interface CommunicationVolume {
+  /** Bytes that a rank sends in an optimizer step, and the collectives that carry them. */
+  bytes: number
+  parts: { name: string; bytes: number }[]
+}
+
+/** Ring collectives on bf16: a reduce-scatter or all-gather of V bytes sends V · (N − 1) / N a rank. */
+export function communicationVolume(
+  g: Geometry,
+  shard: Shard,
+  ranks: number,
+  microBatches: number,
+  rollout: boolean,
+): CommunicationVolume {
+  const whole = (2 * g.parameters * (ranks - 1)) / ranks
+  const times = (name: string, count: number): { name: string; bytes: number }[] =>
+    ranks === 1 || count === 0 ? [] : [{ name, bytes: whole * count }]
+  const parts = {
+    none: times('all-reduce of gradients', 2),
+    optimizer: [...times('reduce-scatter of gradients', 1), ...times('all-gather of weights', 1)],
+    gradients: [
+      ...times('reduce-scatter of gradients', microBatches),
+      ...times('all-gather of weights', 1),
+    ],
+    parameters: [
+      ...times('all-gather of weights, forward and backward', 2 * microBatches),
+      ...times('reduce-scatter of gradients', microBatches),
+      ...times('all-gather of weights for sampling', rollout ? 1 : 0),
+    ],
+  }[shard]
+  return { bytes: parts.reduce((sum, part) => sum + part.bytes, 0), parts }
+}
+
+/** Seconds of the collectives that are not hidden behind computation. */
+export function exposedSeconds(
+  volume: CommunicationVolume,
+  cluster: Cluster,
+  efficiency: Efficiency,
+): number {
+  return (EXPOSED * volume.bytes) / collectiveRate(cluster, efficiency)
+}
