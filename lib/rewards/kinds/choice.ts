@@ -14,9 +14,9 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 const HANGUL = '가나다라마바사아자차카타파하'
 const CIRCLED = '①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳'
 
-/** What may follow the label of an option at once. */
-const AFTER = '(?=$|[\\s.,:;)\\]}!?。"\'*]|번|입니다|이다|예요|이에요|[은는이가을를](?:\\s|$))'
-const LABEL = `[(\\[{<]?\\s*([A-Z]|[${HANGUL}]|[${CIRCLED}]|1\\d|20|[1-9])${AFTER}`
+/** What may follow the label of an option at once; a particle only where the label is no syllable. */
+const END = '$|[\\s.,:;)\\]}!?。"\'*]|번|입니다|이다|예요|이에요'
+const LABEL = `[(\\[{<]?\\s*((?:[A-Z]|[${CIRCLED}]|1\\d|20|[1-9])(?=${END}|[은는이가을를와과](?:\\s|$))|[${HANGUL}](?=${END}))`
 const ALONE = new RegExp(
   `^[(\\[{<]?\\s*([A-Za-z]|[${HANGUL}]|[${CIRCLED}]|\\d{1,2})\\s*번?[)\\]}>.]?$`,
 )
