@@ -25,6 +25,8 @@ describe('every option changes the run', () => {
       'normalize_then_sum',
       { loss_type: 'dr_grpo', multi_objective_aggregation: 'normalize_then_sum' },
     ],
+    ['beta', { beta: 0.1 }],
+    ['num_iterations', { num_iterations: 2 }],
     ['mask_truncated_completions', { mask_truncated_completions: true }],
     ['top_entropy_quantile', { top_entropy_quantile: 0.3 }],
     ['entropy_coef', { entropy_coef: 0.05 }],

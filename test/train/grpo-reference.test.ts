@@ -31,6 +31,12 @@ describe('the reference model', () => {
     expect(half.slice(0, 2)).toEqual(fixed.slice(0, 2))
   })
 
+  it('that moves in the middle of a round serves from the next one', async () => {
+    const sync = { sync_ref_model: true, ref_model_sync_steps: 1, ref_model_mixup_alpha: 1 }
+    const values = await kl({ ...sync, num_iterations: 2 })
+    expect(values.map(value => value === 0)).toEqual([true, false, true, false])
+  })
+
   it('resets or keeps the optimizer, which moves the weights differently from there', async () => {
     const reset = await grpoRun({ beta, ref_reset_steps: 2 })
     const kept = await grpoRun({ beta, ref_reset_steps: 2, ref_reset_optimizer: false })
