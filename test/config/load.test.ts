@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { knownKeys, schemaAt } from '../../lib/config/keys.ts'
 import { loadRecipe, type Override, parseRecipe, resolveRecipe } from '../../lib/config/load.ts'
 import type { Recipe } from '../../lib/config/schema.ts'
 import { KogrpoError } from '../../lib/errors.ts'
@@ -193,7 +194,7 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     ],
     [
       'model: {zzzzzz: 1}',
-      'r.yaml:10:9: model.zzzzzz: unknown key in model; known keys: path, init, gradient_checkpointing, lm_head_chunk, save_dtype',
+      `r.yaml:10:9: model.zzzzzz: unknown key in model; known keys: ${knownKeys(schemaAt(['model'])!).join(', ')}`,
     ],
     ['pretrain: {}', 'r.yaml:10:1: pretrain.data: is required (a list)'],
     [

@@ -24,7 +24,9 @@ export const model = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .default('float32')
     .describe('number format of the checkpoints (float32: exactly the weights in training)'),
-  smooth: smooth.optional(),
+  smooth: smooth
+    .optional()
+    .describe('scale the logits of Chinese tokens, in sampling and in training alike'),
 })
 
 export type ModelSpec = z.output<typeof model>
