@@ -28,7 +28,8 @@ export interface Groups {
   advantages: Float32Array
   /** Tokens generated, those of groups that were left out included. */
   generated: number
-  /** Of everything that was sampled; rewards and verdicts are those of the first generation. */
+  /** Of everything that was sampled; rewards and verdicts are those of the first generation, the
+   *  judge's costs those of all. */
   metrics: Metrics
 }
 
@@ -67,6 +68,7 @@ export async function sampleGroups(
     const scores = await timer.time('reward', () => scorer.score(sampled, session.signal))
     session.reporter.emit({ type: 'completions', rows: completionRows(step, sampled, scores) })
     const equal = deadGroups(stage, scores)
+    if (first) addCosts(first.metrics, scores.metrics)
     first ??= scores
     rounds++
     all.push(...sampled)
@@ -99,6 +101,18 @@ export async function sampleGroups(
             'dynamic_sampling/rollouts_per_kept_group': groups === 0 ? null : all.length / groups,
           }),
     },
+  }
+}
+
+/** What judging costs is the sum over the generations of a round. */
+const COSTS = ['requests', 'cache_hits', 'prompt_tokens', 'completion_tokens'].map(
+  name => `judge/${name}`,
+)
+
+function addCosts(metrics: Metrics, further: Metrics): void {
+  for (const key of [...COSTS, 'timing_s/judge']) {
+    const value = further[key]
+    if (typeof value === 'number') metrics[key] = (metrics[key] ?? 0) + value
   }
 }
 
