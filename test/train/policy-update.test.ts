@@ -142,4 +142,43 @@ describe('the policy gradient of a step', () => {
     expect(await engine.readParameter(name)).toEqual(before)
     await engine.dispose()
   })
+
+  it.each([
+    ['clip, k3', { loss_type: 'dr_grpo', kl_estimator: 'k3' }],
+    ['sapo, k2, bonus', { loss_type: 'sapo', kl_estimator: 'k2', entropy_coef: 0.02 }],
+    [
+      'GSPO, correction, filter and bonus',
+      {
+        loss_type: 'grpo',
+        importance_sampling_level: 'sequence',
+        importance_sampling_correction: 'token_truncate',
+        importance_sampling_clip_max: 1.2,
+        top_entropy_quantile: 0.5,
+        entropy_coef: 0.02,
+      },
+    ],
+  ])('is the slope of the loss that is reported: %s', async (_name, changes) => {
+    // The round was sampled at another temperature and by weights that have moved since.
+    const session = await open({}, { beta: 0.05, temperature: 1.1, ...changes })
+    const { engine, config } = session
+    await engine.updateSlot('ref', 1)
+    const stage = config.grpo!
+    const round = await prepareRound(session, stage, rollouts, advantages)
+    const name = 'model.layers.1.mlp.down_proj.weight'
+    const moved = (await engine.readParameter(name)).map((w, i) => w + 0.02 * Math.sin(i))
+    const lossAt = async (weights: Float32Array): Promise<number> => {
+      await engine.zeroGradients()
+      await engine.writeParameter(name, weights)
+      return (await accumulatePolicyGradient(session, stage, round, false)).metrics.loss!
+    }
+    await lossAt(moved)
+    const gradient = await engine.readGradient(name)
+    const norm = Math.hypot(...gradient)
+    // Along the gradient the slope is its norm.
+    const h = 2e-3
+    const up = await lossAt(moved.map((w, i) => w + (h * gradient[i]!) / norm))
+    const down = await lossAt(moved.map((w, i) => w - (h * gradient[i]!) / norm))
+    expect((up - down) / (2 * h) / norm).toBeCloseTo(1, 2)
+    await engine.dispose()
+  })
 })
