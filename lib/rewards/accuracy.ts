@@ -45,20 +45,32 @@ export function accuracyReward(options?: unknown, context: GraderContext = {}): 
         const named = input.columns[kindColumn]?.[i]
         const kind = typeof named === 'string' && named !== '' ? named : settings.kind
         const grader = graderOf(kind, where)
-        const { thinking, answer, problem } = splitThinking(completion)
+        const { answer, closed } = finalAnswer(completion, settings.reasoning_delimiters)
         const row = Object.fromEntries(
           Object.entries(input.columns).map(([name, values]) => [name, values[i]]),
         )
         const gold = kind === 'code' ? null : goldAnswer(input, column, i)
-        if (
-          settings.require_thinking &&
-          (thinking === null || problem === 'unclosed think block')
-        ) {
-          return 0
-        }
+        if (settings.require_thinking && !closed) return 0
         return grader({ gold, answer, row, where, column })
       }),
     )
+}
+
+/** The text after the thinking, and whether a thinking ended before it. */
+function finalAnswer(
+  completion: string,
+  delimiters: readonly string[],
+): { answer: string; closed: boolean } {
+  if (delimiters.length === 1 && delimiters[0] === '</think>') {
+    const { thinking, answer, problem } = splitThinking(completion)
+    return { answer, closed: thinking !== null && problem !== 'unclosed think block' }
+  }
+  const ends = delimiters.map(mark => {
+    const at = completion.lastIndexOf(mark)
+    return at < 0 ? -1 : at + mark.length
+  })
+  const end = Math.max(...ends)
+  return { answer: completion.slice(Math.max(0, end)).trim(), closed: end >= 0 }
 }
 
 /** 1 when `completion` states an answer equivalent to `gold` after its thinking, else 0. */

@@ -143,7 +143,7 @@ function withoutArticle(text: string): string {
 function compact(text: string): string {
   return text
     .replace(/\s+/g, '')
-    .replace(/(?:입니다|이에요|예요|이다)?[.!。]*$/, '')
+    .replace(/(?:(?:입니다|이에요|예요|이다)[.!。]*|[.。]*)$/, '')
     .replace(/^\(([^()]*)\)$/, '$1')
     .replace(/^["'“”‘’「『]+|["'“”‘’」』]+$/g, '')
     .toLowerCase()

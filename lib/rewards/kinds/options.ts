@@ -24,6 +24,11 @@ export const accuracyOptions = z.strictObject({
     .boolean()
     .default(false)
     .describe('a completion without a closed thinking block scores 0'),
+  reasoning_delimiters: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['</think>'])
+    .describe('what ends the thinking, where a model uses other marks than <think> (TRL)'),
   regex_timeout_ms: z.number().int().min(1).max(10_000).default(200).describe('regex: search time'),
   tests_column: z.string().min(1).default('tests').describe('code: data column with unit tests'),
   code_timeout_ms: z.number().int().min(1).default(10_000).describe('code: time of one run'),

@@ -4,7 +4,7 @@
  */
 import { argument } from './atoms.ts'
 import { type Cursor, NotMath } from './cursor.ts'
-import { apply, E, type Expr, integer, isApply, symbol } from './expr.ts'
+import { apply, E, type Expr, integer, isApply, negated, symbol } from './expr.ts'
 import { bracketed, power, product, relations, startsOperand, sum } from './grammar.ts'
 
 const SYNONYMS: Readonly<Record<string, string>> = {
@@ -99,7 +99,7 @@ export function largeOperator(name: string, cursor: Cursor): Expr {
   }
   if (name !== 'int' && name !== 'iint' && name !== 'oint')
     return series(name, lower, upper, cursor)
-  const { body, variable } = withoutDifferential(sum(cursor))
+  const { body, variable } = integrand(cursor)
   const bounds = [lower, upper].filter(b => b !== null && !isApply(b, 'empty')) as Expr[]
   return apply('integral', body, variable, ...bounds)
 }
@@ -178,17 +178,28 @@ function differentialOf(a: Expr): Expr | null {
   return d!.type === 'symbol' && d!.name === 'd' && variable!.type === 'symbol' ? variable! : null
 }
 
-/** Takes "dx" out of an integrand, wherever it stands as a factor; without one x is meant. */
-function withoutDifferential(integrand: Expr): { body: Expr; variable: Expr } {
-  const taken = takeDifferential(integrand)
-  return taken ?? { body: integrand, variable: symbol('x') }
+/** Terms up to the one that holds "dx", which is taken out; without one, all terms and x. */
+function integrand(cursor: Cursor): { body: Expr; variable: Expr } {
+  const terms: Expr[] = []
+  const whole = (last: Expr): Expr => (terms.length === 0 ? last : apply('add', ...terms, last))
+  let sign = cursor.take('-')
+  for (;;) {
+    const term = product(cursor)
+    const taken = takeDifferential(term)
+    const signed = (a: Expr): Expr => (sign ? negated(a) : a)
+    if (taken !== null) return { body: whole(signed(taken.body)), variable: taken.variable }
+    if (!cursor.is('+', '-')) return { body: whole(signed(term)), variable: symbol('x') }
+    terms.push(signed(term))
+    sign = cursor.next().text === '-'
+  }
 }
 
+/** A product without its factor "dx", wherever in it that stands; null when it has none. */
 function takeDifferential(a: Expr): { body: Expr; variable: Expr } | null {
   if (isApply(a, 'add')) {
+    // The dx of \int (…) dx in one fraction or group stands in its last term.
     const last = takeDifferential(a.args.at(-1)!)
-    if (last === null) return null
-    return { ...last, body: apply('add', ...a.args.slice(0, -1), last.body) }
+    return last === null ? null : { ...last, body: apply('add', ...a.args.slice(0, -1), last.body) }
   }
   const factors = factorsOf(a)
   const at = factors.findIndex(

@@ -49,7 +49,8 @@ const SIGNS = /^(?:<=|>=|!=|:=|=>|==|[-+*/^_=<>!|,;:.%°'&~(){}[\]])/
 /** Tokens of `text`, or null when it is not a formula. */
 export function tokenize(text: string): Token[] | null {
   const tokens: Token[] = []
-  let depth = 0
+  /** Open brackets: whether commas in them separate items. */
+  const open: boolean[] = []
   let at = 0
   let spaced = false
   const push = (kind: Token['kind'], value: string, length: number): void => {
@@ -71,7 +72,7 @@ export function tokenize(text: string): Token[] | null {
       push('joint', joint[0], joint[0].length)
       continue
     }
-    const numeral = numeralAt(rest, depth)
+    const numeral = numeralAt(rest, open.includes(true))
     if (numeral !== null) {
       push('number', numeral.text, numeral.length)
       continue
@@ -85,6 +86,8 @@ export function tokenize(text: string): Token[] | null {
     if (c === '\\') {
       const name = /^\\(?:[a-zA-Z]+|[\\{}|])/.exec(rest)?.[0]
       if (name === undefined) return null
+      if (name === '\\{') open.push(true)
+      if (name === '\\}') open.pop()
       push('command', name, name.length)
       continue
     }
@@ -102,11 +105,18 @@ export function tokenize(text: string): Token[] | null {
     }
     const sign = SIGNS.exec(rest)?.[0]
     if (sign === undefined) return null
-    if ('([{'.includes(sign)) depth++
-    if (')]}'.includes(sign)) depth--
+    if ('([{'.includes(sign)) open.push(sign !== '{' || !isArgument(tokens.at(-1)))
+    if (')]}'.includes(sign)) open.pop()
     push('sign', sign, sign.length)
   }
   return tokens
+}
+
+/** Whether a brace after this token opens an argument (\frac{1,000}{3}) and no set. */
+function isArgument(before: Token | undefined): boolean {
+  return (
+    before !== undefined && (before.kind === 'command' || ['}', '^', '_'].includes(before.text))
+  )
 }
 
 /** A word of running text; capitals throughout (NO, AT) are points of geometry. */
@@ -123,10 +133,11 @@ function nameOf(letters: string): string | null {
  * A numeral. Commas separate thousands only outside of brackets, where a list of three-digit numbers
  * is rarer than a large number; inside they separate items.
  */
-function numeralAt(rest: string, depth: number): { text: string; length: number } | null {
-  const grouped = depth === 0 ? THOUSANDS.exec(rest)?.[0] : undefined
+function numeralAt(rest: string, inList: boolean): { text: string; length: number } | null {
+  const grouped = inList ? undefined : THOUSANDS.exec(rest)?.[0]
   const integer = grouped ?? /^\d+/.exec(rest)?.[0] ?? ''
-  const fraction = /^\.\d+/.exec(rest.slice(integer.length))?.[0] ?? ''
+  const fraction =
+    /^\.(?:\d+|(?=\s?\\(?:overline|dot)\b))/.exec(rest.slice(integer.length))?.[0] ?? ''
   if (integer === '' && fraction === '') return null
   const base = integer + fraction
   // "72." at the end of a sentence or "3.x" keep the point for what follows.

@@ -10,14 +10,17 @@ import { UNIT_NAMES } from './units.ts'
 /** What stands before the last quantity when it is one of several, or part of a calculation. */
 const HEDGED = /(?:또는|혹은|거나|아니면|\bor|\d[^\s\d]?\s*[,、~])$/i
 const CALCULATED = /\d[^\s\d]?\s*[×*+÷]$|\d\s+-$/
-const ENDING = /\s*(?:입니다|입니당|이다|이에요|예요|이야|이며|임|다|요)?[.!。]*$/
+const ENDING = /\s*(?:입니다|입니당|이다|이에요|예요|이야|이며|임|다|요)?[.。]*$/
 /** Signs that a text holds a formula rather than a plain number. */
 const FORMULA = /\\[a-zA-Z{]|\^|[<>]|[([{][^)\]}]*,[^)\]}]*[)\]}]/
 const LAST_WORDS = 16
 
 /** `text` without a polite ending and a full stop. */
 export function withoutEnding(text: string): string {
-  return text.replace(/(?<=[\d)}\]°%a-zA-Z|가-힣])\s*(?:입니다|이에요|예요|이다)?[.!。]*\s*$/, '')
+  return text.replace(
+    /(?<=[\d)}\]°%a-zA-Z|!가-힣])\s*(?:(?:입니다|이에요|예요|이다)[!.。]*|[.。]*)\s*$/,
+    '',
+  )
 }
 
 /**

@@ -22,7 +22,7 @@ export interface Quantity {
 const SPEED = /^(시|분|초)속\s?/
 const PREFIX = /^(?:약|총|모두|전부|대략|각각|₩)\s*/
 const FACTOR = /^(?:[a-zA-Z]{1,2}(?![a-zA-Z])|[\\^])/
-const ENDING = /\s*(?:입니다|이다|이에요|예요|이야|임|다)?[.!。]*$/
+const ENDING = /\s*(?:(?:입니다|이다|이에요|예요|이야|임|다)[.!。]*|[.。]*)$/
 /** Words that stand for a numeral or a quantity as a whole. */
 const SPELLED: readonly [RegExp, string][] = [
   [/^(?:마이너스|음의|영하)\s?(?=[\d가-힣])/, '-'],

@@ -92,7 +92,10 @@ export function normalizeMath(text: string): string {
     if (unwrapped === s) break
     s = unwrapped
   }
-  return s.replace(/\s+/g, ' ').trim()
+  return s
+    .replace(/\s+/g, ' ')
+    .replace(/ (?=\^)/g, '')
+    .trim()
 }
 
 /** `1\frac{1}{2}` as "1 1/2" and `\frac{3}{4}` as "3/4", for readers of plain quantities. */

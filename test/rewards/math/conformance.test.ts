@@ -163,14 +163,12 @@ describe.skipIf(!present)(suite('verifier suites'), () => {
       cases.map(({ fn, completion, gold, reasoning_delimiters }) =>
         reward(completion, gold, {
           extraction: fn === 'accuracy_reward' ? 'any' : 'boxed',
-          require_thinking:
-            fn === 'reasoning_accuracy_reward' && reasoning_delimiters === undefined,
+          require_thinking: fn === 'reasoning_accuracy_reward',
+          ...(reasoning_delimiters === undefined ? {} : { reasoning_delimiters }),
         }),
       ),
     )
-    const failed = cases.filter((c, i) => values[i] !== c.expected).map(c => c.id)
-    expect(failed.filter(id => !(id in excluded))).toEqual([])
-    expect(failed.length).toBeLessThanOrEqual(0.05 * all.length)
+    expect(cases.filter((c, i) => values[i] !== c.expected).map(c => c.id)).toEqual([])
   })
 
   it('latex2sympy: 210 formulas parse to the tree SymPy has, 39 are refused', () => {
