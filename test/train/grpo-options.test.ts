@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { CompletionRow } from '../../lib/report/events.ts'
+import { fakeEndpoint, reply } from '../rewards/judge/fake-endpoint.ts'
 import { type GrpoInput, type GrpoRun, grpoRun, type StepMetrics } from './grpo-runs.ts'
 
 const column = (run: GrpoRun, key: string): (number | null | undefined)[] =>
@@ -129,6 +130,28 @@ describe('dynamic sampling', () => {
     expect(column(run, 'dynamic_sampling/kept_groups')).toEqual([0, 0])
     expect(column(run, 'dynamic_sampling/rollouts_per_kept_group')).toEqual([null, null])
     expect(column(run, 'grad_norm')).toEqual([0, 0])
+  })
+
+  it('counts what the judge cost in every generation', async () => {
+    const endpoint = await fakeEndpoint((_asked, response) => reply(response, '{"verdict": 0}'))
+    const { base_url } = endpoint
+    const run = await grpoRun({
+      rewards: [
+        { name: 'overlong', weight: 1, options: { soft_punish_cache: 40 } },
+        { name: 'accuracy', weight: 1 },
+      ],
+      oracle: { rule: 'override', judge: { kind: 'openai', base_url, model: 'm', cache: false } },
+      // By accuracy every group is dead, so every step goes through all of its generations.
+      dynamic_sampling: { mode: 'resample', metric: 'accuracy' },
+      max_steps: 2,
+    })
+    endpoint.close()
+    const requests = run.events.flatMap(event =>
+      event.type === 'step' ? [event.metrics['judge/requests']] : [],
+    )
+    expect(requests).toEqual([3 * 16, 3 * 16])
+    expect(endpoint.requests).toHaveLength(6 * 16)
+    expect(column(run, 'dynamic_sampling/rounds')).toEqual([3, 3])
   })
 
   it('can look at one reward instead of the sum', async () => {
