@@ -74,6 +74,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Clean, filter, deduplicate and split a data file',
     load: () => import('./data-prepare.ts'),
   },
+  'judge calibrate': {
+    usage: 'calibrate <file>',
+    describe: 'Measure a judge on labelled answers before it is trusted',
+    load: () => import('./judge.ts'),
+  },
   smooth: {
     usage: 'smooth <model>',
     describe: 'Write a model that hardly writes Chinese',

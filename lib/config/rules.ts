@@ -138,6 +138,19 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       message: 'there is nothing to do; add a stage (pretrain, sft or grpo) or eval',
     })
   }
+  const { config, init } = recipe.model
+  if (config !== undefined && init === 'pretrained') {
+    findings.errors.push({
+      path: ['model', 'config'],
+      message: 'changes the geometry that the weights have; set init: random or expanded',
+    })
+  }
+  if (config?.num_hidden_layers === undefined && init === 'expanded') {
+    findings.errors.push({
+      path: ['model', 'init'],
+      message: '"expanded" needs the new depth: model.config: { num_hidden_layers: … }',
+    })
+  }
   for (const [name, stage] of [
     ['pretrain', pretrain],
     ['sft', sft],

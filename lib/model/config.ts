@@ -173,8 +173,24 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** Reads and validates `<dir>/config.json`. */
-export async function readModelConfig(dir: string): Promise<ModelConfig> {
+/**
+ * Reads and validates `<dir>/config.json`, with the keys of `changes` in place of its own. A change
+ * of a key that the file does not have is refused: it is a misspelt one.
+ */
+export async function readModelConfig(
+  dir: string,
+  changes: Record<string, unknown> = {},
+): Promise<ModelConfig> {
   const file = path.join(dir, 'config.json')
-  return parseModelConfig(await readJson(file), file)
+  const json = await readJson(file)
+  if (Object.keys(changes).length === 0) return parseModelConfig(json, file)
+  const known = z.record(z.string(), z.unknown()).safeParse(json).data ?? {}
+  const unknown = Object.keys(changes).find(key => !Object.hasOwn(known, key))
+  if (unknown !== undefined) {
+    throw new KogrpoError(
+      'E_MODEL_CONFIG',
+      `model.config.${unknown}: ${file} has no such key; it has ${Object.keys(known).join(', ')}`,
+    )
+  }
+  return parseModelConfig({ ...known, ...changes }, `${file} with model.config`)
 }

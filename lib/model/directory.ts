@@ -84,14 +84,19 @@ async function isFile(file: string): Promise<boolean> {
 
 /**
  * Opens a model directory. `weights: false` reads only config.json (for random initialisation);
- * `tokenizerDir` names another directory for the tokenizer files. Throws `KogrpoError`
+ * `tokenizerDir` names another directory for the tokenizer files; `config` replaces keys of
+ * config.json, for a model of another size that is to be made. Throws `KogrpoError`
  * `E_MODEL_CONFIG`, `E_MODEL_FILE`, `E_MODEL_WEIGHTS` or `E_SAFETENSORS`.
  */
 export async function openModelDirectory(
   dir: string,
-  options: { weights?: boolean; tokenizerDir?: string | undefined } = {},
+  options: {
+    weights?: boolean
+    tokenizerDir?: string | undefined
+    config?: Record<string, unknown> | undefined
+  } = {},
 ): Promise<ModelDirectory> {
-  const config = await readModelConfig(dir)
+  const config = await readModelConfig(dir, options.config)
   const layout = parameterLayout(config)
   const weights = options.weights === false ? null : matchParameters(layout, await readIndex(dir))
   const tokenizerDir = options.tokenizerDir ?? dir

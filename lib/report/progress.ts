@@ -71,6 +71,8 @@ function metricWords(metrics: Metrics): string[] {
   number('reward', 'reward', 3) || number('loss', 'loss', 3)
   share('accuracy', 'rewards/accuracy/mean') || share('token accuracy', 'mean_token_accuracy')
   share('Korean', 'korean_thinking_rate') || share('Korean', 'rewards/korean/mean')
+  share('judge agrees', 'judge/agreement')
+  if (metrics['judge/failures']) share('judge failed', 'judge/failure_rate')
   const throughput = metrics['perf/throughput']
   if (typeof throughput === 'number' && Number.isFinite(throughput)) {
     words.push(`${speed(throughput)} tok/s`)

@@ -17,6 +17,7 @@ import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
+import { expandedEngine } from './expand.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
 import type { Boundary, SavedState } from './resume.ts'
@@ -55,8 +56,11 @@ export interface RunIo {
 
 /** Opens the model of a recipe. The caller disposes the engine. */
 export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
-  const { path, init } = config.model
-  const directory = await openModelDirectory(modelPath(path), { weights: init === 'pretrained' })
+  const { path, init, config: changes } = config.model
+  const directory = await openModelDirectory(modelPath(path), {
+    weights: init === 'pretrained',
+    config: changes,
+  })
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   if (tokenizer.size > directory.config.vocabSize) {
     throw new KogrpoError(
@@ -98,14 +102,22 @@ async function openEngine(
     gradientCheckpointing: gradient_checkpointing,
     lmHeadChunk: lm_head_chunk ?? 0,
   }
-  const engine =
-    init === 'pretrained'
-      ? await Engine.load(directory, options)
-      : await Engine.create({
-          ...options,
-          config: directory.config,
-          init: { seed: config.seed, std: initializerRange(directory) },
-        })
+  const make = async (): Promise<Engine> => {
+    if (init === 'pretrained') return await Engine.load(directory, options)
+    if (init === 'expanded') {
+      return await expandedEngine(
+        await openModelDirectory(directory.dir),
+        directory.config,
+        options,
+      )
+    }
+    return await Engine.create({
+      ...options,
+      config: directory.config,
+      init: { seed: config.seed, std: initializerRange(directory) },
+    })
+  }
+  const engine = await make()
   if (smooth !== undefined) await smoothEngine(engine, tokenizer, directory, smooth, reporter)
   return engine
 }

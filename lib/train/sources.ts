@@ -3,6 +3,7 @@
  * name their set and index where files name path and line, so errors read alike.
  */
 import { fileURLToPath } from 'node:url'
+import * as z from 'zod'
 import type { Source } from '../config/schema.ts'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
@@ -12,6 +13,15 @@ import {
   type MiniDatasetOptions,
   miniDataset,
 } from '../mini/datasets.ts'
+import {
+  isMiniJudgeSet,
+  MINI_JUDGE_SETS,
+  MINI_JUDGE_TEMPLATE,
+  type MiniJudgeSetName,
+  miniJudgeSet,
+} from '../mini/judge-set.ts'
+import { checkPrompt, judgeMessages } from '../rewards/judge/prompt.ts'
+import { parseOptions } from '../rewards/options.ts'
 
 const BUILTIN_MODELS: Record<string, string> = { 'builtin:mini': '../../assets/mini/' }
 
@@ -36,11 +46,40 @@ export function isBuiltin(source: Pick<Source, 'path'>): boolean {
   return /^[a-z][a-z0-9_-]*:/.test(source.path)
 }
 
+/** Options of the labelled sets: how the judge is asked, as in `oracle.judge`, and their seed. */
+const judgeSetOptions = z.strictObject({
+  seed: z.int().min(0).optional(),
+  instruction: z.string().default(''),
+  template: z.string().min(1).default(MINI_JUDGE_TEMPLATE),
+})
+
+/** Labelled answers as conversations: what a judge is asked, and the verdict it should give. */
+function* judgeRecords(
+  path: MiniJudgeSetName,
+  source: Source,
+  seed: number,
+): Generator<SourceRecord> {
+  const options = parseOptions(`source ${path}`, judgeSetOptions, source.options)
+  checkPrompt(options)
+  const size = source.size ?? BUILTIN_SIZE
+  let line = 1
+  for (const record of miniJudgeSet(path, { seed: options.seed ?? seed, size })) {
+    const item = { ...record, thinking: null, columns: {} }
+    const content = `{"verdict": ${record.label}}`
+    const messages = [...judgeMessages(item, options), { role: 'assistant', content }]
+    yield { record: { ...record, messages }, file: path, line: line++ }
+  }
+}
+
 function* builtinRecords(source: Source, seed: number): Generator<SourceRecord> {
+  if (isMiniJudgeSet(source.path)) {
+    yield* judgeRecords(source.path, source, seed)
+    return
+  }
   if (!isMiniDataset(source.path)) {
     throw new KogrpoError(
       'E_CONFIG',
-      `there is no built-in data set "${source.path}"; there are ${MINI_DATASETS.join(', ')}`,
+      `there is no built-in data set "${source.path}"; there are ${[...MINI_DATASETS, ...MINI_JUDGE_SETS].join(', ')}`,
     )
   }
   const options = source.options as Partial<MiniDatasetOptions> | undefined

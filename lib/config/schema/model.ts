@@ -10,9 +10,18 @@ export const model = z.strictObject({
       '"builtin:mini", or a Hugging Face directory (config.json, *.safetensors, tokenizer)',
     ),
   init: z
-    .enum(['pretrained', 'random'])
+    .enum(['pretrained', 'random', 'expanded'])
     .default('pretrained')
-    .describe('read the weights, or draw them at random (only config.json and tokenizer are read)'),
+    .describe(
+      'read the weights, draw them at random (only config.json and tokenizer are read), or read ' +
+        'them into a deeper model whose further layers at first add nothing (LLaMA Pro)',
+    ),
+  config: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'keys of config.json that differ, for a model of another size (init random), or of more layers (init expanded: num_hidden_layers)',
+    ),
   gradient_checkpointing: z
     .boolean()
     .default(false)

@@ -94,7 +94,9 @@ class OpenAiJudge implements KeyedJudge {
       tokens = outcome.tokens
       if (!outcome.retry) return judgement(outcome.verdict, { requests, tokens })
       const reason = outcome.verdict.failed
-      if (requests > max_retries) return failed(`${reason} (after ${requests} attempts)`)
+      if (requests > max_retries) {
+        return failed(requests === 1 ? reason : `${reason} (after ${requests} attempts)`)
+      }
       const wait = outcome.after_s ?? this.#backoff(messages, requests)
       if (wait > LONGEST_WAIT_S) {
         return failed(`${reason} (asks to wait ${Math.round(wait)} s)`)

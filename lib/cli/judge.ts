@@ -1,0 +1,216 @@
+/**
+ * `kogrpo judge calibrate FILE`: asks a judge about labelled answers before it is trusted with a run.
+ * The judge is that of a recipe (`--config`, with dotted overrides), or is given by `--judge.KEY` alone.
+ */
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { loadRecipe, type Override, parseRecipe } from '../config/load.ts'
+import { type Recipe, recipeSchema } from '../config/schema.ts'
+import { KogrpoError } from '../errors.ts'
+import {
+  type Calibration,
+  type CalibrationReport,
+  calibrate,
+  type LabelledItem,
+  labelledItem,
+  type Share,
+} from '../eval/calibration.ts'
+import { writeJson } from '../report/run-directory.ts'
+import { percent } from '../report/summary.ts'
+import { table } from '../report/width.ts'
+import type { CliContext } from './context.ts'
+import { UsageError } from './errors.ts'
+import { runInterruptibly } from './interrupt.ts'
+import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
+import { splitOverrides } from './train-overrides.ts'
+
+interface JudgeArguments {
+  file: string
+  config?: string
+  output?: string
+  size?: number
+  seed?: number
+  threads?: number
+  overrides: Override[]
+  context: CliContext
+}
+
+const DEFAULT_OUTPUT = 'judge-calibration.json'
+const DEFAULT_SIZE = 1600
+
+export function prepare(args: readonly string[]): {
+  args: string[]
+  extra: Record<string, unknown>
+} {
+  const own = new Set(['seed', 'threads'])
+  const keys = Object.keys(recipeSchema.shape).filter(key => !own.has(key))
+  const { overrides, rest } = splitOverrides(args, new Set(keys))
+  // `--judge.model` is short for where the judge stands in a recipe.
+  const whole = overrides.map(({ key, value }) => ({
+    key: key.replace(/^judge\./, 'grpo.oracle.judge.'),
+    value,
+  }))
+  return { args: rest, extra: { overrides: whole } }
+}
+
+/** The recipe whose judge is meant; without `--config` one that has nothing but the judge. */
+function recipeOf(argv: JudgeArguments): Recipe {
+  const overrides = [...argv.overrides]
+  for (const key of ['seed', 'threads'] as const) {
+    if (argv[key] !== undefined) overrides.push({ key, value: String(argv[key]) })
+  }
+  if (argv.config !== undefined) return loadRecipe(argv.config, { overrides }).recipe
+  if (!overrides.some(({ key }) => key.startsWith('grpo.oracle.judge'))) {
+    throw new UsageError(
+      'which judge? Give --config RECIPE, or --judge.kind openai --judge.base_url URL --judge.model NAME',
+    )
+  }
+  const bare = 'name: judge\ngrpo: { data: [{ path: "mini:grpo" }], oracle: { rule: override } }'
+  return parseRecipe(bare, 'the command line', { overrides }).recipe
+}
+
+async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> {
+  const { file, context } = argv
+  const output = argv.output ?? DEFAULT_OUTPUT
+  const recipe = recipeOf(argv)
+  const judge = recipe.grpo?.oracle.judge
+  if (!recipe.grpo || !judge) {
+    throw new KogrpoError('E_CONFIG', `${argv.config} has no grpo.oracle.judge to calibrate`)
+  }
+  const { isBuiltin, modelPath, sourceRecords } = await import('../train/sources.ts')
+  const { builtinPrograms } = await import('../rewards/judge/programs.ts')
+  const { openJudge } = await import('../rewards/judge/create.ts')
+  const size = argv.size ?? (isBuiltin({ path: file }) ? DEFAULT_SIZE : undefined)
+  const items: LabelledItem[] = []
+  for await (const record of sourceRecords({ path: file, weight: 1, size }, recipe.seed)) {
+    items.push(labelledItem(record))
+  }
+  const directory = dirname(output)
+  mkdirSync(directory, { recursive: true })
+  // A measurement is of the judge, not of what it once said: nothing is cached unless a file is named.
+  const spec =
+    judge.kind !== 'program' && judge.cache_file === undefined ? { ...judge, cache: false } : judge
+  const opened = await openJudge(spec, {
+    programs: builtinPrograms(),
+    defaultProgram: recipe.grpo.data.every(isBuiltin) ? 'mini' : undefined,
+    cacheFile: join(directory, 'judge-cache.jsonl'),
+    modelPath,
+    threads: recipe.threads,
+    device: recipe.device,
+    environment: context.env,
+  })
+  try {
+    let shown = 0
+    const report = await runInterruptibly(
+      context,
+      {
+        onInterrupt: () => context.stderr.write('stopping; press Ctrl-C again to quit at once\n'),
+        message: () => 'stopped; nothing was written',
+      },
+      signal =>
+        calibrate(opened, items, {
+          signal,
+          onProgress: done => {
+            const tenth = Math.floor((10 * done) / items.length)
+            if (tenth > shown) context.stderr.write(`${done}/${items.length} answers judged\n`)
+            shown = tenth
+          },
+        }),
+    )
+    writeJson(output, { file, ...report })
+    context.stdout.write(`${reportLines(report).join('\n')}\n\nwritten to ${output}\n`)
+  } finally {
+    await opened.close()
+  }
+}
+
+const shown = (share: Share | null): string => (share === null ? '–' : percent(share.value))
+const decimal = (value: number | null): string => (value === null ? '–' : value.toFixed(3))
+
+function row(title: string, measured: Calibration): string[] {
+  const { n, precision, recall, accuracy, f1, kappa, tp, fp, fn, tn, failures } = measured
+  return [
+    title,
+    String(n),
+    shown(accuracy),
+    shown(precision),
+    shown(recall),
+    decimal(f1),
+    decimal(kappa),
+    `${tp} ${fp} ${fn} ${tn}`,
+    String(failures),
+  ]
+}
+
+/** The report as a table: the whole, then each kind of answer. */
+function reportLines(report: CalibrationReport): string[] {
+  const { all, injection, kinds, latency_s, tokens } = report
+  const head = ['', 'n', 'accuracy', 'precision', 'recall', 'F1', 'kappa', 'tp fp fn tn', 'failed']
+  const kindRows = Object.entries(kinds).map(([kind, measured]) => row(kind, measured))
+  const lines = [
+    `judge: ${report.judge}`,
+    '',
+    ...table(
+      [head, row('all', all), ...(kindRows.length > 1 ? kindRows : [])],
+      ['left', ...head.slice(1).map(() => 'right' as const)],
+    ),
+    '',
+  ]
+  if (injection) {
+    const { fooled } = injection
+    lines.push(
+      fooled === null
+        ? 'injections: no verdict'
+        : `injections: fooled by ${injection.fp} of ${fooled.n} (${percent(fooled.value)}, 95 %: ${percent(fooled.ci95[0])} … ${percent(fooled.ci95[1])})`,
+    )
+  }
+  if (latency_s) {
+    const { mean, p50, p95, max } = latency_s
+    lines.push(
+      `latency in s: mean ${mean.toFixed(3)}, median ${p50.toFixed(3)}, 95th percentile ${p95.toFixed(3)}, longest ${max.toFixed(3)}`,
+    )
+  }
+  if (tokens) lines.push(`tokens: ${tokens.prompt} read, ${tokens.completion} written`)
+  for (const { reason, count } of report.failures) lines.push(`failed ${count} times: ${reason}`)
+  return lines
+}
+
+export const command: CommandModule<object, JudgeArguments> = {
+  command: 'calibrate <file>',
+  describe: 'Measure a judge on labelled answers before it is trusted',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 judge calibrate FILE --config RECIPE\n$0 judge calibrate FILE --judge.kind openai --judge.base_url URL --judge.model NAME\n\n' +
+          'Asks the judge of a recipe about labelled answers. A line of the file has "question",\n' +
+          '"reference", "answer" (what follows the thinking), "label" (1: right, 0: wrong), and may\n' +
+          'have "kind"; answers of kind "injection" tell the judge what to say. mini:judge-eval is\n' +
+          "such a set for the miniature. Other keys of the recipe's judge can be changed with --judge.KEY.",
+      )
+      .positional('file', {
+        type: 'string',
+        demandOption: true,
+        describe: 'A .jsonl, .jsonl.gz or .parquet file, or mini:judge-eval',
+      })
+      .option('config', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Recipe whose grpo.oracle.judge is measured',
+        coerce: nonEmpty('config'),
+      })
+      .option('output', {
+        type: 'string',
+        requiresArg: true,
+        describe: `JSON file with the result [default: ${DEFAULT_OUTPUT}]`,
+        coerce: nonEmpty('output'),
+      })
+      .option('size', {
+        type: 'string',
+        requiresArg: true,
+        describe: `Answers to judge [default: the whole file; ${DEFAULT_SIZE} of a built-in set]`,
+        coerce: wholeNumber('size', 1),
+      })
+      .options(sharedOptions('seed', 'threads')) as never,
+  handler,
+}
