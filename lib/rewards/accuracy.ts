@@ -4,12 +4,12 @@
  * one that the recipe names, or the one that the sample's `answer_kind` column names. Nothing that
  * stands in the thinking ever counts.
  */
+import { type AccuracyKind, accuracyOptions } from '../config/schema/accuracy.ts'
 import { KogrpoError } from '../errors.ts'
 import { isEquivalent } from './equivalence.ts'
 import { extractAnswer, lastMarked } from './extract.ts'
 import { goldText } from './kinds/gold.ts'
 import { KINDS } from './kinds/index.ts'
-import { accuracyOptions } from './kinds/options.ts'
 import type { Grader, GraderContext } from './kinds/types.ts'
 import { parseOptions } from './options.ts'
 import { splitThinking } from './think.ts'
@@ -26,7 +26,7 @@ export function accuracyReward(options?: unknown, context: GraderContext = {}): 
   const graderOf = (kind: string, where: string): Grader => {
     const known = graders.get(kind)
     if (known !== undefined) return known
-    const factory = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined
+    const factory = Object.hasOwn(KINDS, kind) ? KINDS[kind as AccuracyKind] : undefined
     if (factory === undefined) {
       throw new KogrpoError(
         'E_CONFIG',

@@ -198,7 +198,7 @@ describe('kinds', () => {
 
   it('an unknown kind is an error that lists the kinds, and where it was named', async () => {
     expect(() => accuracyReward({ kind: 'maths' })).toThrow(
-      /kind 'maths' of the recipe .*math, choice/,
+      /reward accuracy: kind: .*"math"\|"choice"/,
     )
     await expect(
       (async () =>

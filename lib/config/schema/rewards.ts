@@ -1,22 +1,27 @@
 /** The reward functions of the grpo stage. */
 import * as z from 'zod'
+import { accuracyOptions } from './accuracy.ts'
 
 const rewardOptions = z
   .record(z.string(), z.unknown())
   .optional()
   .describe('options of this reward function')
 
-const reward = <const N extends string>(rewardName: N, weight: number) =>
+const reward = <const N extends string, S extends z.ZodType = typeof rewardOptions>(
+  rewardName: N,
+  weight: number,
+  options?: S,
+) =>
   z.strictObject({
     name: z.literal(rewardName).describe('reward function'),
     weight: z.number().default(weight).describe('factor of this reward in the sum'),
-    options: rewardOptions,
+    options: (options ?? rewardOptions) as S,
   })
 
 export const rewards = z
   .array(
     z.discriminatedUnion('name', [
-      reward('accuracy', 1),
+      reward('accuracy', 1, accuracyOptions.optional().describe('options of this reward function')),
       reward('format', 0.2),
       reward('korean', 0.2),
       reward('overlong', 0.2),

@@ -3,10 +3,10 @@
  * A gold answer that is prose (several words, nothing to calculate with) has no grade: a rule can
  * neither confirm nor refute a sentence; that is what a judge is for.
  */
+import type { AccuracyOptions } from '../../config/schema/accuracy.ts'
 import { isEquivalent, isProse } from '../equivalence.ts'
 import { extractAnswer, lastMarked } from '../extract.ts'
 import { goldText } from './gold.ts'
-import type { AccuracyOptions } from './options.ts'
 import type { Grader } from './types.ts'
 
 export function mathGrader({

@@ -1,9 +1,17 @@
-/** The options of the accuracy reward in a recipe. */
-import { z } from 'zod'
+/** The options of the accuracy reward: kinds are in lib/rewards/kinds, the contract in docs/rewards.md. */
+import * as z from 'zod'
+
+/** Kinds of accuracy; lib/rewards/kinds/index.ts has a grader for each. */
+export const ACCURACY_KINDS = ['math', 'choice', 'exact', 'regex', 'contains', 'code'] as const
+
+export type AccuracyKind = (typeof ACCURACY_KINDS)[number]
 
 export const accuracyOptions = z.strictObject({
   answer_column: z.string().min(1).default('answer').describe('data column with the gold answer'),
-  kind: z.string().min(1).default('math').describe('how an answer is held against the gold answer'),
+  kind: z
+    .enum(ACCURACY_KINDS)
+    .default('math')
+    .describe('how an answer is held against the gold answer'),
   kind_column: z
     .string()
     .min(1)
