@@ -41,19 +41,24 @@ export function knownKeys(schema: Schema): string[] {
   return [...new Set(keys)]
 }
 
-/** The schema below `segment`, or undefined when there is none. In a union the first that has it. */
+/**
+ * The schema below `segment`, or undefined when there is none. In a union the first that has it, save
+ * for keys that hold further keys (options of rewards): there what stands in any of them is known.
+ */
 export function childSchema(schema: Schema, segment: PropertyKey): Schema | undefined {
+  const found: Schema[] = []
   for (const option of options(schema)) {
     if (option instanceof z.ZodObject) {
       const shape: Record<string, Schema> = option.shape
-      if (Object.hasOwn(shape, segment)) return shape[String(segment)]
+      if (Object.hasOwn(shape, segment)) found.push(shape[String(segment)]!)
     } else if (option instanceof z.ZodArray) {
-      return option.element
+      found.push(option.element)
     } else if (option instanceof z.ZodRecord) {
-      return option.valueType
+      found.push(option.valueType)
     }
   }
-  return undefined
+  const holders = found.filter(child => kindOf(child) === 'keys')
+  return holders.length > 1 ? z.union(holders) : found[0]
 }
 
 /** The schema at a path from the root of a recipe, or undefined when a segment is unknown. */
@@ -116,20 +121,20 @@ function describe(schema: Schema, prefix: string): KeyDescription[] {
         const type = typeName(child)
         if (!known.type.split('|').includes(type)) known.type += `|${type}`
         if (known.default !== defaultOf(child)) known.default = undefined
-        continue
+      } else {
+        rows.set(key, {
+          key,
+          type: typeName(child),
+          default: kindOf(child) === 'keys' ? undefined : defaultOf(child),
+          description: child.description ?? '',
+        })
       }
-      rows.set(key, {
-        key,
-        type: typeName(child),
-        default: kindOf(child) === 'keys' ? undefined : defaultOf(child),
-        description: child.description ?? '',
-      })
       const inner = unwrap(child)
       const below =
         inner instanceof z.ZodArray
           ? describe(inner.element, `${key}.N.`)
           : describe(inner, `${key}.`)
-      for (const row of below) rows.set(row.key, row)
+      for (const row of below) if (!rows.has(row.key)) rows.set(row.key, row)
     }
   }
   return [...rows.values()]

@@ -4,6 +4,8 @@
  */
 import { checkLoss } from './grpo-rules.ts'
 import { isChosen } from './keys.ts'
+import { checkOverlong, checkRepetition } from './reward-limits.ts'
+import { repetitionOptions } from './schema/reward-options.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
 
 export interface Finding {
@@ -80,6 +82,17 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
       })
     }
     seen.add(reward.name)
+    const limit = grpo.max_completion_length
+    const problem =
+      reward.name === 'overlong'
+        ? checkOverlong(reward.options ?? {}, limit)
+        : reward.name === 'repetition'
+          ? checkRepetition(repetitionOptions.parse(reward.options ?? {}), limit)
+          : null
+    if (problem) {
+      const path = ['grpo', 'rewards', index, 'options', problem.key]
+      findings.errors.push({ path, message: problem.message })
+    }
   })
   if (rewards.every(reward => reward.weight === 0)) {
     findings.errors.push({

@@ -1,31 +1,22 @@
 /**
- * Korean consistency: the share of Korean letters among the letters of the thinking and of the
- * answer, measured separately so that a Korean answer cannot hide English thinking.
- *
- * Letters are Unicode letters; Hangul syllables and jamo are Korean, Hanja and everything else are
- * not. Exempt, because they belong to no language: LaTeX, code, URLs, units of measure, single Latin
- * letters (variables, choices) and numbers, which have no letters. One linear pass per exemption.
+ * Korean consistency: the share of Korean in the thinking and in the answer, measured separately so
+ * that a Korean answer cannot hide English thinking. What counts as Korean, and what is exempt, is
+ * language/profile.ts.
  */
-import { z } from 'zod'
+import type * as z from 'zod'
+import { koreanOptions } from '../config/schema/reward-options.ts'
+import {
+  koreanOf,
+  leakOf,
+  type Profile,
+  type ProfileOptions,
+  profile,
+  shareOf,
+} from './language/profile.ts'
+import { languageRequest, NO_REQUEST } from './language/request.ts'
 import { parseOptions } from './options.ts'
 import { splitThinking } from './think.ts'
 import type { RewardFunction } from './types.ts'
-
-/** LaTeX commands, with the argument of those whose argument is a name or a style. */
-const COMMAND =
-  /\\(?:begin|end|math[a-z]+|operatorname|overline|ref|label)\s*\{[^{}]*\}|\\[a-zA-Z]+/g
-/** Formulas; one that holds Latin prose (two words in a row) stays in and is counted. */
-const FORMULA = /\$\$[^$]*\$\$|\$[^$\n]*\$|\\\[[^\]]{0,2000}\\\]|\\\((?:(?!\\\)).){0,2000}\\\)/g
-const PROSE = /(?<![A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}/
-
-const EXEMPT: readonly RegExp[] = [
-  /```[^`]*```|`[^`\n]*`/g,
-  /https?:\/\/\S+/g,
-  // Units, alone or after a number, with powers and "per": km, kg, m/s, cm^2, km/h.
-  /(?<!\p{L})(?:[kcmµμn]?m|[kmµμ]?g|[mkd]?[lL]|[kMG]?Hz|[kM]?W(?:h)?|[kmM]?V|mA|kcal|cal|mol|mph|ha|[kKMGT]B|KRW|USD|EUR|JPY|pH|AM|PM|am|pm)(?:\/(?:h|s|min|m|kg|L|l))?(?!\p{Script=Latin})/gu,
-  // A Latin letter on its own (2x, x축), and points, abbreviations of up to four capitals (ABCD).
-  /(?<!\p{Script=Latin})(?:[A-Za-z]|[A-Z]{2,4})(?!\p{Script=Latin})/gu,
-]
 
 export interface KoreanShare {
   /** Korean letters / letters; null when the text has no letter that counts. */
@@ -34,38 +25,46 @@ export interface KoreanShare {
   letters: number
 }
 
-/** Share of Korean letters in `text` after the exemptions. */
+/** Share of Korean letters in `text` after the exemptions, without a prompt. */
 export function koreanShare(text: string): KoreanShare {
-  let rest = text
-    .normalize('NFC')
-    .replace(COMMAND, ' ')
-    .replace(FORMULA, formula => (PROSE.test(formula) ? formula : ' '))
-  for (const pattern of EXEMPT) rest = rest.replace(pattern, ' ')
-  const letters = count(rest, /\p{L}/gu)
-  const korean = count(rest, /(?=\p{L})\p{Script=Hangul}/gu)
-  return { share: letters === 0 ? null : korean / letters, korean, letters }
+  const { korean, all } = koreanOf(profile(text), 'letter')
+  return { share: all === 0 ? null : korean / all, korean, letters: all }
 }
 
-/** Share of Korean letters from which a text counts as Korean, unless an option says otherwise. */
+/** Share of Korean from which a text counts as Korean, unless an option says otherwise. */
 const KOREAN = 0.8
 
-const schema = z.strictObject({
-  threshold: z.number().gt(0).max(1).default(KOREAN),
-  value: z.enum(['threshold', 'share']).default('threshold'),
-})
+type Settings = z.output<typeof koreanOptions>
+
+/** The smaller of the shares in the units asked for; null when nothing counts. */
+function share(part: Profile, { unit }: Settings): number | null {
+  if (unit !== 'both') return shareOf(part, unit)
+  const letters = shareOf(part, 'letter')
+  const words = shareOf(part, 'word')
+  return letters === null || words === null ? letters : Math.min(letters, words)
+}
 
 /**
- * Makes the Korean reward. `value: threshold` gives 1 when thinking and answer both reach
- * `threshold`, else 0; `value: share` gives the smaller of the two shares. Thinking without a letter
- * has share 0 (a row of numbers is not Korean thinking); an answer without a letter has share 1 (it
- * may be just a number). No think block, or no answer, gives 0.
+ * Makes the Korean reward. `value: threshold` gives 1 when every part asked for reaches `threshold`,
+ * else 0; `value: share` gives the smaller of their shares. Thinking in which nothing counts has share
+ * 0 (a row of numbers is not Korean thinking), an answer 1 (it may be just a number). No think block,
+ * or no answer, gives 0, and so does a share of Chinese and Japanese above `max_leak`.
  */
 export function koreanReward(options?: unknown): RewardFunction {
-  const { threshold, value } = parseOptions('reward korean', schema, options)
+  const settings = parseOptions('reward korean', koreanOptions, options)
+  const { threshold = KOREAN, value, parts, exempt_quotes, exempt_prompt, max_leak } = settings
   return input =>
-    input.completions.map(text => {
-      const share = koreanShareOfCompletion(text)
-      return value === 'share' ? share : share >= threshold ? 1 : 0
+    input.completions.map((text, i) => {
+      const { thinking, answer } = splitThinking(text)
+      if (thinking === null || thinking === '' || answer === '') return 0
+      const request = exempt_prompt ? languageRequest(input.prompts[i]!) : NO_REQUEST
+      const options: ProfileOptions = { quotes: exempt_quotes, request }
+      const profiles: [Profile, number][] = []
+      if (parts !== 'answer') profiles.push([profile(thinking, options), 0])
+      if (parts !== 'thinking') profiles.push([profile(answer, { ...options, answer: true }), 1])
+      if (max_leak !== undefined && profiles.some(([part]) => leakOf(part) > max_leak)) return 0
+      const least = Math.min(...profiles.map(([part, empty]) => share(part, settings) ?? empty))
+      return value === 'share' ? least : least >= threshold ? 1 : 0
     })
 }
 
@@ -73,17 +72,4 @@ export function koreanReward(options?: unknown): RewardFunction {
 export function koreanThinking(completion: string): boolean {
   const { thinking } = splitThinking(completion)
   return thinking !== null && (koreanShare(thinking).share ?? 0) >= KOREAN
-}
-
-/** The smaller of the shares of thinking and answer, by the rules of `koreanReward`. */
-export function koreanShareOfCompletion(completion: string): number {
-  const { thinking, answer } = splitThinking(completion)
-  if (thinking === null || thinking === '' || answer === '') return 0
-  return Math.min(koreanShare(thinking).share ?? 0, koreanShare(answer).share ?? 1)
-}
-
-function count(text: string, pattern: RegExp): number {
-  let matches = 0
-  for (const _ of text.matchAll(pattern)) matches++
-  return matches
 }

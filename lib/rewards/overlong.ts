@@ -1,27 +1,29 @@
 /**
- * DAPO's soft overlong punishment (Yu et al. 2025, eq. 13) by token count: 0 up to L − C tokens,
- * then linear to −1 at L, −1 beyond. Names as TRL's `get_soft_overlong_punishment`.
+ * DAPO's soft overlong punishment (Yu et al. 2025, arXiv 2503.14476, eq. 13) by token count: 0 up to
+ * L − C tokens, then linear to −1 at L, −1 beyond. Names as TRL's `get_soft_overlong_punishment`.
  */
-import { z } from 'zod'
+import { checkOverlong, overlongZone } from '../config/reward-limits.ts'
+import { overlongOptions } from '../config/schema/reward-options.ts'
+import { KogrpoError } from '../errors.ts'
 import { parseOptions } from './options.ts'
-import type { RewardFunction } from './types.ts'
+import type { RewardContext, RewardFunction } from './types.ts'
 
-const schema = z
-  .strictObject({
-    /** L, in tokens. */
-    max_completion_length: z.int().positive(),
-    /** C, in tokens: the width of the soft zone before L. */
-    soft_punish_cache: z.int().positive(),
-  })
-  .refine(o => o.soft_punish_cache <= o.max_completion_length, {
-    path: ['soft_punish_cache'],
-    error: 'must not exceed max_completion_length',
-  })
-
-/** Makes the overlong reward, in [−1, 0]. Options: `max_completion_length`, `soft_punish_cache`. */
-export function overlongReward(options: unknown): RewardFunction {
-  const parsed = parseOptions('reward overlong', schema, options)
-  const { max_completion_length: limit, soft_punish_cache: cache } = parsed
+/**
+ * Makes the overlong reward, in [−1, 0]. L is `max_completion_length` (default: the stage's limit), C
+ * `soft_punish_cache` (default: a fifth of L). Throws `E_CONFIG` for a soft zone that the stage's limit
+ * keeps out of reach.
+ */
+export function overlongReward(options: unknown, context: RewardContext): RewardFunction {
+  const parsed = parseOptions('reward overlong', overlongOptions, options)
+  const reach = context.max_completion_length
+  const problem = checkOverlong(parsed, reach)
+  if (problem) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `options of reward overlong: ${problem.key}: ${problem.message}`,
+    )
+  }
+  const { limit, cache } = overlongZone(parsed, reach)
   return input =>
     input.completionIds.map(ids => {
       const excess = ids.length - (limit - cache)

@@ -4,6 +4,8 @@
  * group baseline, see lib/algorithms/advantages.ts). Each is made by a factory from recipe options.
  */
 
+import type { CodeRunner } from './kinds/types.ts'
+
 /** A chat message as reward functions need it; wider message types are assignable to it. */
 export interface ChatMessage {
   role: string
@@ -31,4 +33,12 @@ export interface NamedReward {
   name: string
   weight: number
   reward: RewardFunction
+}
+
+/** What a stage tells the rewards that depend on it. */
+export interface RewardContext {
+  /** The stage's limit, in tokens. */
+  max_completion_length: number
+  /** Runs code for accuracy kind `code`; without one that kind is refused. */
+  code_runner?: CodeRunner | undefined
 }

@@ -92,7 +92,7 @@ export class Oracle {
     if (!config.grpo) return null
     const { oracle, rewards, data } = config.grpo
     if (oracle.rule === 'none' || !oracle.judge) return null
-    const accuracy = rewards.find(({ name }) => name === ACCURACY)
+    const accuracy = rewards.find(reward => reward.name === ACCURACY)
     if (!accuracy) {
       throw new KogrpoError(
         'E_CONFIG',

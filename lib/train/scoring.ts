@@ -9,6 +9,7 @@ import { defaultScaleRewards } from '../config/derive.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Metrics } from '../report/events.ts'
 import type { OracleSample } from '../rewards/judge/oracle.ts'
+import { languageMetrics } from '../rewards/language/metrics.ts'
 import { rewardMetrics } from '../rewards/metrics.ts'
 import { createRewards } from '../rewards/registry.ts'
 import { runRewards } from '../rewards/run.ts'
@@ -46,7 +47,7 @@ export class Scorer {
     const metrics: Metrics = {}
     const verdicts = await this.#consult(input, values, names, metrics, signal)
     const advantages = this.advantages(values)
-    Object.assign(metrics, rewardMetrics(names, values, advantages))
+    Object.assign(metrics, rewardMetrics(names, values, advantages), languageMetrics(input))
     return { ...advantages, names, values, verdicts, metrics }
   }
 

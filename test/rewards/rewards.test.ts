@@ -12,6 +12,8 @@ import { combineRewards, runRewards } from '../../lib/rewards/run.ts'
 import { splitThinking } from '../../lib/rewards/think.ts'
 import type { RewardFunction, RewardInput } from '../../lib/rewards/types.ts'
 
+const limit = { max_completion_length: 100 }
+
 function batch(completions: string[], lengths?: number[]): RewardInput {
   return {
     prompts: completions.map(() => [{ role: 'user', content: '문제' }]),
@@ -119,13 +121,22 @@ describe('korean', () => {
 
 describe('overlong', () => {
   it('is 0 up to L − C, linear to −1 at L, −1 beyond', async () => {
-    const reward = overlongReward({ max_completion_length: 20, soft_punish_cache: 4 })
+    const reward = overlongReward({ max_completion_length: 20, soft_punish_cache: 4 }, limit)
     const input = batch(['', '', '', '', '', ''], [1, 16, 17, 18, 20, 25])
     expect(await reward(input)).toEqual([0, 0, -0.25, -0.5, -1, -1])
-    expect(() => overlongReward({ max_completion_length: 4, soft_punish_cache: 5 })).toThrow(
+    // The stage's limit where the options leave L out; C is a fifth of L.
+    expect(await overlongReward({}, { max_completion_length: 20 })(input)).toEqual([
+      0, 0, -0.25, -0.5, -1, -1,
+    ])
+    const soft = overlongReward({ soft_punish_cache: 20 }, { max_completion_length: 20 })
+    expect(await soft(input)).toEqual([-0.05, -0.8, -0.85, -0.9, -1, -1])
+    expect(() => overlongReward({ max_completion_length: 4, soft_punish_cache: 5 }, limit)).toThrow(
       /soft_punish_cache: must not exceed/,
     )
-    expect(() => overlongReward({})).toThrow(/max_completion_length/)
+    expect(() => overlongReward({ soft_punish_cache: 101 }, limit)).toThrow(/must not exceed/)
+    expect(() => overlongReward({ max_completion_length: 200 }, limit)).toThrow(
+      /begins above 160 tokens, but the stage stops completions at 100/,
+    )
   })
 })
 

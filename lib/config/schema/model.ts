@@ -35,7 +35,9 @@ export const model = z.strictObject({
     .describe('number format of the checkpoints (float32: exactly the weights in training)'),
   smooth: smooth
     .optional()
-    .describe('scale the logits of Chinese tokens, in sampling and in training alike'),
+    .describe(
+      'scale the logits of Chinese tokens, in sampling and in training alike ({} for the defaults)',
+    ),
 })
 
 export type ModelSpec = z.output<typeof model>

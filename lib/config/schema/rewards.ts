@@ -1,30 +1,32 @@
 /** The reward functions of the grpo stage. */
 import * as z from 'zod'
 import { accuracyOptions } from './accuracy.ts'
+import {
+  formatOptions,
+  koreanOptions,
+  overlongOptions,
+  repetitionOptions,
+} from './reward-options.ts'
 
-const rewardOptions = z
-  .record(z.string(), z.unknown())
-  .optional()
-  .describe('options of this reward function')
-
-const reward = <const N extends string, S extends z.ZodType = typeof rewardOptions>(
+const reward = <const N extends string, O extends z.ZodType>(
   rewardName: N,
   weight: number,
-  options?: S,
+  options: O,
 ) =>
   z.strictObject({
     name: z.literal(rewardName).describe('reward function'),
     weight: z.number().default(weight).describe('factor of this reward in the sum'),
-    options: (options ?? rewardOptions) as S,
+    options: options.optional().describe('options of this reward function'),
   })
 
 export const rewards = z
   .array(
     z.discriminatedUnion('name', [
-      reward('accuracy', 1, accuracyOptions.optional().describe('options of this reward function')),
-      reward('format', 0.2),
-      reward('korean', 0.2),
-      reward('overlong', 0.2),
+      reward('accuracy', 1, accuracyOptions),
+      reward('format', 0.2, formatOptions),
+      reward('korean', 0.2, koreanOptions),
+      reward('overlong', 0.2, overlongOptions),
+      reward('repetition', 0.2, repetitionOptions),
     ]),
   )
   .min(1, { error: 'expected at least one reward, e.g. - name: accuracy' })
