@@ -139,10 +139,10 @@ function withoutArticle(text: string): string {
   return text.trim().replace(/^(?:an?|the)\s+/i, '')
 }
 
-/** The characters that are compared: no spaces, no case, no option brackets, no polite ending. */
+/** The characters that are compared: no spaces but between digits, no case, no option brackets, no polite ending. */
 function compact(text: string): string {
   return text
-    .replace(/\s+/g, '')
+    .replace(/(?<!\d)\s+|\s+(?!\d)/g, '')
     .replace(/(?:(?:입니다|이에요|예요|이다)[.!。]*|[.。]*)$/, '')
     .replace(/^\(([^()]*)\)$/, '$1')
     .replace(/^["'“”‘’「『]+|["'“”‘’」』]+$/g, '')

@@ -8,7 +8,9 @@ import { mathSegments, normalizeMath } from './text.ts'
 import { UNIT_NAMES } from './units.ts'
 
 /** What stands before the last quantity when it is one of several, or part of a calculation. */
-const HEDGED = /(?:또는|혹은|거나|아니면|\bor|\d[^\s\d]?\s*[,、~])$/i
+const HEDGED = /(?:또는|혹은|거나|아니면|\b(?:or|not)|\d[^\s\d]?\s*[,、~])$/i
+/** What follows a quantity that is denied: 12가 아니다. */
+const DENIED = /^\S{0,4}\s?(?:아니|아닙|아닌)(?!라)/
 const CALCULATED = /\d[^\s\d]?\s*[×*+÷]$|\d\s+-$/
 const ENDING = /\s*(?:입니다|입니당|이다|이에요|예요|이야|이며|임|다|요)?[.。]*$/
 /** Signs that a text holds a formula rather than a plain number. */
@@ -61,7 +63,8 @@ export function quantityOfPhrase(phrase: string): Quantity | null {
   const last = findQuantities(text).at(-1)
   if (last !== undefined) {
     const before = text.slice(0, last.start).trimEnd()
-    return HEDGED.test(before) || CALCULATED.test(before) ? null : last
+    const denied = DENIED.test(text.slice(last.end))
+    return denied || HEDGED.test(before) || CALCULATED.test(before) ? null : last
   }
   // No digit at all: "모두 열다섯 개입니다".
   const words = text.split(' ').slice(0, 20)

@@ -6,7 +6,7 @@
  */
 import { calendarDate, clockTime, halfDay, splitHalfDay } from './clock.ts'
 import { readNumber } from './numeral.ts'
-import { add, multiply, type Rational, rational } from './rational.ts'
+import { add, invert, multiply, type Rational, rational } from './rational.ts'
 import { COUNTERS, NATIVE_COUNTERS, UNIT_NAMES, type Unit } from './units.ts'
 import { equalNumbers } from './values.ts'
 
@@ -137,6 +137,7 @@ function exactly(value: bigint, dimension: string): Quantity {
 /** A quantity found in running text, and where it starts. */
 export interface QuantityInText extends Quantity {
   start: number
+  end: number
 }
 
 /** Every quantity in running text that is written with digits, in order. */
@@ -174,7 +175,7 @@ export function equalQuantities(a: Quantity, b: Quantity, precision = 6): boolea
   const close = (x: Rational, y: Rational): boolean => equalNumbers(x, y, precision, true)
   if (a.dimension === b.dimension) {
     if (a.value.num === 0n) return b.value.num === 0n
-    const perUnit = multiply(a.written, { num: a.value.den, den: a.value.num })
+    const perUnit = multiply(a.written, invert(a.value)!)
     return close(a.written, multiply(b.value, perUnit))
   }
   if (a.dimension === null || b.dimension === null) {

@@ -59,13 +59,15 @@ export function normalizeMath(text: string): string {
     .replace(/<\|[^|<>]{1,30}\|>/g, ' ')
     .replace(/[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, run => `^{${ascii(run, SUPERSCRIPTS)}}`)
     .replace(/[₀₁₂₃₄₅₆₇₈₉]+/g, run => `_{${ascii(run, SUBSCRIPTS)}}`)
-    .replace(/㎡/g, 'm^2')
-    .replace(/㎥/g, 'm^3')
+    .replace(/[㎟㎠㎡㎢]/g, m => `${m.normalize('NFKC').slice(0, -1)}^2`)
+    .replace(/[㎣㎤㎥㎦]/g, m => `${m.normalize('NFKC').slice(0, -1)}^3`)
     // A vulgar fraction after a digit makes a mixed number.
     .replace(/(\d)(?=[¼-¾⅐-⅞])/g, '$1 ')
     .normalize('NFKC')
   for (const [pattern, replacement] of SYMBOLS) s = s.replace(pattern, replacement)
   s = s
+    // A power in Python's way, where no second pair of stars makes it emphasis.
+    .replace(/(?<=[a-zA-Z0-9)])\*\*(?=[-\d(a-zA-Z])(?![^*]*\*\*)/g, '^')
     .replace(/\*\*|__|`/g, '')
     .replace(/\\left\s*\||\\lvert(?![a-zA-Z])|\\left\s*\\vert(?![a-zA-Z])/g, '\\lvert ')
     .replace(/\\right\s*\||\\rvert(?![a-zA-Z])|\\right\s*\\vert(?![a-zA-Z])/g, '\\rvert ')

@@ -77,3 +77,25 @@ describe('random arithmetic', () => {
     )
   })
 })
+
+describe('random numerals', () => {
+  /** Signed integers and decimals with a few digits, as text and as a scaled integer. */
+  const numeral = fc
+    .tuple(fc.integer({ min: -99_999, max: 99_999 }), fc.integer({ min: 0, max: 3 }))
+    .map(([digits, places]) => ({
+      text: places === 0 ? String(digits) : (digits / 10 ** places).toFixed(places),
+      thousandths: digits * 10 ** (3 - places),
+    }))
+
+  it('two numerals are equal exactly when their values are, with and without a unit', () => {
+    fc.assert(
+      fc.property(numeral, numeral, fc.constantFrom('', '원', 'km', ' 개', '℃'), (a, b, unit) => {
+        const same = a.thousandths === b.thousandths
+        expect(isEquivalent(`${a.text}${unit}`, `${b.text}${unit}`)).toBe(same)
+        expect(isEquivalent(a.text, `정답은 ${b.text}${unit}입니다`)).toBe(same)
+        expect(isEquivalent(`$${a.text}$`, `x = ${b.text}`)).toBe(same)
+      }),
+      { numRuns: 1000, seed: 17 },
+    )
+  })
+})
