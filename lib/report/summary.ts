@@ -7,6 +7,7 @@ import type {
   Consumer,
   EvalResults,
   EvalStageName,
+  OracleSummary,
   RunEvent,
   Showcase,
   Summary,
@@ -77,7 +78,7 @@ export function summaryLines(summary: Summary): string[] {
       String(results.n),
     ])
   }
-  if (rows.length === 1) return []
+  if (rows.length === 1) return summary.oracle ? oracleLines(summary.oracle) : []
   const lines = table(rows, ['left', 'right', 'right', 'right', 'right', 'right', 'right'])
   const differences: string[][] = []
   for (const name of ['sft_minus_base', 'rl_minus_sft', 'rl_minus_base'] as const) {
@@ -91,7 +92,27 @@ export function summaryLines(summary: Summary): string[] {
     ])
   }
   if (differences.length > 0) lines.push('', ...table(differences, ['left', 'right', 'left']))
+  if (summary.oracle) lines.push('', ...oracleLines(summary.oracle))
   return lines
+}
+
+/** What the oracle said and took over the whole run. */
+function oracleLines(oracle: OracleSummary): string[] {
+  const { tp, fp, fn, tn, agreement, kappa, calls, failures, failure_rate } = oracle
+  const { cache_hits, requests, prompt_tokens, completion_tokens } = oracle
+  const said = [
+    `oracle ${oracle.rule}: checker and judge right ${tp}, wrong ${tn}`,
+    `only the checker says right ${fp}, only the judge ${fn}`,
+    ...(agreement === null ? [] : [`agreement ${percent(agreement)}`]),
+    ...(kappa === null ? [] : [`kappa ${kappa.toFixed(2)}`]),
+  ]
+  const took = [
+    `${calls} verdicts asked for`,
+    `${failures} failed (${percent(failure_rate)})`,
+    ...(requests + cache_hits > 0 ? [`${cache_hits} from the cache, ${requests} requests`] : []),
+    ...(prompt_tokens > 0 ? [`${prompt_tokens} tokens read, ${completion_tokens} written`] : []),
+  ]
+  return [said.join(', '), took.join(', ')]
 }
 
 /** A held-out problem and the completions of each model, wrapped to `columns`, as lines. */

@@ -197,6 +197,19 @@ describe('summary', () => {
   test('stages that did not run are left out; nothing evaluated, nothing shown', () => {
     const { wall_s, seed } = summary
     expect(summaryLines({ paired_differences: {}, wall_s, seed })).toEqual([])
+    const oracle = {
+      rule: 'both',
+      judge: 'openai (m at http://localhost:8000/v1)',
+      ...{ tp: 60, fp: 5, fn: 15, tn: 18, agreement: 78 / 98, kappa: 0.4567, calls: 100 },
+      ...{ failures: 2, failure_rate: 0.02, cache_hits: 40, requests: 63 },
+      ...{ prompt_tokens: 9000, completion_tokens: 500 },
+    }
+    const judged = [
+      'oracle both: checker and judge right 60, wrong 18, only the checker says right 5, only the judge 15, agreement 79.6 %, kappa 0.46',
+      '100 verdicts asked for, 2 failed (2.0 %), 40 from the cache, 63 requests, 9000 tokens read, 500 written',
+    ]
+    expect(summaryLines({ paired_differences: {}, wall_s, seed, oracle })).toEqual(judged)
+    expect(summaryLines({ ...summary, oracle }).slice(-3)).toEqual(['', ...judged])
     const one = summaryLines({
       sft: { ...results(Number.NaN, 0), n: 0 },
       paired_differences: {},
