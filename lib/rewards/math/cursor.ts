@@ -33,6 +33,11 @@ export class Cursor {
     return this.#tokens[this.#at + ahead]
   }
 
+  /** Whether the token before the next one is a numeral. */
+  afterNumber(): boolean {
+    return this.#tokens[this.#at - 1]?.kind === 'number'
+  }
+
   /** Whether the next token reads as one of `texts`; letters and numbers never do. */
   is(...texts: string[]): boolean {
     const token = this.peek()

@@ -204,7 +204,9 @@ const NOT_OPERANDS = new Set([
 export function startsOperand(cursor: Cursor): boolean {
   const token = cursor.peek()
   if (token === undefined || token.kind === 'joint') return false
-  if (token.kind === 'number' || token.kind === 'letter') return true
+  // "3 1 6 3" is a row of digits, no product.
+  if (token.kind === 'number') return !cursor.afterNumber()
+  if (token.kind === 'letter') return true
   if (token.kind === 'command') return !NOT_OPERANDS.has(token.text)
   if (token.text === '|') return cursor.bars === 0
   return token.text === '(' || token.text === '[' || token.text === '{'

@@ -7,8 +7,8 @@ import { findQuantities, parseQuantity, type Quantity } from './quantity.ts'
 import { mathSegments, normalizeMath } from './text.ts'
 import { UNIT_NAMES } from './units.ts'
 
-/** What stands before the last quantity when it is one of several, or part of a calculation. */
-const HEDGED = /(?:또는|혹은|거나|아니면|\b(?:or|not)|\d[^\s\d]?\s*[,、~])$/i
+/** What stands before the last quantity when it is one of several (also a row of numbers), or part of a calculation. */
+const HEDGED = /(?:또는|혹은|거나|아니면|\b(?:or|not)|\d[^\s\d]?\s*[,、~]|(?:^|\s)[-+]?\d[\d.,]*)$/i
 /** What follows a quantity that is denied: 12가 아니다. */
 const DENIED = /^\S{0,4}\s?(?:아니|아닙|아닌)(?!라)/
 const CALCULATED = /\d[^\s\d]?\s*[×*+÷]$|\d\s+-$/
