@@ -6,7 +6,6 @@
 import { type Expr, isApply } from './expr.ts'
 import {
   add,
-  equalRationals,
   floor,
   gcd,
   invert,
@@ -148,10 +147,4 @@ function inBase(digits: Rational, base: Rational): Rational | null {
     value = value * base.num + BigInt(digit)
   }
   return rational(value)
-}
-
-/** Whether two expressions have the same exact value; null when one has none. */
-export function equalExactly(a: Expr, b: Expr): boolean | null {
-  const [x, y] = [exactValue(a), exactValue(b)]
-  return x === null || y === null ? null : equalRationals(x, y)
 }
