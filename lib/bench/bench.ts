@@ -1,5 +1,6 @@
 /** Runs one mode's benchmarks on engines of their own and yields a result per line of output. */
 import { Engine } from '../engine/engine.ts'
+import { benchDecode } from './decode.ts'
 import { benchGrpo } from './grpo.ts'
 import { benchAttention, benchGemm, benchLmHead } from './kernels.ts'
 import type { BenchResult } from './measure.ts'
@@ -8,7 +9,7 @@ import type { BenchOptions } from './options.ts'
 import { benchSharedPrefix } from './shared-prefix.ts'
 
 export async function* runBench(options: BenchOptions): AsyncGenerator<BenchResult> {
-  const { mode, threads, device, seed } = options
+  const { mode, threads, device, seed, dtype } = options
   const config = options.geometry
   if (mode === 'gemm') {
     await using engine = await Engine.create({ config, device, threads })
@@ -16,7 +17,7 @@ export async function* runBench(options: BenchOptions): AsyncGenerator<BenchResu
     yield* benchGemm(options, engine, single)
     return
   }
-  await using engine = await Engine.create({ config, device, threads, init: { seed } })
+  await using engine = await Engine.create({ config, device, threads, init: { seed }, dtype })
   switch (mode) {
     case 'attention':
       yield* benchAttention(options, engine)
@@ -35,6 +36,9 @@ export async function* runBench(options: BenchOptions): AsyncGenerator<BenchResu
       break
     case 'grpo':
       yield await benchGrpo(options, engine)
+      break
+    case 'decode':
+      yield await benchDecode(options, engine)
       break
     case 'shared_prefix':
       yield* benchSharedPrefix(options, engine)

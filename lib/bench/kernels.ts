@@ -10,8 +10,12 @@ interface Shape {
   k: number
 }
 
-/** The three products of a linear layer y[m,n] = x[m,k]·wᵀ, and the first with w packed before. */
-const GEMM_FORMS = ['forward', 'packed', 'dx', 'dw'] as const
+/** The products of a linear layer y[m,n] = x[m,k]·wᵀ, and the first with w packed before (dw is
+ *  always fp32). */
+const GEMM_FORMS = {
+  float32: ['forward', 'packed', 'dx', 'dw'],
+  bfloat16: ['bf16_forward', 'bf16_packed', 'bf16_dx'],
+} as const
 
 /** Rows of the model's own products when nothing else is asked for. */
 const MODEL_ROWS = 4096
@@ -41,7 +45,7 @@ export async function* benchGemm(
 ): AsyncGenerator<BenchResult> {
   const { runs, seed, signal } = options
   for (const shape of gemmShapes(options))
-    for (const form of GEMM_FORMS) {
+    for (const form of GEMM_FORMS[options.dtype]) {
       const work = { flops: 2 * shape.m * shape.n * shape.k }
       const native = { kind: `gemm_${form}`, ...shape, runs, seed, signal }
       const one = await single.benchmark(native)

@@ -10,6 +10,7 @@ export const MODES = [
   'generate',
   'grpo',
   'shared_prefix',
+  'decode',
 ] as const
 export type Mode = (typeof MODES)[number]
 
@@ -23,6 +24,7 @@ export const SIZES = {
   generate: { batch: 64, prompt: 64, new: 128 },
   grpo: { batch: 8, group: 8, prompt: 64, new: 128, micro: 16 },
   shared_prefix: { batch: 2, group: 8, prompt: 128, new: 128 },
+  decode: { batch: 1, new: 32 },
 } as const satisfies Record<Mode, Partial<Record<SizeName, number>>>
 
 export type SizeName = 'm' | 'n' | 'k' | 'batch' | 'seq' | 'prompt' | 'new' | 'group' | 'micro'
@@ -38,5 +40,6 @@ export interface BenchOptions {
   runs: number
   seed: number
   device: 'cpu' | 'cuda'
+  dtype: 'float32' | 'bfloat16'
   signal?: AbortSignal
 }

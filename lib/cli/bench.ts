@@ -17,6 +17,7 @@ interface BenchArguments extends Partial<Record<SizeName, number>> {
   seed?: number
   threads?: number
   device?: 'cpu' | 'cuda'
+  dtype?: 'float32' | 'bfloat16'
   context: CliContext
 }
 
@@ -69,13 +70,14 @@ async function handler(argv: ArgumentsCamelCase<BenchArguments>): Promise<void> 
     runs: argv.runs ?? 5,
     seed: argv.seed ?? 0,
     device: argv.device ?? 'cpu',
+    dtype: argv.dtype ?? 'float32',
   }
   const geometry = path.basename(file)
   const { runBench } = await import('../bench/bench.ts')
   const phases = { onInterrupt: () => {}, message: () => 'stopped' }
   await runInterruptibly(context, phases, async signal => {
     for await (const { mode: name, ...result } of runBench({ ...options, signal })) {
-      const line = { mode: name, geometry, ...result, seed: options.seed }
+      const line = { mode: name, geometry, dtype: options.dtype, ...result, seed: options.seed }
       context.stdout.write(`${JSON.stringify(line)}\n`)
     }
   })
@@ -115,6 +117,12 @@ export const command: CommandModule<object, BenchArguments> = {
         requiresArg: true,
         describe: 'Timed runs after the warm-up [default: 5]',
         coerce: wholeNumber('runs', 1, 100_000),
+      })
+      .option('dtype', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'What products multiply: float32 or bfloat16 [default: float32]',
+        coerce: oneOf('dtype', ['float32', 'bfloat16']),
       })
       .options(sharedOptions('seed', 'threads', 'device'))
       .example('$0 bench --mode gemm --m 1024 --n 1024 --k 1024', 'one matrix product')

@@ -27,12 +27,19 @@ export const modelOptions = {
     describe: "pretrained: the directory's weights; random: weights made from --seed",
     coerce: oneOf('init', ['pretrained', 'random']),
   },
+  dtype: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'What products multiply: float32 or bfloat16 [default: float32]',
+    coerce: oneOf('dtype', ['float32', 'bfloat16']),
+  },
   smooth: smoothOption,
 } as const satisfies Record<string, Options>
 
 export interface ModelArguments {
   model: string
   init?: 'pretrained' | 'random'
+  dtype?: 'float32' | 'bfloat16'
   smooth?: SmoothSettings
   seed?: number
   threads?: number
@@ -56,8 +63,8 @@ export function modelIdentity(argv: ModelArguments): object {
       .sort()
       .map(name => [name, statSync(join(directory, name))] as const)
       .map(([name, { size, mtimeMs }]) => [name, size, mtimeMs])
-    const { init = 'pretrained', seed = DEFAULT_SEED, smooth } = argv
-    return { directory, files, init, seed: init === 'random' ? seed : null, smooth }
+    const { init = 'pretrained', seed = DEFAULT_SEED, smooth, dtype } = argv
+    return { directory, files, init, seed: init === 'random' ? seed : null, smooth, dtype }
   } catch (cause) {
     throw new KogrpoError(
       'E_MODEL_FILE',
@@ -80,7 +87,11 @@ export async function openModel(argv: ModelArguments): Promise<OpenModel> {
   const { config } = directory
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireVocabulary(config.vocabSize)
-  const options = { device: argv.device ?? 'cpu', threads: argv.threads ?? 0 }
+  const options = {
+    device: argv.device ?? 'cpu',
+    threads: argv.threads ?? 0,
+    dtype: argv.dtype ?? 'float32',
+  } as const
   const engine = random
     ? await Engine.create({
         ...options,

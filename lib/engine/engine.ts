@@ -36,6 +36,12 @@ export interface EngineOptions {
   gradientCheckpointing?: boolean
   /** Rows of logits that exist at a time; 0 (default): as many as 128 MiB hold. */
   lmHeadChunk?: number
+  /**
+   * What the products multiply (default: float32). bfloat16: the matrices and what they are multiplied
+   * with, rounded; sums, norms, softmax and the parameters that the optimizer moves stay fp32.
+   * Training and sampling round alike, so that their log-probs are still the same bits.
+   */
+  dtype?: 'float32' | 'bfloat16'
   /** Random weights instead of a checkpoint's. */
   init?: InitOptions
 }
@@ -155,7 +161,13 @@ export class Engine implements AsyncDisposable {
       )
     const native = new (loadNative().NativeEngine)()
     const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
-    const opened = await native.open(config, { threads, gradientCheckpointing, lmHeadChunk })
+    const bfloat16 = options.dtype === 'bfloat16'
+    const opened = await native.open(config, {
+      threads,
+      gradientCheckpointing,
+      lmHeadChunk,
+      bfloat16,
+    })
     const engine = new Engine(native, config, opened.threads, opened.isa)
     if (options.init) await native.initialize(options.init)
     return engine

@@ -95,10 +95,11 @@ async function openEngine(
   tokenizer: Tokenizer,
   reporter: Reporter,
 ): Promise<Engine> {
-  const { init, gradient_checkpointing, lm_head_chunk, smooth } = config.model
+  const { init, dtype, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const options = {
     device: config.device,
     threads: config.threads,
+    dtype,
     gradientCheckpointing: gradient_checkpointing,
     lmHeadChunk: lm_head_chunk ?? 0,
   }

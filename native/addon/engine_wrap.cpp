@@ -141,6 +141,7 @@ Napi::Value EngineWrap::open(Info info) {
   options.threads = static_cast<int>(integer_or(o, "threads", 0));
   options.recompute = boolean_or(o, "gradientCheckpointing", false);
   options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
+  options.precision = boolean_or(o, "bfloat16", false) ? Precision::bf16 : Precision::f32;
   return thread_->run(info.This().As<Napi::Object>(), nullptr,
                       [engine = engine_, config, options](JobControl&) {
                         *engine = std::make_unique<Engine>(config, options);

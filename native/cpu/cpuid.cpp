@@ -12,8 +12,10 @@ std::vector<const KernelTable*> available_kernels() {
   // __builtin_cpu_supports also checks that the operating system saves the registers (XCR0).
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+    if (__builtin_cpu_supports("avx512bf16")) tables.push_back(&avx512bf16_kernels());
     tables.push_back(&avx512_kernels());
+  }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     tables.push_back(&avx2_kernels());
 #endif

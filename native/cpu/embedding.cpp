@@ -10,8 +10,12 @@ void CpuOps::embedding_forward(const EmbeddingForward& a) {
   check::matrix(op, "table", a.table, a.table.rows, a.table.cols);
   check::matrix(op, "out", a.out, a.ids.cols, a.table.cols);
   check::indices(op, "ids", a.ids, 0, a.table.rows);
-  pool_.run(a.ids.cols, check::grain(a.table.cols),
-            [&](Range tokens, int) { kernels_.embedding_forward(a, tokens); });
+  pool_.run(a.ids.cols, check::grain(a.table.cols), [&](Range tokens, int) {
+    if (a.table.precision == Precision::bf16)
+      kernels_.embedding_forward_bf16(a, tokens);
+    else
+      kernels_.embedding_forward(a, tokens);
+  });
 }
 
 void CpuOps::embedding_backward(const EmbeddingBackward& a) {

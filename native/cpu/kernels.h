@@ -45,6 +45,7 @@ struct KernelTable {
 
   // -- embedding.inl
   void (*embedding_forward)(const EmbeddingForward&, Range tokens) = nullptr;
+  void (*embedding_forward_bf16)(const EmbeddingForward&, Range tokens) = nullptr;
   void (*embedding_backward)(const EmbeddingBackward&, Range columns_of_16) = nullptr;
 
   // -- norm.inl
@@ -97,10 +98,13 @@ struct KernelTable {
   // Register-resident fused multiply-adds, for the ceiling that benchmarks report against; returns
   // a value that depends on all of them. `iterations` × 2·matmul_mr·matmul_nr operations.
   float (*fma_peak)(int64_t iterations) = nullptr;
+  // Reads n floats, for the memory bandwidth; returns a value that depends on all of them.
+  float (*read_all)(const float* x, int64_t n) = nullptr;
 };
 
 const KernelTable& scalar_kernels();
 const KernelTable& avx2_kernels();
 const KernelTable& avx512_kernels();
+const KernelTable& avx512bf16_kernels();  // avx512's, and the products of its own
 
 }  // namespace kogrpo

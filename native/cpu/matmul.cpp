@@ -35,15 +35,21 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
+// Elements of a panel's column, 32 bits each: values of k, or pairs of them in bf16.
+constexpr int64_t steps(int64_t k, Precision precision) {
+  return precision == Precision::bf16 ? ceil_div(k, 2) : k;
+}
+
 class CpuPackedWeight final : public PackedWeight {
  public:
-  CpuPackedWeight(int64_t rows, int64_t cols, int64_t nr)
-      : rows(rows), cols(cols), nr(nr), panels_(ceil_div(rows, nr)) {
-    data.reserve(static_cast<size_t>(panels_ * nr * cols));
+  CpuPackedWeight(int64_t rows, int64_t cols, int64_t nr, Precision precision)
+      : rows(rows), cols(cols), nr(nr), precision(precision), panels_(ceil_div(rows, nr)) {
+    data.reserve(static_cast<size_t>(panels_ * nr * steps(cols, precision)));
   }
   size_t bytes() const override { return data.size() * sizeof(float); }
 
   const int64_t rows, cols, nr;
+  const Precision precision;
   Buffer<float> data;
 
  private:
@@ -91,6 +97,7 @@ struct CpuOps::Product {
   float* c;
   int64_t c_stride;
   bool accumulate;
+  Precision precision = Precision::f32;
 };
 
 void CpuOps::multiply(const Product& op) {
@@ -103,26 +110,28 @@ void CpuOps::multiply(const Product& op) {
   const int64_t mr = kernels_.matmul_mr, nr = kernels_.matmul_nr, kc = kernels_.matmul_kc;
   const int64_t threads = op.m * op.n * op.k < kSerial ? 1 : pool_.threads();
   const int64_t all_panels = ceil_div(op.n, nr);
+  const bool bf16 = op.precision == Precision::bf16;
+  const int64_t all_k = steps(op.k, op.precision);
 
-  int64_t panels = all_panels, depth = op.k;
+  int64_t panels = all_panels, depth = all_k;
   if (!op.packed) {
     // As deep as it gets with all panels or a block's width of them, then as wide.
     const int64_t budget = std::max(kChunkPanels, kChunkPanelsPerThread * threads);
-    depth = std::min(op.k, budget / std::min(all_panels, kBlockPanels) * kc);
+    depth = std::min(all_k, budget / std::min(all_panels, kBlockPanels) * kc);
     panels = std::min(all_panels, budget / ceil_div(depth, kc));
   }
 
   for (int64_t panel = 0; panel < all_panels; panel += panels)
-    for (int64_t k = 0; k < op.k; k += depth) {
+    for (int64_t k = 0; k < all_k; k += depth) {
       const int64_t width = std::min(panels, all_panels - panel);
-      const Range ks{k, std::min(k + depth, op.k)};
+      const Range ks{k, std::min(k + depth, all_k)};
       const int64_t column = panel * nr;
 
       const float* b;
       int64_t panel_stride;
       if (op.packed) {
         b = op.packed->data.data();
-        panel_stride = op.k * nr;
+        panel_stride = all_k * nr;
       } else {
         panel_stride = (ks.end - ks.begin) * nr;
         float* to = panels_.reserve(static_cast<size_t>(width * panel_stride));
@@ -140,7 +149,9 @@ void CpuOps::multiply(const Product& op) {
                                   .panels = {p, from.k_contiguous ? p + 1 : width},
                                   .ks = {k + first, std::min(k + first + slice, ks.end)},
                                   .out = to + first * nr,
-                                  .panel_stride = panel_stride});
+                                  .panel_stride = panel_stride,
+                                  .bf16 = bf16,
+                                  .depth = op.k});
           }
         });
         b = to;
@@ -172,7 +183,9 @@ void CpuOps::multiply(const Product& op) {
                                  .panels = {p, std::min(p + block_panels, width)},
                                  .ks = ks,
                                  .load = op.accumulate || k > 0,
-                                 .scratch = scratch_a});
+                                 .scratch = scratch_a,
+                                 .bf16 = bf16,
+                                 .depth = op.k});
         }
       });
     }
@@ -180,16 +193,18 @@ void CpuOps::multiply(const Product& op) {
 
 std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
   check_operand("pack", "weight", weight);
-  const int64_t nr = kernels_.matmul_nr;
-  auto packed = std::make_unique<CpuPackedWeight>(weight.rows, weight.cols, nr);
+  const int64_t nr = kernels_.matmul_nr, all_k = steps(weight.cols, weight.precision);
+  auto packed = std::make_unique<CpuPackedWeight>(weight.rows, weight.cols, nr, weight.precision);
   float* to = packed->data.reserve(0);
   pool_.run(ceil_div(weight.rows, nr), 1, [&](Range panels, int) {
     kernels_.matmul_pack({.b = {weight.f32(), weight.stride, true},
                           .n = weight.rows,
                           .panels = panels,
-                          .ks = {0, weight.cols},
+                          .ks = {0, all_k},
                           .out = to,
-                          .panel_stride = weight.cols * nr});
+                          .panel_stride = all_k * nr,
+                          .bf16 = weight.precision == Precision::bf16,
+                          .depth = weight.cols});
   });
   return packed;
 }
@@ -199,7 +214,7 @@ void CpuOps::linear(const Linear& op) {
                 op.x.cols == op.w.cols && op.y.rows == op.x.rows && op.y.cols == op.w.rows);
   const auto* packed = dynamic_cast<const CpuPackedWeight*>(op.packed);
   if (op.packed && (!packed || packed->nr != kernels_.matmul_nr || packed->rows != op.w.rows ||
-                    packed->cols != op.w.cols))
+                    packed->cols != op.w.cols || packed->precision != op.w.precision))
     throw std::invalid_argument("linear: packed is not this backend's pack of w " + shape(op.w) +
                                 "; make it with pack(w) of the same Ops");
   multiply({.m = op.x.rows,
@@ -210,7 +225,8 @@ void CpuOps::linear(const Linear& op) {
             .packed = packed,
             .c = op.y.f32(),
             .c_stride = op.y.stride,
-            .accumulate = op.accumulate});
+            .accumulate = op.accumulate,
+            .precision = op.w.precision});
 }
 
 void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
@@ -224,7 +240,8 @@ void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
             .packed = nullptr,
             .c = op.dx.f32(),
             .c_stride = op.dx.stride,
-            .accumulate = op.accumulate});
+            .accumulate = op.accumulate,
+            .precision = op.w.precision});
 }
 
 void CpuOps::linear_backward_weight(const LinearBackwardWeight& op) {

@@ -26,6 +26,8 @@ struct MatmulPack {
   Range ks;
   float* out = nullptr;  // panel 0, 64-byte aligned
   int64_t panel_stride = 0;
+  bool bf16 = false;  // words of two rounded values: ks, panels and scratch count words of k
+  int64_t depth = 0;  // with bf16: all k there are in memory
 };
 
 // C's rows × panels' columns += the products over ks. Where `load` is false, ks.begin's chain
@@ -40,6 +42,8 @@ struct MatmulBlock {
   Range rows, panels, ks;
   bool load = false;
   float* scratch = nullptr;  // matmul_scratch floats, 64-byte aligned
+  bool bf16 = false;         // as in MatmulPack; then a is k_contiguous
+  int64_t depth = 0;
 };
 
 }  // namespace kogrpo

@@ -12,7 +12,11 @@
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
+#if defined(__AVX512BF16__)
+#define KOGRPO_ISA avx512bf16
+#else
 #define KOGRPO_ISA avx512
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define KOGRPO_ISA avx2

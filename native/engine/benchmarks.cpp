@@ -89,12 +89,31 @@ class RandomTensors {
   std::vector<Buffer<float>> buffers_;
 };
 
+// All threads read n floats once: what memory gives, if n is beyond the caches.
+BenchmarkTimes bandwidth(CpuOps& ops, const BenchmarkOptions& o, const AbortFlag& abort) {
+  Buffer<float> data(static_cast<size_t>(o.n));
+  constexpr int64_t kBlock = 1 << 16;
+  ops.pool().run(o.n, kBlock, [&](Range range, int) {
+    std::fill(data.data() + range.begin, data.data() + range.end, 1.0f);
+  });
+  std::vector<float> sums(static_cast<size_t>((o.n + kBlock - 1) / kBlock));
+  return measure(ops, o, abort, [&] {
+    ops.pool().run(static_cast<int64_t>(sums.size()), 1, [&](Range blocks, int) {
+      for (int64_t b = blocks.begin; b < blocks.end; ++b)
+        sums[static_cast<size_t>(b)] = ops.kernels().read_all(
+            data.data() + b * kBlock, std::min<int64_t>(kBlock, o.n - b * kBlock));
+    });
+  });
+}
+
 BenchmarkTimes gemm(CpuOps& ops, const BenchmarkOptions& o, const AbortFlag& abort) {
   RandomTensors random(o.seed);
-  const Tensor x = random.make(o.m, o.k), w = random.make(o.n, o.k), y = random.make(o.m, o.n);
-  const std::unique_ptr<PackedWeight> packed = o.kind == "gemm_packed" ? ops.pack(w) : nullptr;
+  const Tensor x = random.make(o.m, o.k), y = random.make(o.m, o.n);
+  Tensor w = random.make(o.n, o.k);
+  if (o.kind.starts_with("gemm_bf16")) w.precision = Precision::bf16;
+  const std::unique_ptr<PackedWeight> packed = o.kind.ends_with("packed") ? ops.pack(w) : nullptr;
   return measure(ops, o, abort, [&] {
-    if (o.kind == "gemm_dx")
+    if (o.kind.ends_with("dx"))
       ops.linear_backward_input({y, w, x, false});
     else if (o.kind == "gemm_dw")
       ops.linear_backward_weight({y, x, w});
@@ -191,7 +210,12 @@ BenchmarkTimes run_benchmark(CpuOps& ops, const ModelConfig& config,
   };
   require({{"runs", options.runs}});
   if (kind == "peak") return measure(ops, options, abort, [] {});
-  if (is({"gemm_forward", "gemm_packed", "gemm_dx", "gemm_dw"})) {
+  if (kind == "bandwidth") {
+    require({{"n", options.n}});
+    return bandwidth(ops, options, abort);
+  }
+  if (is({"gemm_forward", "gemm_packed", "gemm_dx", "gemm_dw", "gemm_bf16_forward",
+          "gemm_bf16_packed", "gemm_bf16_dx"})) {
     require({{"m", options.m}, {"n", options.n}, {"k", options.k}});
     return gemm(ops, options, abort);
   }

@@ -41,7 +41,7 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       ops_(*available_kernels().front(), thread_count(options.threads)),
       layout_(config_),
       parameters_(static_cast<size_t>(layout_.total())),
-      policy_(config_, layout_, parameters_.data()),
+      policy_(config_, layout_, parameters_.data(), options.precision),
       transformer_(ops_, config_),
       head_(ops_, config_),
       generator_(ops_, config_, transformer_, head_) {}
@@ -179,7 +179,8 @@ void Engine::update_slot(const std::string& slot, float alpha) {
 float* Engine::slot_parameters(const std::string& slot) {
   Slot& target = slots_[slot];
   float* p = target.parameters.reserve(static_cast<size_t>(layout_.total()));
-  if (!target.view) target.view = std::make_unique<ModelView>(config_, layout_, p);
+  if (!target.view)
+    target.view = std::make_unique<ModelView>(config_, layout_, p, options_.precision);
   return p;
 }
 

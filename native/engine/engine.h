@@ -24,6 +24,9 @@ struct EngineOptions {
   int threads = 0;         // 0: every processor this process may use
   bool recompute = false;  // activation recomputation (gradient_checkpointing)
   int64_t lm_head_chunk = 0;
+  // bf16: products with the weights rounded. The parameters stay fp32, which is bfloat16 and the 16
+  // bits that it lacks; every copy for sampling is of half the size.
+  Precision precision = Precision::f32;
 };
 
 struct BatchArguments {

@@ -39,13 +39,16 @@ const Parameter& ParameterLayout::find(std::string_view name) const {
   throw std::invalid_argument("the model has no parameter named '" + std::string(name) + "'");
 }
 
-ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, float* base) {
+ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, float* base,
+                     Precision precision) {
   // Parameters are taken in the layout's order; joined ones are checked to be adjacent by it.
   size_t next = 0;
   const auto take = [&](int64_t rows, int64_t cols) {
     const float* start = base + layout.all()[next].offset;
     for (int64_t left = rows * cols; left > 0; ++next) left -= layout.all()[next].size();
-    return matrix(const_cast<float*>(start), rows, cols);
+    Tensor tensor = matrix(const_cast<float*>(start), rows, cols);
+    if (rows > 1) tensor.precision = precision;
+    return tensor;
   };
   embed = take(c.vocab_size, c.hidden_size);
   for (int64_t l = 0; l < c.num_layers; ++l) {

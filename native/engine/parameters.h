@@ -45,7 +45,9 @@ struct LayerView {
 
 // Views into a flat run of parameters or of their gradients.
 struct ModelView {
-  ModelView(const ModelConfig& config, const ParameterLayout& layout, float* base);
+  // `precision` is that of the matrices in products; norm weights stay fp32.
+  ModelView(const ModelConfig& config, const ParameterLayout& layout, float* base,
+            Precision precision = Precision::f32);
 
   Tensor embed /*[V,H]*/, final_norm /*[1,H]*/, head /*[V,H], the embedding itself when tied*/;
   std::vector<LayerView> layers;

@@ -33,7 +33,8 @@ class PackedWeight {
   virtual size_t bytes() const = 0;
 };
 
-// y[M,N] = x[M,K] w[N,K]ᵀ, or y += with accumulate. 2·M·N·K operations.
+// y[M,N] = x[M,K] w[N,K]ᵀ, or y += with accumulate. 2·M·N·K operations. In w's precision, as is
+// LinearBackwardInput.
 struct Linear {
   Tensor x, w, y;
   const PackedWeight* packed = nullptr;  // optional: Ops::pack(w)
@@ -45,6 +46,7 @@ struct LinearBackwardInput {
   bool accumulate = false;
 };
 // dw[N,K] += dy[M,N]ᵀ x[M,K]: one chain over the M tokens in order, continued from dw's value.
+// Always in fp32: pairs of tokens would show where a batch was cut.
 struct LinearBackwardWeight {
   Tensor dy, x, dw;
 };

@@ -14,12 +14,18 @@ constexpr size_t size_of(DType dtype) {
   return dtype == DType::f32 || dtype == DType::i32 ? 4 : 2;
 }
 
+// What a product takes a weight's values for. bf16: rounded to bfloat16 (to nearest, ties to even),
+// and so is what they are multiplied with; sums are fp32. A chain takes k in pairs, the second of a
+// pair first, and denormals as zero, as VDPBF16PS does. An embedding's rows are rounded too.
+enum class Precision : uint8_t { f32, bf16 };
+
 struct Tensor {
   void* data = nullptr;
   DType dtype = DType::f32;
   int64_t rows = 0;
   int64_t cols = 0;
-  int64_t stride = 0;  // elements from one row to the next; cols when contiguous
+  int64_t stride = 0;                    // elements from one row to the next; cols when contiguous
+  Precision precision = Precision::f32;  // of weights, and then only in products and look-ups
 
   float* f32() const { return static_cast<float*>(data); }
   int32_t* i32() const { return static_cast<int32_t*>(data); }
@@ -29,22 +35,22 @@ struct Tensor {
 
   // View of columns [begin, begin + count).
   Tensor columns(int64_t begin, int64_t count) const {
-    return {f32() + begin, dtype, rows, count, stride};
+    return {f32() + begin, dtype, rows, count, stride, precision};
   }
   // View of rows [begin, begin + count).
   Tensor row_range(int64_t begin, int64_t count) const {
-    return {f32() + begin * stride, dtype, count, cols, stride};
+    return {f32() + begin * stride, dtype, count, cols, stride, precision};
   }
 };
 
 inline Tensor matrix(float* data, int64_t rows, int64_t cols) {
-  return {data, DType::f32, rows, cols, cols};
+  return {data, DType::f32, rows, cols, cols, Precision::f32};
 }
 inline Tensor vector(float* data, int64_t n) {
-  return {data, DType::f32, 1, n, n};
+  return {data, DType::f32, 1, n, n, Precision::f32};
 }
 inline Tensor ints(int32_t* data, int64_t n) {
-  return {data, DType::i32, 1, n, n};
+  return {data, DType::i32, 1, n, n, Precision::f32};
 }
 
 }  // namespace kogrpo

@@ -3,13 +3,15 @@
 #include <map>
 #include <vector>
 
+#include "reference/bf16.h"
 #include "reference/reference_ops.h"
 
 namespace kogrpo {
 
 void ReferenceOps::embedding_forward(const EmbeddingForward& a) {
   for (int64_t t = 0; t < a.ids.cols; ++t)
-    for (int64_t c = 0; c < a.table.cols; ++c) a.out.row(t)[c] = a.table.row(a.ids.i32()[t])[c];
+    for (int64_t c = 0; c < a.table.cols; ++c)
+      a.out.row(t)[c] = float(rounded(a.table.row(a.ids.i32()[t])[c], a.table.precision));
 }
 
 void ReferenceOps::embedding_backward(const EmbeddingBackward& a) {

@@ -1,14 +1,15 @@
-// The products of a linear layer, sums in double precision.
+// The products of a linear layer, sums in double precision, operands rounded where asked for.
 
+#include "reference/bf16.h"
 #include "reference/reference_ops.h"
 
 namespace kogrpo {
-
 void ReferenceOps::linear(const Linear& op) {
   for (int64_t m = 0; m < op.y.rows; ++m)
     for (int64_t n = 0; n < op.y.cols; ++n) {
       double sum = op.accumulate ? op.y.row(m)[n] : 0.0;
-      for (int64_t k = 0; k < op.x.cols; ++k) sum += double(op.x.row(m)[k]) * op.w.row(n)[k];
+      for (int64_t k = 0; k < op.x.cols; ++k)
+        sum += rounded(op.x.row(m)[k], op.w.precision) * rounded(op.w.row(n)[k], op.w.precision);
       op.y.row(m)[n] = float(sum);
     }
 }
@@ -17,7 +18,8 @@ void ReferenceOps::linear_backward_input(const LinearBackwardInput& op) {
   for (int64_t m = 0; m < op.dx.rows; ++m)
     for (int64_t k = 0; k < op.dx.cols; ++k) {
       double sum = op.accumulate ? op.dx.row(m)[k] : 0.0;
-      for (int64_t n = 0; n < op.dy.cols; ++n) sum += double(op.dy.row(m)[n]) * op.w.row(n)[k];
+      for (int64_t n = 0; n < op.dy.cols; ++n)
+        sum += rounded(op.dy.row(m)[n], op.w.precision) * rounded(op.w.row(n)[k], op.w.precision);
       op.dx.row(m)[k] = float(sum);
     }
 }

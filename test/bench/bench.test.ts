@@ -59,7 +59,7 @@ async function measured(mode: string, ...args: string[]): Promise<Line[]> {
   expect(code).toBe(0)
   for (const line of lines) {
     expect(line).toMatchObject({ mode, geometry: 'config.json', runs: 5, seed: 3 })
-    expect(line.isa).toMatch(/^(scalar|avx2|avx512)$/)
+    expect(line.isa).toMatch(/^(scalar|avx2|avx512|avx512bf16)$/)
     const { min, median, max } = line.seconds
     expect(min).toBeGreaterThan(0)
     expect(min).toBeLessThanOrEqual(median)
@@ -130,6 +130,23 @@ describe('kogrpo bench', () => {
       expect(phase).toBeGreaterThan(0)
       expect(phase).toBeLessThan(line!.seconds.max)
     }
+  })
+
+  test('shared_prefix: the step in full and with the prompt computed once', async () => {
+    const sizes = ['--batch', '1', '--group', '4', '--prompt', '30', '--new', '10']
+    const [plain, shared] = await measured('shared_prefix', ...sizes)
+    expect(plain).toMatchObject({ variant: 'plain', tokens: 160, time_of_plain: { median: 1 } })
+    expect(shared).toMatchObject({ variant: 'shared', tokens: 160 })
+  })
+
+  test.each(['float32', 'bfloat16'])('decode in %s: a step against the bandwidth', async dtype => {
+    const [line] = await measured('decode', '--new', '8', '--dtype', dtype)
+    const { bytes, bandwidth } = line as unknown as { bytes: number; bandwidth: { min: number } }
+    const weights = (blockFlops(config) + headFlops(config)) / 2
+    const cached = config.numLayers * 2 * config.numKvHeads * config.headDim * 4 * 4
+    expect(bytes).toBe(weights * (dtype === 'bfloat16' ? 2 : 4) + cached)
+    expect(bandwidth.min).toBeGreaterThan(1e8)
+    expect(line!.dtype).toBe(dtype)
   })
 
   test('mistakes are named', async () => {

@@ -106,6 +106,22 @@ describe('the policy gradient of a step', () => {
     await session.engine.dispose()
   })
 
+  it('is on-policy to the bit in bfloat16', async () => {
+    const session = await open({ dtype: 'bfloat16' })
+    const { config, engine, tokenizer } = session
+    const sampled = await sampleRollouts(
+      engine,
+      tokenizer,
+      [rollouts[0]!.prompt, rollouts[4]!.prompt],
+      { numGenerations: 4, maxCompletionLength: 40, temperature: 0.9, seed: 2, firstStream: 0 },
+    )
+    const part = advantages.subarray(0, 8)
+    const update = await accumulate(session, config.grpo!, sampled, part, true)
+    expect(update.metrics['sampling/sampling_logp_difference/max']).toBe(0)
+    expect(update.trained).toBe(true)
+    await engine.dispose()
+  })
+
   it('is the same in two passes with the old log-probs', async () => {
     const session = await open({})
     const { grpo: stage } = session.config

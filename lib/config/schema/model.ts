@@ -22,6 +22,12 @@ export const model = z.strictObject({
     .describe(
       'keys of config.json that differ, for a model of another size (init random), or of more layers (init expanded: num_hidden_layers)',
     ),
+  dtype: z
+    .enum(['float32', 'bfloat16'])
+    .default('float32')
+    .describe(
+      'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32',
+    ),
   gradient_checkpointing: z
     .boolean()
     .default(false)

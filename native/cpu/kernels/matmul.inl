@@ -6,6 +6,9 @@
 // of C is one chain of fused multiply-adds over ascending k: blocks of k continue the chain from C
 // itself, and nothing is ever summed in another order, so the blocking cannot be seen in the
 // result.
+//
+// With bfloat16 operands (kernels/bf16.inl) all is the same but the element: a 32-bit word of two
+// values of k. k then counts words, and packing rounds.
 
 #include "cpu/matmul.h"
 
@@ -35,7 +38,7 @@ constexpr int64_t kMatmulScratch =
 
 // One tile: Rows × kTileVectors·16 of C over kc values of k. Element (m, k) of A's block is
 // a[m·MStep + k·KStep]; `columns` of the tile exist in C.
-template <int Rows, int64_t MStep, int64_t KStep>
+template <bool Pairs, int Rows, int64_t MStep, int64_t KStep>
 static void tile(int64_t kc, const float* a, const float* b, float* c, int64_t c_stride,
                  int64_t columns, bool load_c) {
   f32x16 sum[Rows][kTileVectors];
@@ -68,7 +71,8 @@ static void tile(int64_t kc, const float* a, const float* b, float* c, int64_t c
     for (int m = 0; m < Rows; ++m) {
       const f32x16 value = set1(a[m * MStep]);
 #pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) sum[m][v] = fma(value, row[v], sum[m][v]);
+      for (int v = 0; v < kTileVectors; ++v)
+        sum[m][v] = Pairs ? bf16_fma(value, row[v], sum[m][v]) : fma(value, row[v], sum[m][v]);
     }
     a += KStep;
     b += kMatmulNr;
@@ -89,12 +93,30 @@ static void tile(int64_t kc, const float* a, const float* b, float* c, int64_t c
 
 using TileKernel = void (*)(int64_t, const float*, const float*, float*, int64_t, int64_t, bool);
 
-template <int Rows, int64_t MStep, int64_t KStep>
+template <bool Pairs, int Rows, int64_t MStep, int64_t KStep>
 inline TileKernel tile_of(int64_t rows) {
   if constexpr (Rows == 1)
-    return tile<1, MStep, KStep>;
+    return tile<Pairs, 1, MStep, KStep>;
   else
-    return rows == Rows ? tile<Rows, MStep, KStep> : tile_of<Rows - 1, MStep, KStep>(rows);
+    return rows == Rows ? tile<Pairs, Rows, MStep, KStep>
+                        : tile_of<Pairs, Rows - 1, MStep, KStep>(rows);
+}
+
+// Up to 16 words from `left` floats on.
+KOGRPO_INLINE f32x16 words_from(const float* from, int64_t left) {
+  if (left >= 2 * kLanes) return bf16_words(load(from), load(from + kLanes));
+  return bf16_words(load_first(int(left), from),
+                    left > kLanes ? load_first(int(left - kLanes), from + kLanes) : zero());
+}
+
+// As copy_a below, of `depth` values of k in memory; `k` and `kc` count words.
+static void copy_words(const MatmulOperand& a, int64_t depth, int64_t row, int64_t rows, int64_t k,
+                       int64_t kc, float* out) {
+  // Whole vectors: what runs over is filled by the next row, or is scratch.
+  for (int64_t m = 0; m < rows; ++m)
+    for (int64_t i = 0; i < kc; i += kLanes)
+      store(out + m * kKc + i,
+            words_from(a.data + (row + m) * a.stride + 2 * (k + i), depth - 2 * (k + i)));
 }
 
 // Rows [0, rows) × kc of A into the block that `tile` reads.
@@ -142,7 +164,12 @@ struct AheadA {
   }
 };
 
-inline void matmul_block(const MatmulBlock& op) {
+inline int64_t least_of(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+template <bool Pairs>
+[[gnu::noinline]] static void block_of(const MatmulBlock& op) {
   const int64_t rows = op.rows.end - op.rows.begin, panels = op.panels.end - op.panels.begin;
   if (rows <= 0 || panels <= 0) return;
   // Tiles of nearly equal height: 64 rows are 13+13+13+13+12.
@@ -156,10 +183,16 @@ inline void matmul_block(const MatmulBlock& op) {
     int64_t row = op.rows.begin;
     for (int64_t i = 0; i < count; ++i) {
       const int64_t h = height + (i < taller);
-      copy_a(op.a, row, h, k, kc, op.scratch);
-      const TileKernel kernel =
-          op.a.k_contiguous ? tile_of<kTileRows, kKc, 1>(h) : tile_of<kTileRows, 1, kInterleave>(h);
-      AheadA ahead(op.a, row + h, i + 1 < count ? height + (i + 1 < taller) : 0, k, kc);
+      if constexpr (Pairs)
+        copy_words(op.a, op.depth, row, h, k, kc, op.scratch);
+      else
+        copy_a(op.a, row, h, k, kc, op.scratch);
+      TileKernel kernel = tile_of<Pairs, kTileRows, kKc, 1>(h);
+      if constexpr (!Pairs)
+        if (!op.a.k_contiguous) kernel = tile_of<false, kTileRows, 1, kInterleave>(h);
+      const int64_t next_rows = i + 1 < count ? height + (i + 1 < taller) : 0;
+      AheadA ahead(op.a, row + h, next_rows, Pairs ? 2 * k : k,
+                   Pairs ? least_of(2 * kc, op.depth - 2 * k) : kc);
       const int64_t share = (ahead.lines * ahead.rows + panels - 1) / panels;
       float* c = op.c + row * op.c_stride + op.panels.begin * kMatmulNr;
       for (int64_t p = op.panels.begin; p < op.panels.end; ++p) {
@@ -177,6 +210,12 @@ inline void matmul_block(const MatmulBlock& op) {
       row += h;
     }
   }
+}
+
+static void matmul_block(const MatmulBlock& op) {
+  if (!op.bf16) return block_of<false>(op);
+  const FlushDenormals flush;
+  block_of<true>(op);
 }
 
 #if defined(KOGRPO_SCALAR)
@@ -285,6 +324,24 @@ static void pack_along_k(const MatmulPack& op, int64_t p) {
   }
 }
 
+// The same in words.
+static void pack_words_along_k(const MatmulPack& op, int64_t p) {
+  const int64_t kc = op.ks.end - op.ks.begin;
+  for (int v = 0; v < kTileVectors; ++v) {
+    const int64_t column = p * kMatmulNr + v * kLanes;
+    const float* from = op.b.data + column * op.b.stride;
+    float* to = op.out + p * op.panel_stride + v * kLanes;
+    for (int64_t k = 0; k < kc; k += kLanes) {
+      const int64_t at = 2 * (op.ks.begin + k);
+      f32x16 r[16];
+      for (int i = 0; i < kLanes; ++i)
+        r[i] = column + i < op.n ? words_from(from + i * op.b.stride + at, op.depth - at) : zero();
+      transpose(r);
+      for (int i = 0; i < least_of(kLanes, kc - k); ++i) store(to + (k + i) * kMatmulNr, r[i]);
+    }
+  }
+}
+
 // Row k of B into its place in every panel.
 static void pack_along_n(const MatmulPack& op, int64_t k) {
   const float* from = op.b.data + k * op.b.stride;
@@ -298,7 +355,29 @@ static void pack_along_n(const MatmulPack& op, int64_t k) {
     }
 }
 
+// Rows 2k and 2k + 1 of B as words.
+static void pack_words_along_n(const MatmulPack& op, int64_t k) {
+  const float* first = op.b.data + 2 * k * op.b.stride;
+  const float* second = 2 * k + 1 < op.depth ? first + op.b.stride : nullptr;
+  float* to = op.out + (k - op.ks.begin) * kMatmulNr;
+  for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int64_t column = p * kMatmulNr + v * kLanes;
+      const int n = int(least_of(op.n - column, kLanes));
+      const f32x16 low = n > 0 ? load_up_to(n, first + column) : zero();
+      const f32x16 high = n > 0 && second ? load_up_to(n, second + column) : zero();
+      store(to + p * op.panel_stride + v * kLanes, bf16_pairs(low, high));
+    }
+}
+
 static void matmul_pack(const MatmulPack& op) {
+  if (op.bf16) {
+    if (op.b.k_contiguous)
+      for (int64_t p = op.panels.begin; p < op.panels.end; ++p) pack_words_along_k(op, p);
+    else
+      for (int64_t k = op.ks.begin; k < op.ks.end; ++k) pack_words_along_n(op, k);
+    return;
+  }
   if (op.b.k_contiguous)
     for (int64_t p = op.panels.begin; p < op.panels.end; ++p) pack_along_k(op, p);
   else
@@ -328,6 +407,19 @@ static float fma_peak(int64_t iterations) {
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) total = add(total, sum[m][v]);
   return kogrpo::KOGRPO_ISA::sum(total);
+}
+
+static float read_all(const float* x, int64_t n) {
+  f32x16 total[8];
+  for (f32x16& t : total) t = zero();
+  int64_t i = 0;
+  for (; i + 8 * kLanes <= n; i += 8 * kLanes)
+#pragma GCC unroll 8
+    for (int v = 0; v < 8; ++v) total[v] = add(total[v], load(x + i + v * kLanes));
+  for (; i < n; i += kLanes) total[0] = add(total[0], load_up_to(lanes_left(n, i), x + i));
+#pragma GCC unroll 8
+  for (int v = 1; v < 8; ++v) total[0] = add(total[0], total[v]);
+  return kogrpo::KOGRPO_ISA::sum(total[0]);
 }
 
 }  // namespace kogrpo::KOGRPO_ISA

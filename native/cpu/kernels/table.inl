@@ -3,9 +3,10 @@
 #include "cpu/kernels.h"
 #include "cpu/kernels/partial.inl"
 #include "cpu/simd.h"
-// kernels, in the order of ops.h
+// kernels, bf16 before what uses it
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/attention_backward.inl"
+#include "cpu/kernels/bf16.inl"
 #include "cpu/kernels/embedding.inl"
 #include "cpu/kernels/lm_head.inl"
 #include "cpu/kernels/matmul.inl"
@@ -30,6 +31,7 @@ inline const KernelTable& table() {
       .matmul_pack = matmul_pack,
       .matmul_block = matmul_block,
       .embedding_forward = embedding_forward,
+      .embedding_forward_bf16 = embedding_forward_bf16,
       .embedding_backward = embedding_backward,
       .rmsnorm_forward = rmsnorm_forward,
       .rmsnorm_backward_input = rmsnorm_backward_input,
@@ -57,6 +59,7 @@ inline const KernelTable& table() {
       .scale = scale,
       .lerp = lerp,
       .fma_peak = fma_peak,
+      .read_all = read_all,
   };
   return kTable;
 }

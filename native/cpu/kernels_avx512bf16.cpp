@@ -1,0 +1,22 @@
+// AVX-512 with AVX512_BF16: the matrix product again, everything else from the AVX-512 table.
+#include "cpu/kernels.h"
+#include "cpu/kernels/partial.inl"
+#include "cpu/simd.h"
+// bf16 before what uses it
+#include "cpu/kernels/bf16.inl"
+#include "cpu/kernels/matmul.inl"
+
+namespace kogrpo {
+const KernelTable& avx512bf16_kernels() {
+  static const KernelTable kTable = [] {
+    KernelTable table = avx512_kernels();
+    table.isa = "avx512bf16";
+    table.matmul_pack = avx512bf16::matmul_pack;
+    table.matmul_block = avx512bf16::matmul_block;
+    table.fma_peak = avx512bf16::fma_peak;
+    table.read_all = avx512bf16::read_all;
+    return table;
+  }();
+  return kTable;
+}
+}  // namespace kogrpo

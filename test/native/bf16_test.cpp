@@ -1,0 +1,203 @@
+// Products with bfloat16 operands: against double sums of rounded values, the chain that the
+// processor's instruction defines, and the same bits on every instruction set, thread count, batch
+// and packing.
+
+#include "reference/bf16.h"
+
+#include <bit>
+
+#include "op_testing.h"
+
+namespace kogrpo {
+namespace {
+
+using namespace testing;
+
+struct Sizes {
+  int64_t m, n, k;
+};
+const std::vector<Sizes> kSizes = {{1, 1, 1},    {1, 32, 64},   {2, 33, 31},    {5, 48, 96},
+                                   {14, 31, 33}, {15, 65, 770}, {29, 64, 1537}, {40, 100, 3}};
+
+float flushed(float x) {
+  return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x;
+}
+float bf16(float x) {
+  return float(rounded(x, Precision::bf16));
+}
+
+Tensor rounding(std::vector<float>& w, int64_t rows, int64_t cols) {
+  Tensor tensor = matrix(w.data(), rows, cols);
+  tensor.precision = Precision::bf16;
+  return tensor;
+}
+
+// One element as the operation is defined.
+float chain(float c, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t k) {
+  const auto at = [&](const float* p, int64_t step, int64_t i) {
+    return i < k ? flushed(bf16(p[i * step])) : 0.0f;
+  };
+  for (int64_t i = 0; i < k; i += 2) {
+    c = flushed(std::fma(at(a, a_step, i + 1), at(b, b_step, i + 1), flushed(c)));
+    c = flushed(std::fma(at(a, a_step, i), at(b, b_step, i), c));
+  }
+  return c;
+}
+
+struct Case {
+  Sizes s;
+  std::vector<float> x, w, y;
+
+  Case(Sizes s, uint32_t seed, float scale = 1.0f)
+      : s(s),
+        x(random_floats(size_t(s.m * s.k), seed, scale)),
+        w(random_floats(size_t(s.n * s.k), seed + 1, scale)),
+        y(random_floats(size_t(s.m * s.n), seed + 2, scale)) {}
+
+  // y = x·wᵀ
+  std::vector<float> forward(Ops& ops, bool packed, bool accumulate) {
+    std::vector<float> out = accumulate ? y : poisoned(y.size());
+    const Tensor weight = rounding(w, s.n, s.k);
+    const auto pack = packed ? ops.pack(weight) : nullptr;
+    ops.linear(
+        {matrix(x.data(), s.m, s.k), weight, matrix(out.data(), s.m, s.n), pack.get(), accumulate});
+    return out;
+  }
+  // x = y·w
+  std::vector<float> backward(Ops& ops, bool accumulate) {
+    std::vector<float> out = accumulate ? x : poisoned(x.size());
+    ops.linear_backward_input({matrix(y.data(), s.m, s.n), rounding(w, s.n, s.k),
+                               matrix(out.data(), s.m, s.k), accumulate});
+    return out;
+  }
+  std::vector<float> forward_chain(bool accumulate) {
+    std::vector<float> out;
+    for (int64_t m = 0; m < s.m; ++m)
+      for (int64_t n = 0; n < s.n; ++n)
+        out.push_back(chain(accumulate ? y[size_t(m * s.n + n)] : 0.0f, &x[size_t(m * s.k)], 1,
+                            &w[size_t(n * s.k)], 1, s.k));
+    return out;
+  }
+  std::vector<float> backward_chain(bool accumulate) {
+    std::vector<float> out;
+    for (int64_t m = 0; m < s.m; ++m)
+      for (int64_t k = 0; k < s.k; ++k)
+        out.push_back(chain(accumulate ? x[size_t(m * s.k + k)] : 0.0f, &y[size_t(m * s.n)], 1,
+                            &w[size_t(k)], s.k, s.n));
+    return out;
+  }
+};
+
+// Every table that runs here: for_each_cpu_backend leaves out what differs in this product alone.
+template <class Test>
+void for_each_table(Test&& test) {
+  for (const KernelTable* kernels : available_kernels())
+    for (int threads : {1, 3}) {
+      CpuOps ops(*kernels, threads);
+      CAPTURE(kernels->isa);
+      CAPTURE(threads);
+      test(static_cast<Ops&>(ops));
+    }
+}
+
+// Zeros may differ in sign: a chain that starts with −0 and adds +0.
+bool same_values(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (std::bit_cast<uint32_t>(a[i]) != std::bit_cast<uint32_t>(b[i]) && !(a[i] == 0 && b[i] == 0))
+      return false;
+  return true;
+}
+
+TEST_CASE("bf16: both products are the chain of pairs, to the bit, everywhere") {
+  uint32_t seed = 1;
+  for (const Sizes& s : kSizes)
+    for (bool accumulate : {false, true}) {
+      Case c(s, seed += 10);
+      const std::vector<float> y = c.forward_chain(accumulate), x = c.backward_chain(accumulate);
+      ReferenceOps reference;
+      const std::vector<float> expected_y = c.forward(reference, false, accumulate);
+      const std::vector<float> expected_x = c.backward(reference, accumulate);
+      CAPTURE(s.m);
+      CAPTURE(s.n);
+      CAPTURE(s.k);
+      CAPTURE(accumulate);
+      for_each_table([&](Ops& ops) {
+        CHECK(same_values(c.forward(ops, false, accumulate), y));
+        CHECK(same_values(c.forward(ops, true, accumulate), y));
+        CHECK(same_values(c.backward(ops, accumulate), x));
+        CHECK(nmse(c.forward(ops, false, accumulate), expected_y) < 1e-12);
+        CHECK(nmse(c.backward(ops, accumulate), expected_x) < 1e-12);
+      });
+    }
+}
+
+TEST_CASE("bf16: denormals count as zero on every instruction set") {
+  Case c({6, 40, 50}, 77, 1e-19f);  // products around the smallest normal number
+  const std::vector<float> y = c.forward_chain(false);
+  size_t zeros = 0;
+  for (float v : y) zeros += v == 0;
+  CHECK(zeros > 10);
+  CHECK(zeros < y.size());
+  for_each_table([&](Ops& ops) { CHECK(same_values(c.forward(ops, true, false), y)); });
+}
+
+TEST_CASE("bf16: a row alone has the bits it has in a batch") {
+  Case c({37, 50, 129}, 5);
+  for_each_table([&](Ops& ops) {
+    const std::vector<float> all = c.forward(ops, true, false);
+    for (int64_t m : {0, 13, 36}) {
+      Case one({1, 50, 129}, 5);
+      one.w = c.w;
+      one.x.assign(c.x.begin() + m * 129, c.x.begin() + (m + 1) * 129);
+      const std::vector<float> row = one.forward(ops, m % 2 == 0, false);
+      CHECK(same_bits(row, {all.begin() + m * 50, all.begin() + (m + 1) * 50}));
+    }
+  });
+}
+
+TEST_CASE("bf16: rounding to nearest even, infinities and NaN, in the embedding") {
+  std::vector<float> table{1.0f,
+                           -2.5f,
+                           1.00390625f,
+                           1.01171875f,
+                           3.3e38f,
+                           INFINITY,
+                           -INFINITY,
+                           NAN,
+                           -0.0f,
+                           0.1f,
+                           3.4e38f,
+                           std::bit_cast<float>(0x7FFFFFFFu),
+                           std::bit_cast<float>(0xFF800001u)};
+  const auto width = int64_t(table.size());
+  std::vector<int32_t> ids{0};
+  for_each_table([&](Ops& ops) {
+    std::vector<float> out = poisoned(table.size());
+    ops.embedding_forward(
+        {ints(ids.data(), 1), rounding(table, 1, width), matrix(out.data(), 1, width)});
+    for (size_t i = 0; i < table.size(); ++i) {
+      CAPTURE(i);
+      if (std::isnan(table[i]))
+        CHECK(std::isnan(out[i]));
+      else
+        CHECK(std::bit_cast<uint32_t>(out[i]) == std::bit_cast<uint32_t>(bf16(table[i])));
+    }
+    CHECK(out[2] == 1.0f);
+    CHECK(out[3] == 1.015625f);
+    CHECK(std::isinf(out[10]));
+  });
+}
+
+TEST_CASE("bf16: a pack of the other precision is refused; it takes half the memory") {
+  CpuOps ops(*available_kernels().front(), 1);
+  std::vector<float> w = random_floats(64 * 64, 1), x = random_floats(64, 2), y(64);
+  const auto f32 = ops.pack(matrix(w.data(), 64, 64)), half = ops.pack(rounding(w, 64, 64));
+  CHECK(f32->bytes() == 2 * half->bytes());
+  const Linear op{matrix(x.data(), 1, 64), rounding(w, 64, 64), matrix(y.data(), 1, 64), f32.get()};
+  CHECK_THROWS_WITH_AS(ops.linear(op), doctest::Contains("is not this backend's pack of w"),
+                       std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace kogrpo
