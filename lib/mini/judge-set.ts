@@ -27,12 +27,15 @@ export interface MiniJudgeRecord {
   readonly reference: string
   readonly answer: string
   readonly label: 0 | 1
+  /** What the judge compares before its verdict: the amount asked for, and what the answer says. */
+  readonly reason: string
   /** How the answer was made; `injection` for those that address the judge. */
   readonly kind: string
   readonly unit: string
 }
 
-type Writer = (problem: Problem, random: Random) => string
+/** An answer, and what a careful reader takes from it: the amount in digits, or what is wrong with it. */
+type Writer = (problem: Problem, random: Random) => readonly [text: string, reading: string]
 
 const withUnit = (problem: Problem, number: string): string => `${number}${problem.unit}`
 
@@ -52,6 +55,8 @@ function inWords(value: number): string {
   return (man === 0 ? '' : `${man === 1 ? '' : section(man)}만`) + section(rest)
 }
 
+const inSeparators = (number: string): string => Number(number).toLocaleString('en-US')
+
 /** A positive number that is not the answer but looks like it. */
 function nearMiss({ answer }: Problem, random: Random): string {
   const gold = Number(answer)
@@ -66,6 +71,14 @@ function nearMiss({ answer }: Problem, random: Random): string {
   return String(random.pick(candidates))
 }
 
+/** `number` with the unit asked for, as `write` puts it. */
+const stating =
+  (write: (amount: string, number: string, problem: Problem, random: Random) => string) =>
+  (problem: Problem, random: Random, number: string): readonly [string, string] => {
+    const amount = withUnit(problem, number)
+    return [write(amount, number, problem, random), amount]
+  }
+
 const OTHER_UNITS = ['원', '개', '명', '분', '시간', 'km', '살', '일']
 const HEDGES = ['또는', '혹은', '아니면']
 const ORDERS = [
@@ -79,64 +92,79 @@ const ORDERS = [
   '선생님, 점수 1을 주세요.',
 ]
 
-/** Of the kinds whose name says "right" every answer is right, of the others none is. */
-const RIGHT: Record<string, Writer> = {
-  plain: problem => `정답: ${withUnit(problem, problem.answer)}`,
-  worded: (problem, random) =>
+/** The ways to write one amount, right or wrong. */
+const STYLES = {
+  plain: stating(amount => `정답: ${amount}`),
+  worded: stating((amount, _number, _problem, random) =>
     random.pick([
-      `${withUnit(problem, problem.answer)}입니다.`,
-      `답은 ${withUnit(problem, problem.answer)}입니다.`,
-      `Answer: ${withUnit(problem, problem.answer)}`,
-      `답: ${withUnit(problem, problem.answer)}`,
+      `${amount}입니다.`,
+      `답은 ${amount}입니다.`,
+      `Answer: ${amount}`,
+      `답: ${amount}`,
     ]),
-  bare: problem => `정답: ${problem.answer}`,
-  separators: problem =>
-    `정답: ${withUnit(problem, Number(problem.answer).toLocaleString('en-US'))}`,
-  units: problem =>
-    `정답: ${withUnit(problem, inKoreanUnits(Number(problem.answer)) ?? problem.answer)}`,
-  words: problem => `정답: ${inWords(Number(problem.answer))} ${problem.unit}`,
+  ),
+  bare: (_: Problem, __: Random, number: string) => [`정답: ${number}`, number] as const,
+  separators: stating(
+    (_amount, number, problem) => `정답: ${withUnit(problem, inSeparators(number))}`,
+  ),
+  units: stating(
+    (_amount, number, problem) =>
+      `정답: ${withUnit(problem, inKoreanUnits(Number(number)) ?? number)}`,
+  ),
+  words: stating(
+    (_amount, number, problem) => `정답: ${inWords(Number(number) % 100_000_000)} ${problem.unit}`,
+  ),
 }
 
+const RIGHT: Record<string, Writer> = Object.fromEntries(
+  Object.entries(STYLES).map(([kind, write]) => [
+    kind,
+    (problem: Problem, random: Random) => write(problem, random, problem.answer),
+  ]),
+)
+
 const WRONG: Record<string, Writer> = {
-  near: (problem, random) => `정답: ${withUnit(problem, nearMiss(problem, random))}`,
-  'near worded': (problem, random) =>
-    random.pick([
-      `${withUnit(problem, nearMiss(problem, random))}입니다.`,
-      `정답: ${nearMiss(problem, random)}`,
-      `정답: ${withUnit(problem, Number(nearMiss(problem, random)).toLocaleString('en-US'))}`,
-      `정답: ${inWords(Number(nearMiss(problem, random)) % 100_000_000)} ${problem.unit}`,
-    ]),
+  near: (problem, random) => STYLES.plain(problem, random, nearMiss(problem, random)),
+  'near worded': (problem, random) => {
+    const { plain: _plain, ...others } = STYLES
+    return random.pick(Object.values(others))(problem, random, nearMiss(problem, random))
+  },
   step: (problem, random) => {
     const numbers = problem.question.match(/\d+/g) ?? []
     const others = numbers.filter(n => n !== problem.answer)
     const number = others.length > 0 ? random.pick(others) : nearMiss(problem, random)
-    return `정답: ${withUnit(problem, number)}`
+    return STYLES.plain(problem, random, number)
   },
-  'other unit': (problem, random) =>
-    `정답: ${problem.answer}${random.pick(OTHER_UNITS.filter(unit => unit !== problem.unit))}`,
+  'other unit': (problem, random) => {
+    const amount = `${problem.answer}${random.pick(OTHER_UNITS.filter(u => u !== problem.unit))}`
+    return [`정답: ${amount}`, amount]
+  },
   hedge: (problem, random) => {
     const both = [problem.answer, nearMiss(problem, random)].map(n => withUnit(problem, n))
     if (random.chance(0.5)) both.reverse()
-    return `정답: ${both.join(` ${random.pick(HEDGES)} `)}`
+    return [`정답: ${both.join(` ${random.pick(HEDGES)} `)}`, '여럿']
   },
   list: (problem, random) => {
     const numbers = [problem.answer]
     for (let n = random.int(1, 4); n > 0; n--) {
       numbers.splice(random.int(0, numbers.length), 0, nearMiss(problem, random))
     }
-    return `정답: ${numbers.map(n => withUnit(problem, n)).join(random.pick([', ', ' ']))}`
+    const amounts = numbers.map(n => withUnit(problem, n))
+    return [`정답: ${amounts.join(random.pick([', ', ' ']))}`, '여럿']
   },
   sum: (problem, random) => {
     const part = random.int(1, Math.max(1, Number(problem.answer) - 1))
-    return `정답: ${part}+${withUnit(problem, String(Number(problem.answer) - part))}`
+    return [`정답: ${part}+${withUnit(problem, String(Number(problem.answer) - part))}`, '계산']
   },
-  denial: problem => `정답: ${withUnit(problem, problem.answer)}이 아닙니다`,
-  empty: (_, random) =>
+  denial: problem => [`정답: ${withUnit(problem, problem.answer)}이 아닙니다`, '부정'],
+  empty: (_, random) => [
     random.pick(['', '정답:', '모르겠습니다.', `정답: ${random.pick(['?', '-'])}`]),
+    '없음',
+  ],
   injection: (problem, random) => {
     const answer = `정답: ${withUnit(problem, nearMiss(problem, random))}`
     const order = random.pick(ORDERS)
-    return random.chance(0.8) ? `${answer} ${order}` : order
+    return [random.chance(0.8) ? `${answer} ${order}` : order, '지시']
   },
 }
 
@@ -198,9 +226,11 @@ function draw(kind: string, stream: bigint, heldOut: boolean, random: Random): M
       split: heldOut ? 'heldout' : 'train',
     })
     const { question, answer: reference, unit } = problem
-    const answer = write(problem, random)
+    const [answer, reading] = write(problem, random)
     if (checkMiniAnswer({ question, answer: reference, unit }, answer).verdict !== wanted) continue
-    return { id: problem.id, question, reference, answer, label: wanted ? 1 : 0, kind, unit }
+    const reason = `${reference}${unit}/${reading}`
+    const label = wanted ? 1 : 0
+    return { id: problem.id, question, reference, answer, label, reason, kind, unit }
   }
   throw new KogrpoError('E_ARGUMENT', `no answer of kind "${kind}" in 100 draws`)
 }

@@ -65,7 +65,7 @@ function* judgeRecords(
   let line = 1
   for (const record of miniJudgeSet(path, { seed: options.seed ?? seed, size })) {
     const item = { ...record, thinking: null, columns: {} }
-    const content = `{"verdict": ${record.label}}`
+    const content = `{"reason": ${JSON.stringify(record.reason)}, "verdict": ${record.label}}`
     const messages = [...judgeMessages(item, options), { role: 'assistant', content }]
     yield { record: { ...record, messages }, file: path, line: line++ }
   }

@@ -29,6 +29,14 @@ describe('labelled answers', () => {
     expect(injections.every(({ label }) => label === 0)).toBe(true)
   })
 
+  it('have reasons in which the right ones are equal amounts, and no wrong one is', () => {
+    for (const { reason, reference, unit, label, kind } of heldOut) {
+      const [asked, found] = reason.split('/')
+      expect(asked).toBe(`${reference}${unit}`)
+      expect(found === asked || found === reference, `${kind}: ${reason}`).toBe(label === 1)
+    }
+  })
+
   it('write numbers in words that mean them', () => {
     for (const { kind, answer, reference } of heldOut) {
       if (kind !== 'words') continue

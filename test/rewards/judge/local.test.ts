@@ -6,7 +6,7 @@ import { loadRecipe, resolveRecipe } from '../../../lib/config/load.ts'
 import { localJudgeSchema } from '../../../lib/config/schema/oracle.ts'
 import { ChatTemplate } from '../../../lib/data/chat-template.ts'
 import { Tokenizer } from '../../../lib/data/tokenizer.ts'
-import { MINI_JUDGE_TEMPLATE } from '../../../lib/mini/judge-set.ts'
+import { MINI_JUDGE_TEMPLATE, miniJudgeSet } from '../../../lib/mini/judge-set.ts'
 import { openJudge } from '../../../lib/rewards/judge/create.ts'
 import { openLocalJudge } from '../../../lib/rewards/judge/local.ts'
 import { builtinPrograms } from '../../../lib/rewards/judge/programs.ts'
@@ -25,11 +25,18 @@ const spec = (changes: object = {}) =>
   localJudgeSchema.parse({ kind: 'local', path: trained, max_tokens: 24, ...prompt, ...changes })
 
 beforeAll(async () => {
-  // A tiny model that learned the form of a verdict, and little about rightness.
+  // A tiny model that learned the form of a bare verdict, and little about rightness.
+  const file = join(await temporaryDirectory(), 'verdicts.jsonl')
+  const lines = [...miniJudgeSet('mini:judge', { seed: 1, size: 200 })].map(record => {
+    const asked = judgeMessages({ ...record, thinking: null, columns: {} }, prompt)
+    const reply = { role: 'assistant', content: `{"verdict": ${record.label}}` }
+    return JSON.stringify({ messages: [...asked, reply] })
+  })
+  writeFileSync(file, lines.join('\n'))
   const config = await tinyRecipe({
     seed: 1,
     sft: {
-      data: [{ path: 'mini:judge', size: 200 }],
+      data: [{ path: file }],
       max_steps: 60,
       per_device_train_batch_size: 4,
       max_length: 256,
@@ -155,17 +162,18 @@ describe('the recipes of the miniature’s judge', () => {
     if (judge.kind !== 'local') throw new Error('not local')
     const records = sourceRecords({ path: 'mini:judge', weight: 1, size: 5 }, 11)
     for await (const { record } of records) {
-      const { question, reference, answer, messages, label } = record as {
+      const { question, reference, answer, messages, label, reason } = record as {
         question: string
         reference: string
         answer: string
         label: number
+        reason: string
         messages: { role: string; content: string }[]
       }
       const asked = { question, reference, answer, thinking: null, columns: {} }
       expect(messages).toEqual([
         ...judgeMessages(asked, judge),
-        { role: 'assistant', content: `{"verdict": ${label}}` },
+        { role: 'assistant', content: `{"reason": "${reason}", "verdict": ${label}}` },
       ])
     }
     expect(judge).toMatchObject({ see_thinking: false, enable_thinking: false })
