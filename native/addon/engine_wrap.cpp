@@ -73,6 +73,8 @@ DType dtype(const Napi::Value& value) {
   throw bad(value.Env(), "dtype", "F32, BF16 or F16");
 }
 
+}  // namespace
+
 GenerateRequest generate_request(const Napi::Object& o) {
   GenerateRequest r;
   r.prompt = array<int32_t>(o.Get("tokens"), "tokens");
@@ -84,10 +86,10 @@ GenerateRequest generate_request(const Napi::Object& o) {
   r.sampling.min_p = static_cast<float>(number_or(o, "minP", 0.0));
   r.sampling.seed = static_cast<uint64_t>(integer_or(o, "seed", 0));
   r.sampling.stream = static_cast<uint64_t>(integer_or(o, "stream", 0));
+  r.logprobs = static_cast<int32_t>(integer_or(o, "logprobs", -1));
+  r.prompt_logprobs = boolean_or(o, "promptLogprobs", false);
   return r;
 }
-
-}  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(env, "NativeEngine",
@@ -111,6 +113,11 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::set_logit_scale>("setLogitScale"),
                          InstanceMethod<&EngineWrap::logits>("logits"),
                          InstanceMethod<&EngineWrap::generate>("generate"),
+                         InstanceMethod<&EngineWrap::serve_open>("serveOpen"),
+                         InstanceMethod<&EngineWrap::serve_submit>("serveSubmit"),
+                         InstanceMethod<&EngineWrap::serve_cancel>("serveCancel"),
+                         InstanceMethod<&EngineWrap::serve_step>("serveStep"),
+                         InstanceMethod<&EngineWrap::serve_close>("serveClose"),
                          InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
                          InstanceMethod<&EngineWrap::optimizer_step>("optimizerStep"),
                          InstanceMethod<&EngineWrap::reset_optimizer>("resetOptimizer"),
@@ -123,6 +130,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
 EngineWrap::EngineWrap(Info info)
     : Napi::ObjectWrap<EngineWrap>(info),
       engine_(std::make_shared<std::unique_ptr<Engine>>()),
+      inbox_(std::make_shared<std::shared_ptr<RequestInbox>>()),
       thread_(std::make_unique<EngineThread>(info.Env())) {}
 
 Napi::Promise EngineWrap::run(Info info, const Napi::Value& control,

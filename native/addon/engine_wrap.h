@@ -37,6 +37,11 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value set_logit_scale(Info);
   Napi::Value logits(Info);
   Napi::Value generate(Info);
+  Napi::Value serve_open(Info);
+  Napi::Value serve_submit(Info);
+  Napi::Value serve_cancel(Info);
+  Napi::Value serve_step(Info);
+  Napi::Value serve_close(Info);
   Napi::Value zero_gradients(Info);
   Napi::Value optimizer_step(Info);
   Napi::Value reset_optimizer(Info);
@@ -49,7 +54,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
                     std::function<ToJs(Engine&, JobControl&)> work);
 
   std::shared_ptr<std::unique_ptr<Engine>> engine_;  // shared with jobs that are still queued
+  // Of the open serving session, or null; JavaScript thread only.
+  std::shared_ptr<std::shared_ptr<RequestInbox>> inbox_;
   std::unique_ptr<EngineThread> thread_;
 };
+
+// A request as generate() and serveSubmit() take it.
+GenerateRequest generate_request(const Napi::Object& o);
 
 }  // namespace kogrpo

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -44,11 +45,13 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       policy_(config_, layout_, parameters_.data(), options.precision),
       transformer_(ops_, config_),
       head_(ops_, config_),
-      generator_(ops_, config_, transformer_, head_) {}
+      decoder_(ops_, config_, transformer_, head_),
+      generator_(ops_, config_, decoder_) {}
 
 // ---- parameters
 
 void Engine::initialize(const InitOptions& options) {
+  require_idle("initialize");
   for (const Parameter& p : layout_.all()) {
     float* out = parameters_.data() + p.offset;
     constexpr int64_t kBlock = 4096;
@@ -61,6 +64,7 @@ void Engine::initialize(const InitOptions& options) {
 
 void Engine::load_parameter(const std::string& name, const std::string& path, int64_t offset,
                             DType dtype) {
+  require_idle("loadParameters");
   const Parameter& p = layout_.find(name);
   read_tensor(path, offset, dtype, parameters_.data() + p.offset, p.size());
   parameters_changed();
@@ -82,6 +86,7 @@ std::vector<float> Engine::read_parameter(const std::string& name) const {
 }
 
 void Engine::write_parameter(const std::string& name, std::span<const float> values) {
+  require_idle("writeParameter");
   const Parameter& p = layout_.find(name);
   if (static_cast<int64_t>(values.size()) != p.size())
     throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
@@ -133,6 +138,7 @@ void Engine::save_state(const std::string& path) {
 }
 
 void Engine::load_state(const std::string& path) {
+  require_idle("loadState");
   StateHeader expected, header;
   constexpr int64_t kWords = sizeof header / sizeof(float);
   read_tensor(path, 0, DType::f32, reinterpret_cast<float*>(&header), kWords);
@@ -355,6 +361,64 @@ std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> re
   return generator_.run(policy_, packed(), requests, options, on_progress, abort);
 }
 
+// ---- serving
+
+std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
+  if (session_) throw std::invalid_argument("a serving session is open already: close it first");
+  const int64_t vocab_limit = options.vocab_limit == 0 ? config_.vocab_size : options.vocab_limit;
+  if (vocab_limit < 1 || vocab_limit > config_.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config_.vocab_size));
+  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
+  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  auto session = std::make_unique<Session>(ops_, config_, decoder_);
+  const int64_t page_bytes = session->scheduler.page_bytes();
+  const int64_t pages = options.max_cache_bytes / page_bytes;
+  if (pages < 1)
+    throw std::invalid_argument("maxCacheBytes = " + std::to_string(options.max_cache_bytes) +
+                                " must hold a page of keys and values, " +
+                                std::to_string(page_bytes) + " bytes, at least");
+  session->scheduler.configure({vocab_limit, options.max_sequences, options.prefill_rows}, pages);
+  session->inbox = std::make_shared<RequestInbox>(config_.vocab_size, pages);
+  session_ = std::move(session);
+  return session_->inbox;
+}
+
+bool Engine::serve_step(double seconds, std::vector<Event>& events) {
+  if (!session_) throw std::invalid_argument("no serving session is open");
+  Scheduler& scheduler = session_->scheduler;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  do {
+    session_->inbox->empty_into(scheduler);
+    if (scheduler.idle()) return false;
+    scheduler.step(policy_, packed(), events);
+  } while (std::chrono::steady_clock::now() < end);
+  return !scheduler.idle();
+}
+
+SchedulerStats Engine::serve_stats() const {
+  if (!session_) throw std::invalid_argument("no serving session is open");
+  return session_->scheduler.stats();
+}
+
+void Engine::serve_close() {
+  session_.reset();
+}
+
+void Engine::require_idle(const char* what) const {
+  if (session_ && !session_->scheduler.idle())
+    throw std::invalid_argument(
+        std::string(what) + ": " +
+        std::to_string(session_->scheduler.stats().running + session_->scheduler.stats().waiting) +
+        " requests of the serving session are live, and the weights of a "
+        "completion must not change: await or cancel them first");
+}
+
+void Engine::parameters_changed() {
+  packed_.reset();
+  if (session_) session_->scheduler.forget_prefixes();
+}
+
 // ---- optimizer
 
 ModelView& Engine::gradients() {
@@ -371,6 +435,7 @@ void Engine::zero_gradients() {
 }
 
 double Engine::optimizer_step(const OptimizerArguments& a) {
+  require_idle("optimizerStep");
   gradients();
   const double norm = std::sqrt(ops_.sum_of_squares(gradients_.data(), layout_.total()));
   if (std::isfinite(norm)) {

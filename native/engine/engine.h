@@ -16,6 +16,7 @@
 #include "engine/generate.h"
 #include "engine/lm_head.h"
 #include "engine/parameters.h"
+#include "engine/serving.h"
 #include "engine/transformer.h"
 
 namespace kogrpo {
@@ -96,6 +97,15 @@ class Engine {
                                        const std::function<void(int64_t)>& on_progress,
                                        const AbortFlag& abort);
 
+  // A serving session (serving.h); one at a time. Requests go through the inbox, from any thread.
+  std::shared_ptr<RequestInbox> serve_open(const ServeOptions& options);
+  // Steps until `seconds` have passed or nothing is live; what came of it is appended to `events`.
+  // Whether anything is still live.
+  bool serve_step(double seconds, std::vector<Event>& events);
+  SchedulerStats serve_stats() const;
+  // Ends the session with everything that is live.
+  void serve_close();
+
   void zero_gradients();
   // Global norm of the gradients before clipping. Steps only if it is finite (otherwise the
   // parameters and moments are left as they were), then clears the gradients.
@@ -117,7 +127,9 @@ class Engine {
   // The slot's parameters, undefined where the slot is new.
   float* slot_parameters(const std::string& slot);
   const PackedModel& packed();
-  void parameters_changed() { packed_.reset(); }
+  // Throws if a serving session has live requests: `what` would give them other weights midway.
+  void require_idle(const char* what) const;
+  void parameters_changed();
   ModelView& gradients();
   PackedBatch make_batch(const BatchArguments& batch) const;
   HeadOptions head_options(const BatchArguments& batch) const;
@@ -143,7 +155,15 @@ class Engine {
   std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
   Transformer transformer_;
   LmHead head_;
+  Decoder decoder_;
   Generator generator_;
+  struct Session {
+    Session(Ops& ops, const ModelConfig& config, Decoder& decoder)
+        : scheduler(ops, config, decoder) {}
+    Scheduler scheduler;
+    std::shared_ptr<RequestInbox> inbox;
+  };
+  std::unique_ptr<Session> session_;
   Buffer<float> dhidden_;
   std::map<int64_t, std::unique_ptr<Kept>> kept_;
   std::unique_ptr<Kept> spare_;  // its buffers are used again

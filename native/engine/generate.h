@@ -1,9 +1,7 @@
 #pragma once
-// Generation with a paged key/value cache. One step is one packed batch of rows: chunks of prompts
-// that are being read and one row of every sequence that is being continued. Since every row's
-// result is independent of the others, a completion is the same bytes whatever else is in the
-// batch, and a finished sequence's place is taken by a waiting one at once. Requests with equal
-// prompts share the prompt's pages and its computation.
+// Generation as one call: all requests are known, results come when the last one is done. It is a
+// scheduler (scheduler.h) with a memory plan for exactly these requests; the prefix cache lasts for
+// the call, so that what a call costs does not depend on the calls before it.
 
 #include <cstdint>
 #include <functional>
@@ -11,21 +9,9 @@
 #include <vector>
 
 #include "engine/errors.h"
-#include "engine/kv_cache.h"
-#include "engine/lm_head.h"
-#include "engine/transformer.h"
-#include "ops/ops.h"
+#include "engine/scheduler.h"
 
 namespace kogrpo {
-
-struct GenerateRequest {
-  std::vector<int32_t> prompt;
-  int64_t max_new_tokens = 0;
-  SamplingParams sampling;  // position is set here: the index of each token in its sequence
-  std::vector<int32_t> stop_tokens;
-};
-
-enum class FinishReason { stop, length };
 
 struct GenerateResult {
   std::vector<int32_t> tokens;  // the stop token included
@@ -42,8 +28,8 @@ struct GenerateOptions {
 
 class Generator {
  public:
-  Generator(Ops& ops, const ModelConfig& config, Transformer& transformer, LmHead& head)
-      : ops_(ops), config_(config), transformer_(transformer), head_(head), cache_(config) {}
+  Generator(Ops& ops, const ModelConfig& config, Decoder& decoder)
+      : config_(config), scheduler_(ops, config, decoder) {}
 
   // Results in the order of the requests. on_progress(generated tokens so far) is called each step.
   std::vector<GenerateResult> run(const ModelView& weights, const PackedModel& packed,
@@ -53,16 +39,11 @@ class Generator {
                                   const AbortFlag& abort);
 
  private:
-  struct Sequence;
-  struct Step;
-  void forward(const ModelView& weights, const PackedModel& packed, Step& step);
+  int64_t plan_pages(std::span<const GenerateRequest> requests,
+                     const GenerateOptions& options) const;
 
-  Ops& ops_;
   const ModelConfig& config_;
-  Transformer& transformer_;
-  LmHead& head_;
-  KvCache cache_;
-  Buffer<float> x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_;
+  Scheduler scheduler_;
 };
 
 }  // namespace kogrpo

@@ -197,6 +197,13 @@ struct Sample {
   int64_t vocab_limit = 0;
 };
 
+// The K likeliest ids < vocab_limit of each row of logits [R,V], likeliest first (lower id first on
+// a tie), and their log-probabilities at temperature 1, bit-equal to LogitsForward's.
+struct TopLogprobs {
+  Tensor logits, ids /*[R,K] i32*/, logprobs /*[R,K]*/;
+  int64_t vocab_limit = 0;
+};
+
 // Decoupled AdamW on n consecutive elements, step counted from 1; grad is multiplied by grad_scale
 // first (clipping). p −= lr·(m̂/(√v̂+eps) + weight_decay·p), torch's order of operations.
 struct AdamW {
@@ -236,6 +243,7 @@ class Ops {
   virtual void logits_backward(const LogitsBackward&) = 0;
   virtual void scale_columns(const ScaleColumns&) = 0;
   virtual void sample(const Sample&) = 0;
+  virtual void top_logprobs(const TopLogprobs&) = 0;
   virtual void adamw(const AdamW&) = 0;
   // Σ x² in double precision, blocks of fixed size in fixed order.
   virtual double sum_of_squares(const float* x, int64_t n) = 0;

@@ -29,6 +29,7 @@ class ReferenceOps final : public Ops {
   void logits_backward(const LogitsBackward&) override;
   void scale_columns(const ScaleColumns&) override;
   void sample(const Sample&) override;
+  void top_logprobs(const TopLogprobs&) override;
   void adamw(const AdamW&) override;
   double sum_of_squares(const float* x, int64_t n) override;
   void scale(float* x, int64_t n, float factor) override;

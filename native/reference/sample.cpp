@@ -71,4 +71,19 @@ void ReferenceOps::sample(const Sample& a) {
   }
 }
 
+void ReferenceOps::top_logprobs(const TopLogprobs& a) {
+  for (int64_t r = 0; r < a.logits.rows; ++r) {
+    std::vector<Entry> entries;
+    for (int64_t i = 0; i < a.vocab_limit; ++i) entries.push_back({i, a.logits.row(r)[i]});
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const Entry& x, const Entry& y) { return x.z > y.z; });
+    const double top = entries.front().z, log_sum = std::log(mass(entries, top));
+    for (int64_t k = 0; k < a.ids.cols; ++k) {
+      const Entry& e = entries[size_t(k)];
+      a.ids.i32()[r * a.ids.stride + k] = int32_t(e.id);
+      a.logprobs.row(r)[k] = float(e.z - top - log_sum);
+    }
+  }
+}
+
 }  // namespace kogrpo

@@ -150,7 +150,8 @@ TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left beh
 TEST_CASE(
     "key/value pages: shared ones are freed with their last owner, clones hold the contents") {
   const ModelConfig config = tiny();
-  KvCache cache(config);
+  CpuOps ops(*available_kernels().front(), 1);
+  KvCache cache(ops, config);
   cache.reserve(4);
   const int32_t a = cache.allocate();
   float* keys = cache.layer(1, nullptr, 0).keys + a * cache.page_floats();
@@ -159,13 +160,13 @@ TEST_CASE(
   CHECK(cache.layer(1, nullptr, 0).keys[b * cache.page_floats() + 5] == 42);
   cache.share(a);
   cache.release(a);
-  CHECK(cache.free_pages() == 2);
+  CHECK(cache.available() == 2);
   cache.release(a);
-  CHECK(cache.free_pages() == 3);
+  CHECK(cache.available() == 3);
   CHECK_THROWS_AS(cache.reserve(10), std::logic_error);
   cache.release(b);
   cache.reserve(10);
-  CHECK(cache.free_pages() == 10);
+  CHECK(cache.available() == 10);
 }
 
 TEST_CASE("generation: small memory, any number running and chunk give the same completions") {

@@ -298,5 +298,44 @@ TEST_CASE("a row that is not finite is an error, not a token") {
   });
 }
 
+TEST_CASE("the likeliest ids are the reference's, their log-probs logits_forward's to the bit") {
+  constexpr int64_t kRows = 7, kVocab = 700, kLimit = 650, kTop = 20;
+  std::vector<float> logits = random_floats(size_t(kRows * kVocab), 11, 3.0f);
+  std::fill_n(logits.begin() + kVocab, kVocab, 0.25f);  // ties: the lowest ids
+  for (int64_t i = 0; i < kLimit; ++i) logits[size_t(2 * kVocab + i)] = -100.0f * float(i);
+  const auto top = [&](Ops& ops) {
+    std::vector<int32_t> ids(size_t(kRows * kTop), -1);
+    std::vector<float> logprobs = poisoned(ids.size());
+    ops.top_logprobs({matrix(logits.data(), kRows, kVocab),
+                      Tensor{ids.data(), DType::i32, kRows, kTop, kTop},
+                      matrix(logprobs.data(), kRows, kTop), kLimit});
+    return std::pair(ids, logprobs);
+  };
+  ReferenceOps reference;
+  const auto expected = top(reference);
+  for_each_cpu_backend([&](Ops& ops) {
+    const auto found = top(ops);
+    CHECK(found.first == expected.first);
+    CHECK(nmse(found.second, expected.second) < 1e-12);
+    for (int64_t k = 0; k < kTop; ++k) {
+      std::vector<int32_t> targets;
+      for (int64_t r = 0; r < kRows; ++r) targets.push_back(found.first[size_t(r * kTop + k)]);
+      std::vector<float> logprob(kRows), entropy(kRows), lse(kRows);
+      ops.logits_forward({matrix(logits.data(), kRows, kVocab), ints(targets.data(), kRows),
+                          vector(logprob.data(), kRows), vector(entropy.data(), kRows),
+                          vector(lse.data(), kRows), 1.0f, kLimit});
+      for (int64_t r = 0; r < kRows; ++r)
+        CHECK(same_bits({logprob[size_t(r)]}, {found.second[size_t(r * kTop + k)]}));
+    }
+    std::vector<float> broken = logits;
+    broken[5] = NAN;
+    std::vector<int32_t> ids(1);
+    std::vector<float> logprob(1);
+    CHECK_THROWS_AS(ops.top_logprobs({matrix(broken.data(), 1, kVocab), ints(ids.data(), 1),
+                                      vector(logprob.data(), 1), kLimit}),
+                    std::runtime_error);
+  });
+}
+
 }  // namespace
 }  // namespace kogrpo

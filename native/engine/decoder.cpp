@@ -1,0 +1,147 @@
+#include "engine/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kogrpo {
+
+void StepRows::add(std::span<const int32_t> sequence, int64_t begin, int64_t count,
+                   std::span<const int32_t> sequence_pages) {
+  for (int64_t t = begin; t < begin + count; ++t) {
+    tokens.push_back(sequence[static_cast<size_t>(t)]);
+    positions.push_back(static_cast<int32_t>(t));
+  }
+  cu_rows.push_back(static_cast<int32_t>(tokens.size()));
+  first_position.push_back(static_cast<int32_t>(begin));
+  pages.push_back(sequence_pages);
+}
+
+void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
+                      const StepRows& rows) {
+  const auto r = static_cast<int64_t>(rows.tokens.size());
+  const auto n = static_cast<size_t>(r);
+  const int64_t h = config_.hidden_size, i = config_.intermediate_size;
+  const int64_t q = config_.q_size(), kv = config_.kv_size();
+  const auto buffer = [&](Buffer<float>& b, int64_t cols) {
+    return matrix(b.reserve(n * static_cast<size_t>(cols)), r, cols);
+  };
+  const Tensor x = buffer(x_, h), normed = buffer(normed_, h), qkv = buffer(qkv_, q + 2 * kv);
+  const Tensor qk = buffer(qk_, q + kv), attention = buffer(attention_, q);
+  const Tensor gate_up = buffer(gate_up_, 2 * i), act = buffer(act_, i);
+  const Tensor rstd = vector(rstd_.reserve(n), r);
+  const Tensor ids = ints(const_cast<int32_t*>(rows.tokens.data()), r);
+  const Tensor positions = ints(const_cast<int32_t*>(rows.positions.data()), r);
+  RopeTable& rope = transformer_.rope();
+  rope.reserve(1 + *std::max_element(rows.positions.begin(), rows.positions.end()));
+  const RowSpans spans{rows.cu_rows.data(), rows.first_position.data(),
+                       static_cast<int64_t>(rows.first_position.size())};
+  size_t max_pages = 0;
+  for (const auto& pages : rows.pages) max_pages = std::max(max_pages, pages.size());
+  block_table_.assign(rows.pages.size() * max_pages, -1);
+  for (size_t s = 0; s < rows.pages.size(); ++s)
+    std::copy(rows.pages[s].begin(), rows.pages[s].end(),
+              block_table_.begin() + static_cast<int64_t>(s * max_pages));
+
+  rows_ = r;
+  ops_.embedding_forward({ids, weights.embed, x});
+  for (size_t l = 0; l < weights.layers.size(); ++l) {
+    const LayerView& w = weights.layers[l];
+    const PackedModel::Layer& p = packed.layers[l];
+    const KvPages pages =
+        cache.layer(static_cast<int64_t>(l), block_table_.data(), static_cast<int64_t>(max_pages));
+    ops_.rmsnorm_forward({x, w.input_norm, normed, rstd, config_.rms_norm_eps});
+    ops_.linear({normed, w.qkv, qkv, p.qkv.get(), false});
+    ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope.cos(), rope.sin(), qk,
+                               config_.num_heads, config_.num_kv_heads, config_.head_dim,
+                               config_.rms_norm_eps});
+    ops_.kv_append({qk.columns(q, kv), qkv.columns(q + kv, kv), pages, spans});
+    ops_.attention_cached({qk.columns(0, q), attention, pages, spans, config_.num_heads,
+                           1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
+    ops_.linear({attention, w.o, x, p.o.get(), true});
+    ops_.rmsnorm_forward({x, w.post_norm, normed, rstd, config_.rms_norm_eps});
+    ops_.linear({normed, w.gate_up, gate_up, p.gate_up.get(), false});
+    ops_.swiglu_forward({gate_up, act});
+    ops_.linear({act, w.down, x, p.down.get(), true});
+  }
+  ops_.rmsnorm_forward({x, weights.final_norm, normed, rstd, config_.rms_norm_eps});
+}
+
+std::vector<HeadAnswer> Decoder::answer(const ModelView& weights, const PackedModel& packed,
+                                        std::span<const HeadQuery> queries, int64_t vocab_limit) {
+  std::vector<HeadAnswer> answers(queries.size());
+  // Those that only draw first, those that only score last: each operation gets one range of rows.
+  std::vector<const HeadQuery*> order;
+  std::vector<HeadAnswer*> to;
+  for (const auto& [sample, score] : {std::pair(true, false), {true, true}, {false, true}})
+    for (size_t i = 0; i < queries.size(); ++i)
+      if (queries[i].sample == sample && queries[i].score == score) {
+        order.push_back(&queries[i]);
+        to.push_back(&answers[i]);
+      }
+  const Tensor hidden = matrix(normed_.data(), rows_, config_.hidden_size);
+  const auto chunk = static_cast<size_t>(head_.chunk_rows({}));
+  std::vector<int32_t> rows;
+  for (size_t begin = 0; begin < order.size(); begin += chunk) {
+    const size_t count = std::min(chunk, order.size() - begin);
+    rows.clear();
+    for (size_t i = begin; i < begin + count; ++i) rows.push_back(order[i]->row);
+    const Tensor logits = head_.logits(hidden, rows, weights.head, packed.head.get());
+    answer_chunk(logits, std::span(order).subspan(begin, count), vocab_limit,
+                 std::span(to).subspan(begin, count));
+  }
+  return answers;
+}
+
+void Decoder::answer_chunk(const Tensor& logits, std::span<const HeadQuery* const> queries,
+                           int64_t vocab_limit, std::span<HeadAnswer* const> answers) {
+  const size_t n = queries.size();
+  size_t sampled = 0, scored_from = n;
+  int32_t top = 0;
+  std::vector<SamplingParams> params;
+  for (size_t i = 0; i < n; ++i) {
+    if (queries[i]->sample) {
+      params.push_back(queries[i]->sampling);
+      ++sampled;
+    }
+    if (queries[i]->score) scored_from = std::min(scored_from, i);
+    top = std::max(top, queries[i]->top);
+  }
+  std::vector<int32_t> tokens(n);
+  std::vector<float> values(4 * n);
+  const auto s = static_cast<int64_t>(sampled);
+  if (s > 0)
+    ops_.sample({logits.row_range(0, s), ints(tokens.data(), s), vector(values.data(), s),
+                 params.data(), vocab_limit});
+  for (size_t i = 0; i < n; ++i) {
+    if (!queries[i]->sample) tokens[i] = queries[i]->target;
+    answers[i]->token = tokens[i];
+    if (queries[i]->sample) answers[i]->logprob = values[i];
+  }
+
+  const auto from = static_cast<int64_t>(scored_from), count = static_cast<int64_t>(n) - from;
+  if (count == 0) return;
+  const Tensor scored = logits.row_range(from, count);
+  float* v = values.data() + n;
+  ops_.logits_forward({scored, ints(tokens.data() + from, count), vector(v, count),
+                       vector(v + n, count), vector(v + 2 * n, count), 1.0f, config_.vocab_size});
+  std::vector<int32_t> ids;
+  std::vector<float> logprobs;
+  if (top > 0) {
+    ids.resize(static_cast<size_t>(count * top));
+    logprobs.resize(ids.size());
+    ops_.top_logprobs({scored, Tensor{ids.data(), DType::i32, count, top, top},
+                       matrix(logprobs.data(), count, top), config_.vocab_size});
+  }
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    HeadAnswer& answer = *answers[scored_from + i];
+    answer.model_logprob = v[i];
+    const auto k = static_cast<size_t>(queries[scored_from + i]->top);
+    const auto first = static_cast<std::ptrdiff_t>(i * static_cast<size_t>(top));
+    answer.top_ids.assign(ids.begin() + first,
+                          ids.begin() + first + static_cast<std::ptrdiff_t>(k));
+    answer.top_logprobs.assign(logprobs.begin() + first,
+                               logprobs.begin() + first + static_cast<std::ptrdiff_t>(k));
+  }
+}
+
+}  // namespace kogrpo

@@ -1,0 +1,71 @@
+#pragma once
+// One step of generation on the model: rows of any sequences through all layers against the paged
+// key/value cache, then the head on the rows that are asked for. A prompt chunk has many rows, a
+// sequence that is being continued one; every row's result is independent of the others.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/kv_cache.h"
+#include "engine/lm_head.h"
+#include "engine/transformer.h"
+#include "ops/ops.h"
+
+namespace kogrpo {
+
+// The rows of one step. Sequence s owns rows [cu_rows[s], cu_rows[s+1]).
+struct StepRows {
+  std::vector<int32_t> tokens, positions, cu_rows{0}, first_position;
+  std::vector<std::span<const int32_t>> pages;  // of each sequence
+
+  // Rows for tokens [begin, begin + count) of a sequence that lies in `pages`.
+  void add(std::span<const int32_t> sequence, int64_t begin, int64_t count,
+           std::span<const int32_t> sequence_pages);
+  bool empty() const { return tokens.empty(); }
+};
+
+// What is wanted of one hidden row of a step.
+struct HeadQuery {
+  int32_t row = 0;
+  bool sample = false;  // draw a token by `sampling`
+  bool score = false;   // the model's log-prob of `target`, or of the token drawn
+  int32_t target = -1;
+  int32_t top = 0;  // and of the `top` likeliest ids
+  SamplingParams sampling;
+};
+
+struct HeadAnswer {
+  int32_t token = -1;       // the token drawn, or the target
+  float logprob = 0;        // of the token drawn, under the distribution it was drawn from
+  float model_logprob = 0;  // at temperature 1 over the whole vocabulary
+  std::vector<int32_t> top_ids;
+  std::vector<float> top_logprobs;
+};
+
+class Decoder {
+ public:
+  Decoder(Ops& ops, const ModelConfig& config, Transformer& transformer, LmHead& head)
+      : ops_(ops), config_(config), transformer_(transformer), head_(head) {}
+
+  // Keys and values of the rows go into the pages; the hidden states are kept for answer().
+  void forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
+               const StepRows& rows);
+  // In the order of the queries. Log-probs are bit-equal to Engine::forward's.
+  std::vector<HeadAnswer> answer(const ModelView& weights, const PackedModel& packed,
+                                 std::span<const HeadQuery> queries, int64_t vocab_limit);
+
+ private:
+  void answer_chunk(const Tensor& logits, std::span<const HeadQuery* const> queries,
+                    int64_t vocab_limit, std::span<HeadAnswer* const> answers);
+
+  Ops& ops_;
+  const ModelConfig& config_;
+  Transformer& transformer_;
+  LmHead& head_;
+  int64_t rows_ = 0;  // of the last forward
+  std::vector<int32_t> block_table_;
+  Buffer<float> x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_;
+};
+
+}  // namespace kogrpo
