@@ -84,6 +84,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Write a model that hardly writes Chinese',
     load: () => import('./smooth.ts'),
   },
+  serve: {
+    usage: 'serve [model]',
+    describe: "A model over HTTP, in OpenAI's protocol",
+    load: () => import('./serve.ts'),
+  },
   bench: {
     usage: 'bench',
     describe: 'Measure the engine on this machine',

@@ -17,6 +17,7 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
 import { type Control, loadNative, type NativeEngine } from './native.ts'
+import { type ServingOptions, ServingSession } from './serving.ts'
 
 export interface InitOptions {
   /** Integer; every weight follows from it and the weight's name and index. */
@@ -279,6 +280,12 @@ export class Engine implements AsyncDisposable {
       control => this.#native.generate(requests, options, control),
       onProgress,
     )
+  }
+
+  /** Opens a serving session: requests come and go at any time (serving.ts). One at a time; other
+   *  calls run between its steps, and those that change weights are refused while a request is live. */
+  async serve(options: ServingOptions): Promise<ServingSession> {
+    return new ServingSession(this.#native, await this.#native.serveOpen(options))
   }
 
   async zeroGradients(): Promise<void> {

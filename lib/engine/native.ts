@@ -27,6 +27,36 @@ export interface Control {
   readonly progress: number
 }
 
+/** Events of a serving session, as parallel arrays (native/addon/engine_serve.cpp). */
+export interface NativeEvents {
+  request: Int32Array
+  /** 0: a prompt token's log-prob, 1: a token, 2: ended by a stop token, 3: by its length. */
+  kind: Int32Array
+  token: Int32Array
+  logprob: Float32Array
+  modelLogprob: Float32Array
+  /** How many entries of topIds and topLogprobs are each event's. */
+  top: Int32Array
+  topIds: Int32Array
+  topLogprobs: Float32Array
+}
+
+/** What a serving session has in hand, and what it has done since it was opened. */
+export interface ServingStats {
+  running: number
+  waiting: number
+  /** Pages of keys and values: all, those of live requests, those kept for their prefixes. */
+  pages: number
+  pagesUsed: number
+  pagesKept: number
+  steps: number
+  /** Prompt tokens read, and those that the prefix cache or a shared prompt spared. */
+  promptRows: number
+  prefixRows: number
+  generated: number
+  preemptions: number
+}
+
 /** Arguments are documented in engine.ts, where they are checked. */
 export interface NativeEngine {
   open(config: object, options: object): Promise<{ threads: number; isa: string }>
@@ -64,6 +94,13 @@ export interface NativeEngine {
     options: object,
     control?: Control,
   ): Promise<{ tokens: Int32Array; logprobs: Float32Array; finishReason: 'stop' | 'length' }[]>
+  serveOpen(options: object): Promise<ServingStats>
+  serveSubmit(id: number, request: object): void
+  serveCancel(id: number): void
+  serveStep(options: {
+    seconds: number
+  }): Promise<{ live: boolean; events: NativeEvents; stats: ServingStats }>
+  serveClose(): Promise<void>
   zeroGradients(): Promise<void>
   optimizerStep(options: object): Promise<number>
   resetOptimizer(): Promise<void>

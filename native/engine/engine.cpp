@@ -319,6 +319,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
 }
 
 void Engine::set_logit_scale(std::vector<float> scale) {
+  require_idle("setLogitScale");
   if (!scale.empty() && static_cast<int64_t>(scale.size()) != config_.vocab_size)
     throw std::invalid_argument("scale must have one element per vocabulary id (" +
                                 std::to_string(config_.vocab_size) + "), not " +
