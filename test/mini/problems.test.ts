@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { checkMiniAnswer } from '../../lib/mini/checker.ts'
 import { hasFinalConsonant } from '../../lib/mini/korean.ts'
 import { ELDERS, GOODS, NAMES, PARENTS, PLACES, TREATS, VEHICLES } from '../../lib/mini/lexicon.ts'
 import {
@@ -180,4 +181,28 @@ describe('generateProblem', () => {
     expect(() => generateProblem(0, { minSteps: 5 })).toThrow(/minSteps 5/)
     expect(() => generateProblem(0, { families: ['tax' as 'age'] })).toThrow(/"tax"/)
   })
+})
+
+it('varied answers: a sentence or the results before the line, all right under the judge', () => {
+  const forms = { line: 0, sentence: 0, recap: 0 }
+  for (let seed = 0; seed < 300; seed++) {
+    const options = { variedAnswer: 0.8, minSteps: 2 }
+    const problem = generateProblem(seed, options)
+    const { answer } = problem.korean
+    const plain = generateProblem(seed, { minSteps: 2 })
+    expect(problem.question).toBe(plain.question)
+    expect(problem.korean.thinking).toBe(plain.korean.thinking)
+    expect(problem.english).toEqual(plain.english)
+    if (answer === plain.korean.answer) forms.line++
+    else if (answer.endsWith(`. ${plain.korean.answer}`)) forms.recap++
+    else if (answer === `${plain.korean.answer.replace('정답: ', '')}입니다.`) forms.sentence++
+    const task = { answer: problem.answer, unit: problem.unit, question: problem.question }
+    expect(checkMiniAnswer(task, answer), answer).toMatchObject({ verdict: true })
+  }
+  // 20 %, 80 % · 60 %, 80 % · 40 %, each within three standard deviations of 300 draws.
+  expect(forms.line + forms.recap + forms.sentence).toBe(300)
+  expect(forms.line).toBeGreaterThan(39)
+  expect(forms.line).toBeLessThan(81)
+  expect(forms.recap).toBeGreaterThan(118)
+  expect(forms.recap).toBeLessThan(170)
 })

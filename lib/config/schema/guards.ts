@@ -1,6 +1,6 @@
 /** Guards of the stage grpo: what is watched, when it trips, and what then happens. */
 import * as z from 'zod'
-import { count, countOrZero, fraction, nonNegative, positive } from './values.ts'
+import { count, countOrZero, nonNegative, positive } from './values.ts'
 
 interface Limit {
   factor: number
@@ -61,7 +61,10 @@ export const guards = z.strictObject({
   keep_steps: count
     .default(10)
     .describe('rollback: rounds between two good states, kept only while every watch is calm'),
-  learning_rate_factor: fraction
+  learning_rate_factor: z
+    .number()
+    .gt(0)
+    .max(1)
     .default(0.5)
     .describe('rollback: factor of the learning rate from then on'),
   max_rollbacks: countOrZero
