@@ -52,8 +52,12 @@ export async function attempt(
   signal: AbortSignal | undefined,
 ): Promise<Attempt> {
   const { base_url, model, key, timeout_s, max_tokens, seed } = options
+  signal?.throwIfAborted()
   const clean = (text: string): string => (key ? text.replaceAll(key, '[key]') : text)
-  const deadline = AbortSignal.timeout(Math.min(timeout_s * 1000, 0x7fff_ffff))
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), Math.min(timeout_s * 1000, 0x7fff_ffff))
+  const cancel = (): void => limit.abort()
+  signal?.addEventListener('abort', cancel)
   let response: Response
   let body: string
   try {
@@ -66,14 +70,17 @@ export async function attempt(
       body: JSON.stringify({ model, messages, temperature: 0, seed, max_tokens, stream: false }),
       // A key must not follow to wherever an endpoint points.
       redirect: 'error',
-      signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+      signal: limit.signal,
     })
     body = clean(await readBounded(response))
   } catch (error) {
     signal?.throwIfAborted()
-    if (deadline.aborted) return again(`no reply within ${timeout_s} s`)
+    if (limit.signal.aborted) return again(`no reply within ${timeout_s} s`)
     const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : ''
     return again(clean(`${messageOf(error)}${cause}`))
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', cancel)
   }
   if (!response.ok) {
     const reason = `HTTP ${response.status}: ${excerpt(body)}`

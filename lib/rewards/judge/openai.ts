@@ -5,6 +5,7 @@
  * reason, never an exception: a judge that is down must not end or bend a run by itself.
  */
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import type { OpenAiJudgeSpec } from '../../config/schema/oracle.ts'
 import { Breaker } from './breaker.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -72,6 +73,8 @@ class OpenAiJudge implements KeyedJudge {
   }
 
   async judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement> {
+    // One signal for all that is under way: many listeners are no leak.
+    if (signal) setMaxListeners(0, signal)
     const started = this.#clock.now()
     const messages = judgeMessages(item, this.#spec)
     const result = await this.#places.run(() => this.#ask(messages, signal), signal)

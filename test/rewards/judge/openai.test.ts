@@ -1,4 +1,5 @@
 /** A judge behind an endpoint in every kind of trouble: no verdict is ever invented. */
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -235,6 +236,23 @@ describe('openai judge', () => {
     const started = performance.now()
     await expect(judge.judge(item('1'), AbortSignal.timeout(100))).rejects.toThrow()
     expect(performance.now() - started).toBeLessThan(5000)
+  })
+
+  it('leaves no listener behind and warns of none, however many wait', async () => {
+    const warnings: Error[] = []
+    const listen = (warning: Error): number => warnings.push(warning)
+    process.on('warning', listen)
+    const { base_url } = await serve(({ count }, response) =>
+      count <= 16 ? refuse(response, 503) : reply(response, '{"verdict": 1}'),
+    )
+    const { signal } = new AbortController()
+    const judge = openAiJudge(openAiSpec({ base_url, max_retries: 16 }))
+    const items = Array.from({ length: 40 }, () => item('1'))
+    expect(await verdicts(judge, items, signal)).toEqual(items.map(() => ({ verdict: 1 })))
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('warning', listen)
+    expect(warnings).toEqual([])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('has one key for one content, wherever the model is served', () => {

@@ -1,0 +1,90 @@
+/**
+ * The miniature's own judge, measured: trains it (recipes/mini-judge.yaml), calibrates it on held-out
+ * labelled answers, and lets it decide a short RL run beside two others that begin at the same
+ * fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json and
+ * effect.json here. About a quarter of an hour of one core; what a stopped call had finished is kept.
+ *
+ *   npx tsc -p tsconfig.json && node bench/judge/run.mjs [work directory] [--threads N]
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { pairedDifference } from '../../dist/eval/statistics.js'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const CLI = join(HERE, '../../dist/cli/main.js')
+const args = process.argv.slice(2)
+const flag = args.indexOf('--threads')
+const [threads] = flag < 0 ? ['0'] : args.splice(flag, 2).slice(1)
+const work = args[0] ?? join(HERE, '../../runs/judge')
+
+const kogrpo = words => {
+  const { status } = spawnSync(process.execPath, [CLI, ...words], { stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Runs a recipe into `work/name` unless that is done, or goes on with it. */
+const train = (name, done, words) => {
+  const directory = join(work, name)
+  if (existsSync(join(directory, done))) return
+  const begun = existsSync(join(directory, 'checkpoints'))
+  kogrpo(
+    begun
+      ? ['train', '--resume', directory]
+      : ['train', ...words, '--threads', threads, '--output-dir', directory, '--overwrite'],
+  )
+}
+
+const judge = join(work, 'judge', 'sft')
+train('judge', 'sft/config.json', ['mini-judge'])
+kogrpo([
+  ...['judge', 'calibrate', 'mini:judge-eval', '--config', 'mini-local-judge'],
+  ...['--judge.path', judge, '--judge.name', 'mini-judge', '--size', '1600'],
+  ...['--output', join(HERE, 'calibration.json')],
+])
+
+// A short form of recipes/mini.yaml: half of its steps, three eighths of its completions.
+const short = [
+  ...['--grpo.max_steps', '40', '--grpo.per_device_train_batch_size', '32'],
+  ...['--grpo.gradient_accumulation_steps', '3', '--eval.max_samples', '500'],
+]
+train('sft', 'sft/config.json', ['mini', ...short, '--grpo', 'null', '--eval', 'null'])
+const start = ['--sft', 'null', '--model.path', join(work, 'sft', 'sft')]
+train('none', 'summary.json', ['mini', ...short, ...start, '--grpo.oracle.rule', 'none'])
+train('program', 'summary.json', ['mini', ...short, ...start])
+train('local', 'summary.json', [
+  'mini-local-judge',
+  ...[...short, ...start, '--grpo.oracle.judge.path', judge],
+])
+
+/** The problems of an arm after RL: 1 where the answer is truly right. */
+const outcomes = arm =>
+  readFileSync(join(work, arm, 'completions.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+    .filter(({ stage }) => stage === 'rl')
+    .map(({ judge: right }) => Number(right))
+
+const arms = ['none', 'program', 'local']
+const difference = (before, after) => {
+  const { value, ci95, n } = pairedDifference(outcomes(before), outcomes(after))
+  return { difference: value, ci95: [ci95.low, ci95.high], n }
+}
+const summaries = arms.map(arm => {
+  const { base, rl, oracle } = JSON.parse(readFileSync(join(work, arm, 'summary.json'), 'utf8'))
+  if (oracle) delete oracle.judge
+  return [arm, { sft: base, rl, oracle }]
+})
+const effect = {
+  what: 'true accuracy on 500 held-out problems before (sft) and after 40 RL steps of 96 completions, seed 42',
+  arms: Object.fromEntries(summaries),
+  paired: {
+    local_minus_none: difference('none', 'local'),
+    local_minus_program: difference('program', 'local'),
+    program_minus_none: difference('none', 'program'),
+  },
+}
+writeFileSync(join(HERE, 'effect.json'), `${JSON.stringify(effect, null, 2)}\n`)
+console.log(JSON.stringify(effect.paired, null, 2))
