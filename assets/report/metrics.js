@@ -27,12 +27,32 @@ const GROUPS = [
   {
     title: 'Agreement and failures of the judge',
     about: 'Share of agreement, Cohen’s kappa, share of judgements that failed.',
-    keys: [/^judge\/(?!calls|tp|fp|fn|tn|tokens|cache)/],
+    keys: [/^judge\/(agreement|kappa|failure_rate)$/],
+  },
+  {
+    title: 'What judging costs',
+    about: 'Judgements asked for, those known already, requests to the endpoint, failures.',
+    keys: [/^judge\/(calls|cache_hits|requests|failures)$/],
+  },
+  {
+    title: 'Tokens of the judge',
+    about: 'Read and written by the judge.',
+    keys: [/^judge\/(prompt|completion)_tokens$/],
+  },
+  {
+    title: 'Guards',
+    about: 'Where each moving average stands: 0 at its baseline, above 1 beyond its limit.',
+    keys: [/^guards\//],
   },
   {
     title: 'Korean',
     about: 'Share of completions that think in Korean, and of Korean in the text.',
-    keys: [/korean/, /^language\//],
+    keys: [/korean/],
+  },
+  {
+    title: 'Other languages',
+    about: 'Share of completions with words of another language, and changes of language.',
+    keys: [/^language\/(?!.*korean)/],
   },
   { title: 'Entropy', about: 'Mean over the trained tokens, in nats.', keys: [/^entropy$/] },
   {
