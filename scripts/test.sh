@@ -21,6 +21,8 @@ missing_tools() {
   command -v clang-format-14 >/dev/null || command -v clang-format >/dev/null || echo clang-format
   [ -n "$(find /usr/include /usr/local/include /opt/homebrew/include \
     -maxdepth 2 -path '*doctest/doctest.h' 2>/dev/null)" ] || echo doctest
+  # For ranks on CPUs; where it cannot be had the addon is built and tested without.
+  if command -v apt-get >/dev/null && [ ! -e /usr/include/gloo/allreduce.h ]; then echo gloo; fi
 }
 
 install_tools() {
@@ -47,6 +49,7 @@ install_tools() {
   else
     packages+=(clang-format)
   fi
+  if apt-cache show libgloo-dev >/dev/null 2>&1; then packages+=(libgloo-dev); fi
   # For the tests of the report page, which are left out where there is no browser.
   if ! command -v chromium >/dev/null && apt-cache show chromium >/dev/null 2>&1; then
     packages+=(chromium fonts-noto-cjk)

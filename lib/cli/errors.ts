@@ -29,7 +29,13 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Codes of the engine's errors whose messages name what is at fault. */
-const ENGINE_CODES = new Set(['ERR_INVALID_ARGUMENT', 'ERR_IO', 'ERR_OUT_OF_MEMORY', 'ERR_ENGINE'])
+const ENGINE_CODES = new Set([
+  'ERR_INVALID_ARGUMENT',
+  'ERR_IO',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_RANKS',
+  'ERR_ENGINE',
+])
 
 /** Whether the message is meant for people: one of this project's errors, or the engine's. */
 function isClear(error: unknown): boolean {

@@ -120,6 +120,25 @@ export interface OptimizerOptions {
   weightDecay?: number
   /** Clip to this global norm; 0 (default): no clipping. */
   maxGradNorm?: number
+  /** Names the step among ranks. */
+  label?: string
+}
+
+/** One rank's place among those that train together, and how they find each other. */
+export interface JoinOptions {
+  rank: number
+  size: number
+  /** Where the rendezvous store (lib/launch/store.ts) listens; unused by one rank alone. */
+  host: string
+  port: number
+  /** Name of this attempt of the run: other ranks' are not met. */
+  run: string
+  /** Seconds of silence after which a rank counts as lost; also what one transfer may take. */
+  patience: number
+  /** Seconds that ranks wait for a slow one. */
+  limit: number
+  /** Whether every rank holds all of AdamW's moments, or its slice. */
+  shard: 'none' | 'optimizer'
 }
 
 /** One operation to time, on random data: native/engine/benchmarks.h lists the kinds. */
@@ -286,6 +305,26 @@ export class Engine implements AsyncDisposable {
    *  calls run between its steps, and those that change weights are refused while a request is live. */
   async serve(options: ServingOptions): Promise<ServingSession> {
     return new ServingSession(this.#native, await this.#native.serveOpen(options))
+  }
+
+  /**
+   * Makes this engine one rank of several that train the same model; before the first step. From then
+   * on every micro-batch's gradient ends with accumulate(), on all ranks in turns, and optimizerStep,
+   * saveState (the first rank writes) and loadState are collectives too. What a collective could not
+   * do is an Error with code ERR_RANKS that names the ranks at fault.
+   */
+  async join(options: JoinOptions): Promise<void> {
+    await this.#native.join(options)
+  }
+
+  /** One turn: adds the gradients of the first `contributors` ranks to the sum of the step. */
+  async accumulate(contributors: number, label: string): Promise<void> {
+    await this.#native.accumulate({ contributors, label })
+  }
+
+  /** The bytes of every rank, in the order of ranks. */
+  async allGather(bytes: Uint8Array, label: string): Promise<Uint8Array[]> {
+    return await this.#native.allGatherBytes({ bytes: new Uint8Array(bytes), label })
   }
 
   async zeroGradients(): Promise<void> {

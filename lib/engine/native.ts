@@ -101,6 +101,9 @@ export interface NativeEngine {
     seconds: number
   }): Promise<{ live: boolean; events: NativeEvents; stats: ServingStats }>
   serveClose(): Promise<void>
+  join(options: object): Promise<void>
+  accumulate(options: { contributors: number; label: string }): Promise<void>
+  allGatherBytes(options: { bytes: Uint8Array; label: string }): Promise<Uint8Array[]>
   zeroGradients(): Promise<void>
   optimizerStep(options: object): Promise<number>
   resetOptimizer(): Promise<void>

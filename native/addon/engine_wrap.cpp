@@ -4,6 +4,7 @@
 
 #include "addon/control.h"
 #include "addon/convert.h"
+#include "comm/communicator.h"
 #include "engine/benchmarks.h"
 #include "engine/rewrite.h"
 
@@ -118,6 +119,9 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::serve_cancel>("serveCancel"),
                          InstanceMethod<&EngineWrap::serve_step>("serveStep"),
                          InstanceMethod<&EngineWrap::serve_close>("serveClose"),
+                         InstanceMethod<&EngineWrap::join>("join"),
+                         InstanceMethod<&EngineWrap::accumulate>("accumulate"),
+                         InstanceMethod<&EngineWrap::all_gather_bytes>("allGatherBytes"),
                          InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
                          InstanceMethod<&EngineWrap::optimizer_step>("optimizerStep"),
                          InstanceMethod<&EngineWrap::reset_optimizer>("resetOptimizer"),
@@ -371,6 +375,53 @@ Napi::Value EngineWrap::generate(Info info) {
       });
 }
 
+Napi::Value EngineWrap::join(Info info) {
+  const Napi::Object o = object(info[0], "options");
+  StoreOptions store;
+  store.host = string(o.Get("host"), "host");
+  store.port = static_cast<int>(integer(o, "port"));
+  store.run = string(o.Get("run"), "run");
+  store.rank = static_cast<int>(integer(o, "rank"));
+  store.size = static_cast<int>(integer(o, "size"));
+  store.patience_s = number(o, "patience");
+  store.limit_s = number(o, "limit");
+  const std::string name = string(o.Get("shard"), "shard");
+  if (name != "none" && name != "optimizer") throw bad(info.Env(), "shard", "none or optimizer");
+  const Shard shard = name == "none" ? Shard::none : Shard::optimizer;
+  return run(info, info[1], [store, shard](Engine& engine, JobControl&) {
+    if (store.size == 1)
+      engine.join(make_single(), shard);
+    else
+      engine.join(make_gloo(store.rank, store.size, connect_store(store), store.patience_s), shard);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::accumulate(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [contributors = static_cast<int>(integer(o, "contributors")),
+              label = string(o.Get("label"), "label")](Engine& engine, JobControl&) {
+               engine.accumulate(contributors, label);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::all_gather_bytes(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [bytes = array<uint8_t>(o.Get("bytes"), "bytes"),
+              label = string(o.Get("label"), "label")](Engine& engine, JobControl&) {
+               auto all = engine.ranks().communicator().all_gather_bytes(bytes, label);
+               return [all = std::move(all)](Napi::Env env) -> Napi::Value {
+                 Napi::Array out = Napi::Array::New(env, all.size());
+                 for (size_t i = 0; i < all.size(); ++i)
+                   out.Set(static_cast<uint32_t>(i), to_js(env, all[i]));
+                 return out;
+               };
+             });
+}
+
 Napi::Value EngineWrap::zero_gradients(Info info) {
   return run(info, info[0], [](Engine& engine, JobControl&) {
     engine.zero_gradients();
@@ -386,8 +437,9 @@ Napi::Value EngineWrap::optimizer_step(Info info) {
                              static_cast<float>(number_or(o, "epsilon", 1e-8)),
                              static_cast<float>(number_or(o, "weightDecay", 0)),
                              static_cast<float>(number_or(o, "maxGradNorm", 0))};
-  return run(info, info[1], [a](Engine& engine, JobControl&) {
-    const double norm = engine.optimizer_step(a);
+  const std::string label = o.Get("label").IsUndefined() ? "" : string(o.Get("label"), "label");
+  return run(info, info[1], [a, label](Engine& engine, JobControl&) {
+    const double norm = engine.optimizer_step(a, label);
     return [norm](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, norm); };
   });
 }

@@ -42,6 +42,9 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value serve_cancel(Info);
   Napi::Value serve_step(Info);
   Napi::Value serve_close(Info);
+  Napi::Value join(Info);
+  Napi::Value accumulate(Info);
+  Napi::Value all_gather_bytes(Info);
   Napi::Value zero_gradients(Info);
   Napi::Value optimizer_step(Info);
   Napi::Value reset_optimizer(Info);

@@ -3,6 +3,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "comm/communicator.h"
+
 namespace kogrpo {
 
 EngineThread::EngineThread(Napi::Env env) : settle_(Settle::New(env, "kogrpo engine", 0, 1, this)) {
@@ -62,6 +64,9 @@ void EngineThread::loop() {
       job->error = e.what();
     } catch (const IoError& e) {
       job->code = "ERR_IO";
+      job->error = e.what();
+    } catch (const CommError& e) {
+      job->code = "ERR_RANKS";
       job->error = e.what();
     } catch (const std::invalid_argument& e) {
       job->code = "ERR_INVALID_ARGUMENT";

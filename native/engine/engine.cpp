@@ -117,24 +117,37 @@ constexpr int64_t kSlotNameFloats = sizeof(SlotName) / sizeof(float);
 }  // namespace
 
 void Engine::save_state(const std::string& path) {
+  const bool gathers = ranks_ && ranks_->sharded();
+  const bool writes = !ranks_ || ranks_->communicator().rank() == 0;
+  const int64_t n = layout_.total();
   StateHeader header;
-  header.total = layout_.total();
+  header.total = n;
   header.step = step_;
-  header.has_moments = m_.empty() ? 0 : 1;
+  header.has_moments = gathers ? step_ > 0 : !m_.empty();
   header.slots = static_cast<int64_t>(slots_.size());
-  TensorFileWriter file(path, std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header));
-  file.append(parameters_.data(), layout_.total(), DType::f32);
-  if (header.has_moments) {
-    file.append(m_.data(), layout_.total(), DType::f32);
-    file.append(v_.data(), layout_.total(), DType::f32);
+  std::optional<TensorFileWriter> file;
+  if (writes) {
+    file.emplace(path, std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header));
+    file->append(parameters_.data(), n, DType::f32);
   }
+  if (header.has_moments) {
+    for (const Buffer<float>* moment : {&m_, &v_}) {
+      if (gathers)
+        ranks_->stream(moment->data(), "moments for a saved state", [&](const float* x, int64_t k) {
+          if (writes) file->append(x, k, DType::f32);
+        });
+      else if (writes)
+        file->append(moment->data(), n, DType::f32);
+    }
+  }
+  if (!writes) return;
   for (const auto& [slot, held] : slots_) {
     SlotName name;
     slot.copy(name.text, sizeof name.text);
-    file.append(reinterpret_cast<const float*>(name.text), kSlotNameFloats, DType::f32);
-    file.append(held.parameters.data(), layout_.total(), DType::f32);
+    file->append(reinterpret_cast<const float*>(name.text), kSlotNameFloats, DType::f32);
+    file->append(held.parameters.data(), layout_.total(), DType::f32);
   }
-  file.finish();
+  file->finish();
 }
 
 void Engine::load_state(const std::string& path) {
@@ -152,8 +165,13 @@ void Engine::load_state(const std::string& path) {
   read_tensor(path, begin, DType::f32, parameters_.data(), n);
   reset_optimizer();
   if (header.has_moments) {
-    read_tensor(path, begin + bytes, DType::f32, m_.reserve(static_cast<size_t>(n)), n);
-    read_tensor(path, begin + 2 * bytes, DType::f32, v_.reserve(static_cast<size_t>(n)), n);
+    const Slice mine = moments();
+    const auto read = [&](Buffer<float>& moment, int64_t at) {
+      read_tensor(path, at + mine.begin * static_cast<int64_t>(sizeof(float)), DType::f32,
+                  moment.reserve(static_cast<size_t>(mine.size())), mine.size());
+    };
+    read(m_, begin + bytes);
+    read(v_, begin + 2 * bytes);
   }
   slots_.clear();
   int64_t at = begin + bytes * (header.has_moments ? 3 : 1);
@@ -166,6 +184,7 @@ void Engine::load_state(const std::string& path) {
     at += bytes;
   }
   step_ = header.step;
+  if (ranks_) ranks_->clear();
   zero_gradients();
   parameters_changed();
 }
@@ -435,32 +454,70 @@ void Engine::zero_gradients() {
   std::memset(gradients_.data(), 0, static_cast<size_t>(layout_.total()) * sizeof(float));
 }
 
-double Engine::optimizer_step(const OptimizerArguments& a) {
+Slice Engine::moments() const {
+  return ranks_ && ranks_->sharded() ? ranks_->own() : Slice{0, layout_.total()};
+}
+
+void Engine::update(const OptimizerArguments& a, const float* grad, float clip) {
+  const Slice mine = moments();
+  zeroed(m_, mine.size());
+  zeroed(v_, mine.size());
+  ++step_;
+  const std::vector<Parameter>& all = layout_.all();
+  for (size_t first = 0; first < all.size();) {
+    size_t end = first + 1;
+    while (end < all.size() && all[end].decay == all[first].decay) ++end;
+    const int64_t begin = std::max(all[first].offset, mine.begin);
+    const int64_t n = std::min(all[end - 1].offset + all[end - 1].size(), mine.end) - begin;
+    const int64_t at = begin - mine.begin;
+    if (n > 0)
+      ops_.adamw({parameters_.data() + begin, grad + at, m_.data() + at, v_.data() + at, n,
+                  a.learning_rate, a.beta1, a.beta2, a.epsilon,
+                  all[first].decay ? a.weight_decay : 0.0f, clip, step_});
+    first = end;
+  }
+}
+
+double Engine::optimizer_step(const OptimizerArguments& a, const std::string& label) {
   require_idle("optimizerStep");
   gradients();
-  const double norm = std::sqrt(ops_.sum_of_squares(gradients_.data(), layout_.total()));
+  const double norm = ranks_ ? ranks_->norm(label)
+                             : std::sqrt(ops_.sum_of_squares(gradients_.data(), layout_.total()));
   if (std::isfinite(norm)) {
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
                            ? static_cast<float>(a.max_grad_norm / (norm + 1e-6))
                            : 1.0f;
-    zeroed(m_, layout_.total());
-    zeroed(v_, layout_.total());
-    ++step_;
-    const std::vector<Parameter>& all = layout_.all();
-    for (size_t first = 0; first < all.size();) {
-      size_t end = first + 1;
-      while (end < all.size() && all[end].decay == all[first].decay) ++end;
-      const int64_t begin = all[first].offset;
-      const int64_t n = all[end - 1].offset + all[end - 1].size() - begin;
-      ops_.adamw({parameters_.data() + begin, gradients_.data() + begin, m_.data() + begin,
-                  v_.data() + begin, n, a.learning_rate, a.beta1, a.beta2, a.epsilon,
-                  all[first].decay ? a.weight_decay : 0.0f, clip, step_});
-      first = end;
+    if (!ranks_) {
+      update(a, gradients_.data(), clip);
+    } else if (ranks_->sharded()) {
+      update(a, ranks_->sum(), clip);
+      ranks_->gather(parameters_.data() + ranks_->own().begin, parameters_.data(), label);
+    } else {
+      ranks_->gather(ranks_->sum(), gradients_.data(), label);
+      update(a, gradients_.data(), clip);
     }
     parameters_changed();
   }
+  if (ranks_) ranks_->clear();
   zero_gradients();
   return norm;
+}
+
+void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
+  if (step_ != 0 || ranks_)
+    throw std::invalid_argument("join: ranks meet once, before the first optimizer step");
+  ranks_ = std::make_unique<DataParallel>(std::move(communicator), ops_, layout_.total(), shard);
+}
+
+DataParallel& Engine::ranks() {
+  if (!ranks_) throw std::invalid_argument("this engine has joined no ranks");
+  return *ranks_;
+}
+
+void Engine::accumulate(int contributors, const std::string& label) {
+  gradients();
+  ranks().add(gradients_.data(), contributors, label);
+  zero_gradients();
 }
 
 void Engine::reset_optimizer() {
@@ -474,6 +531,7 @@ MemoryUse Engine::memory_use() const {
     return static_cast<int64_t>(b.size() * sizeof(float));
   };
   MemoryUse use{bytes(parameters_), bytes(gradients_), bytes(m_) + bytes(v_), 0};
+  if (ranks_) use.gradients += ranks_->bytes();
   for (const auto& [name, slot] : slots_) use.slots += bytes(slot.parameters);
   return use;
 }

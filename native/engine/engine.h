@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cpu/cpu_ops.h"
+#include "engine/data_parallel.h"
 #include "engine/generate.h"
 #include "engine/lm_head.h"
 #include "engine/parameters.h"
@@ -68,7 +69,8 @@ class Engine {
   std::vector<float> read_gradient(const std::string& name) const;
 
   // Everything that the next optimizer step depends on: fp32 parameters, moments, step count, and
-  // every slot. Loading replaces the slots by those of the file.
+  // every slot. Loading replaces the slots by those of the file. Among ranks the first one writes
+  // and all read; the file does not depend on their number.
   void save_state(const std::string& path);
   void load_state(const std::string& path);
 
@@ -106,10 +108,21 @@ class Engine {
   // Ends the session with everything that is live.
   void serve_close();
 
+  // Makes this engine one rank of several that train the same model: from now on every
+  // micro-batch's gradient starts from zero and ends with accumulate(), on all ranks in turns;
+  // optimizer_step(), save_state() and load_state() are collectives. Only before the first step.
+  void join(std::unique_ptr<Communicator> communicator, Shard shard);
+  // Of this rank. Throws if it has not joined any.
+  DataParallel& ranks();
+  // Adds the gradients of one turn to the sum of the step, and clears them: the first
+  // `contributors` ranks have one.
+  void accumulate(int contributors, const std::string& label);
+
   void zero_gradients();
   // Global norm of the gradients before clipping. Steps only if it is finite (otherwise the
   // parameters and moments are left as they were), then clears the gradients.
-  double optimizer_step(const OptimizerArguments& arguments);
+  // `label` names it among ranks.
+  double optimizer_step(const OptimizerArguments& arguments, const std::string& label = {});
   // Forgets moments and step count (a new stage, or a reference reset).
   void reset_optimizer();
 
@@ -131,6 +144,10 @@ class Engine {
   void require_idle(const char* what) const;
   void parameters_changed();
   ModelView& gradients();
+  // Where this rank's moments lie in the flat parameters: all of them but for a sharded optimizer.
+  Slice moments() const;
+  // AdamW on the elements of moments(); grad[0] is the first of them.
+  void update(const OptimizerArguments& arguments, const float* grad, float clip);
   PackedBatch make_batch(const BatchArguments& batch) const;
   HeadOptions head_options(const BatchArguments& batch) const;
   void check_coefficients(const PackedBatch& batch, const HeadRows& rows,
@@ -147,6 +164,7 @@ class Engine {
   ModelView policy_;
   std::optional<ModelView> gradient_view_;
   int64_t step_ = 0;
+  std::unique_ptr<DataParallel> ranks_;
   struct Slot {
     Buffer<float> parameters;
     std::unique_ptr<ModelView> view;

@@ -1,0 +1,101 @@
+// The communicator over Gloo: every collective on 1 to 4 ranks (threads), against what it must
+// give.
+#include <atomic>
+
+#include "comm_testing.h"
+#include "doctest/doctest.h"
+
+using namespace kogrpo;
+using kogrpo::testing::on_ranks;
+using kogrpo::testing::SharedStore;
+
+namespace {
+const std::vector<std::string> kFine(4, "");
+
+std::vector<std::string> fine(int size) {
+  return {kFine.begin(), kFine.begin() + size};
+}
+}  // namespace
+
+TEST_CASE("comm: every collective on 1, 2, 3 and 4 ranks") {
+  if (!has_gloo()) {
+    MESSAGE("left out: this build has no Gloo");
+    return;
+  }
+  for (int size = 1; size <= 4; ++size) {
+    CAPTURE(size);
+    std::atomic<int> wrong{0};
+    const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+      const int rank = c->rank();
+      const auto n = static_cast<size_t>(size);
+      std::vector<float> f(1001);
+      std::vector<double> d(3);
+      for (size_t i = 0; i < f.size(); ++i) f[i] = static_cast<float>(i) * float(rank + 1);
+      for (size_t i = 0; i < d.size(); ++i) d[i] = 0.5 * double(rank);
+      c->all_reduce(f.data(), f.size(), "floats");
+      c->all_reduce(d.data(), d.size(), "doubles");
+      const int ranks_sum = size * (size + 1) / 2;
+      for (size_t i = 0; i < f.size(); ++i) wrong += f[i] != static_cast<float>(i) * ranks_sum;
+      for (const double x : d) wrong += x != 0.5 * (ranks_sum - size);
+
+      std::vector<int32_t> mine{rank, 10 * rank}, all(2 * n);
+      c->all_gather(mine.data(), all.data(), 8, "gather");
+      std::vector<int32_t> to(n), from(n);
+      for (int r = 0; r < size; ++r) to[size_t(r)] = 100 * rank + r;
+      c->all_to_all(to.data(), from.data(), 4, "exchange");
+      for (int r = 0; r < size; ++r) {
+        wrong += all[size_t(2 * r)] != r || all[size_t(2 * r + 1)] != 10 * r;
+        wrong += from[size_t(r)] != 100 * r + rank;
+      }
+      int32_t word = rank == size - 1 ? 77 : 0;
+      c->broadcast(&word, 4, size - 1, "broadcast");
+      wrong += word != 77;
+
+      const std::vector<uint8_t> bytes(static_cast<size_t>(rank * 3), uint8_t(rank));
+      const auto everyones = c->all_gather_bytes(bytes, "bytes");
+      wrong += everyones.size() != n;
+      for (int r = 0; r < size; ++r)
+        wrong +=
+            everyones[size_t(r)] != std::vector<uint8_t>(static_cast<size_t>(r * 3), uint8_t(r));
+      c->barrier("end");
+    });
+    CHECK(errors == fine(size));
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("comm: an absent rank is named with the collective it missed; later calls fail at once") {
+  if (!has_gloo()) return;
+  const auto errors = on_ranks(3, [&](std::unique_ptr<Communicator> c, SharedStore& shared) {
+    c->barrier("start");
+    if (c->rank() == 1) {
+      const std::lock_guard lock(shared.mutex);
+      shared.absent = 1;
+      shared.changed.notify_all();
+      return;
+    }
+    try {
+      c->barrier("gradients, step 12");
+    } catch (const CommError& e) {
+      CHECK(std::string(e.what()) == "gradients, step 12: rank 1 is dead");
+    }
+    c->barrier("next");
+  });
+  CHECK(errors == std::vector<std::string>{"next: an earlier collective of this rank failed", "",
+                                           "next: an earlier collective of this rank failed"});
+}
+
+TEST_CASE("comm: a rank that dies within a transfer ends it for the others, with an explanation") {
+  if (!has_gloo()) return;
+  const auto errors = on_ranks(
+      2,
+      [&](std::unique_ptr<Communicator> c, SharedStore&) {
+        c->barrier("step 1");
+        if (c->rank() == 1) return;  // its connections close
+        double x = 1;
+        c->all_reduce(&x, 1, "step 1");  // the same label: no further meeting
+      },
+      3);
+  CHECK(errors[0].starts_with("step 1: explained: "));
+  CHECK(errors[1] == "");
+}

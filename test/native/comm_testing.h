@@ -1,0 +1,79 @@
+#pragma once
+// Ranks as threads of one process, with a store in memory.
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "comm/communicator.h"
+
+namespace kogrpo::testing {
+
+// What lib/launch/store.ts does, for threads: nobody dies here but by leave().
+struct SharedStore {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, std::string> values;
+  std::map<std::string, int> met;
+  int absent = -1;  // a rank that will never come
+};
+
+class MemoryStore final : public Store {
+ public:
+  MemoryStore(std::shared_ptr<SharedStore> shared, int size)
+      : shared_(std::move(shared)), size_(size) {}
+  void set(const std::string& key, const std::string& value) override {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->values[key] = value;
+    shared_->changed.notify_all();
+  }
+  std::string get(const std::string& key) override {
+    std::unique_lock lock(shared_->mutex);
+    shared_->changed.wait(lock, [&] { return shared_->values.contains(key); });
+    return shared_->values[key];
+  }
+  void meet(const std::string& label) override {
+    std::unique_lock lock(shared_->mutex);
+    ++shared_->met[label];
+    shared_->changed.notify_all();
+    shared_->changed.wait(lock,
+                          [&] { return shared_->met[label] % size_ == 0 || shared_->absent >= 0; });
+    if (shared_->absent >= 0)
+      throw StoreError("rank " + std::to_string(shared_->absent) + " is dead");
+  }
+  std::string explain(const std::string&, const std::string& cause) override {
+    return "explained: " + cause;
+  }
+  std::string address() const override { return "127.0.0.1"; }
+
+ private:
+  std::shared_ptr<SharedStore> shared_;
+  int size_;
+};
+
+// Runs work(communicator) on `size` threads over Gloo; returns what each threw ("" for nothing).
+inline std::vector<std::string> on_ranks(
+    int size, const std::function<void(std::unique_ptr<Communicator>, SharedStore&)>& work,
+    double timeout_s = 20) {
+  const auto shared = std::make_shared<SharedStore>();
+  std::vector<std::string> errors(static_cast<size_t>(size));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < size; ++rank)
+    threads.emplace_back([&, rank] {
+      try {
+        const auto store = std::make_shared<MemoryStore>(shared, size);
+        work(size == 1 ? make_single() : make_gloo(rank, size, store, timeout_s), *shared);
+      } catch (const std::exception& e) {
+        errors[static_cast<size_t>(rank)] = e.what();
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  return errors;
+}
+
+}  // namespace kogrpo::testing
