@@ -4,7 +4,8 @@
  *   peak      greatest mean of three evaluations in a row (one alone would pick the luckiest)
  *   end       the last evaluation; `end_smoothed` the mean of the last three
  *   plateau   mean of the checker's reward over the last 50 steps, over its greatest such mean
- *   third_lost_step   the first evaluation after the peak below two thirds of it, unsmoothed
+ *   third_lost_step   the first evaluation below two thirds of the best mean of three evaluations
+ *                     before it: the first loss counts, also where a later peak is higher
  */
 
 const SMOOTHED = 3
@@ -25,7 +26,10 @@ export function peakAndEnd(curve) {
   // The middle of the three evaluations is where the peak stands.
   const middle = means.indexOf(peak) + (SMOOTHED - 1) / 2
   const end = accuracies.at(-1)
-  const lost = curve.find(([, accuracy], i) => i > middle && accuracy < (2 / 3) * peak)
+  const lost = curve.find(
+    ([, accuracy], i) =>
+      i >= SMOOTHED && accuracy < (2 / 3) * Math.max(...means.slice(0, i - SMOOTHED + 1)),
+  )
   return {
     peak,
     peak_step: curve[middle][0],

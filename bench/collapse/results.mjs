@@ -7,6 +7,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { loadRecipe } from '../../dist/config/load.js'
+import { FRESH_GUARDS, observe } from '../../dist/train/guards/decide.js'
 import { firstTrip, peakAndEnd, plateau, verdict } from './analysis.mjs'
 import { drawCurves } from './plot.mjs'
 
@@ -40,6 +42,25 @@ const TRAINING = {
   mean_length: row => number(row['completions/mean_length']),
 }
 
+/** What guards with these limits decide on a run's metrics; decisions are a function of them alone. */
+function decisions(rows, spec) {
+  let state = FRESH_GUARDS
+  for (const row of rows) state = observe(state, row.step, row, spec).state
+  return state.records
+}
+
+/**
+ * The guards' decisions with the recipe's present limits. The run's own limits may be older ones;
+ * that the same function gives the run's own decisions with those is checked first.
+ */
+function guardsOf(rows, summary, directory) {
+  const own = decisions(rows, readJson(join(directory, 'config.json')).grpo.guards)
+  if (JSON.stringify(own) !== JSON.stringify(summary.guards)) {
+    throw new Error(`${directory}: the guards decided otherwise in the run than on its metrics`)
+  }
+  return decisions(rows, loadRecipe(join(HERE, '../../recipes/collapse.yaml')).recipe.grpo.guards)
+}
+
 /** Answers of the last steps that the checker passes and the judge rejects, one a problem. */
 function hackedAnswers(path, steps) {
   const seen = new Map()
@@ -56,6 +77,7 @@ function readArm(directory) {
   const rows = readLines(join(directory, 'metrics.jsonl')).filter(row => row.stage === 'grpo')
   const evaluated = rows.filter(row => typeof row.eval_accuracy === 'number')
   const curve = [[0, summary.base.accuracy], ...evaluated.map(r => [r.step, r.eval_accuracy])]
+  const guards = guardsOf(rows, summary, directory)
   const names = Object.keys(TRAINING)
   const training = rows.map(row => names.map(name => short(TRAINING[name](row))))
   const paired = summary.paired_differences.rl_minus_base
@@ -63,13 +85,13 @@ function readArm(directory) {
     curves: {
       evaluation: curve.map(point => point.map(short)),
       training: { columns: names, rows: training },
-      guards: summary.guards,
+      guards,
     },
     result: {
       problems: summary.rl.n,
       ...peakAndEnd(curve),
       plateau: plateau(rows.map(TRAINING.checker_reward)),
-      guard: firstTrip(summary.guards, curve),
+      guard: firstTrip(guards, curve),
       minus_sft: paired.accuracy,
       korean_thinking_rate: summary.rl.korean_thinking_rate,
       wall_s: summary.wall_s,

@@ -23,11 +23,11 @@ const watches = z.strictObject({
     'falls: the accuracy reward of the groups, against its own peak',
   ),
   false_positives: watch(
-    { factor: 1.5, margin: 0.06 },
+    { factor: 1.5, margin: 0.1 },
     "rises: the share of the checker's passes that the judge rejects; needs a judge that is asked there",
   ),
   answer_numbers: watch(
-    { factor: 1.5, margin: 0 },
+    { factor: 1.4, margin: 0 },
     'rises: numbers in the answer of a completion; lists of numbers pass lenient checkers',
   ),
   truncated: watch({ factor: 1, margin: 0.2 }, 'rises: share of completions without an end'),
@@ -35,7 +35,7 @@ const watches = z.strictObject({
     { factor: 1, margin: 0.6 },
     'rises: share of groups whose rewards are all equal, from which nothing is learned',
   ),
-  entropy_low: watch({ factor: 0.2, margin: 0 }, 'falls: entropy of the policy, nats a token'),
+  entropy_low: watch({ factor: 0.1, margin: 0 }, 'falls: entropy of the policy, nats a token'),
   entropy_high: watch({ factor: 2, margin: 0.1 }, 'rises: entropy of the policy, nats a token'),
   kl: watch(
     { factor: 1.5, margin: 0.5 },
@@ -54,8 +54,9 @@ export const guards = z.strictObject({
   window: count
     .default(10)
     .describe('optimizer rounds of the moving averages that are compared with their limits'),
+  // Short, because a loophole can be found at once: a long warm-up would take it into the baseline.
   warmup_steps: countOrZero
-    .default(10)
+    .default(5)
     .describe('rounds before the baselines begin; nothing trips in them'),
   patience: count.default(3).describe('rounds in a row beyond a limit that make a trip'),
   keep_steps: count

@@ -118,7 +118,7 @@ describe('guards decide', () => {
 
   it("trips on the checker's false positives while its own accuracy still rises", () => {
     const spec = specOf({ accuracy: {}, false_positives: {} }, { action: 'stop' })
-    const rows = [0.02, 0.02, 0.04, 0.12, 0.2].map((share, i) => ({
+    const rows = [0.02, 0.02, 0.04, 0.16, 0.2].map((share, i) => ({
       'rewards/accuracy/mean': 0.5 + i / 20,
       'judge/tp': 100 * (1 - share),
       'judge/fp': 100 * share,
@@ -126,8 +126,8 @@ describe('guards decide', () => {
     const last = play(rows, spec).at(-1)!
     expect(last.record).toMatchObject({ step: 5, action: 'stop' })
     expect(last.record!.trips).toHaveLength(1)
-    // 0.02 × 1.5 + 0.06.
-    expect(last.record!.trips[0]!.limit).toBeCloseTo(0.09, 12)
+    // 0.02 × 1.5 + 0.1.
+    expect(last.record!.trips[0]!.limit).toBeCloseTo(0.13, 12)
     expect(last.record!.message).toContain('the stage ends here')
   })
 
@@ -135,7 +135,7 @@ describe('guards decide', () => {
     ['answer_numbers', { 'completions/answer_numbers': 1.1 }, { 'completions/answer_numbers': 2 }],
     ['truncated', { 'completions/clipped_ratio': 0.1 }, { 'completions/clipped_ratio': 0.4 }],
     ['zero_variance', { frac_reward_zero_std: 0.2 }, { frac_reward_zero_std: 0.9 }],
-    ['entropy_low', { entropy: 0.4 }, { entropy: 0.05 }],
+    ['entropy_low', { entropy: 0.4 }, { entropy: 0.03 }],
     ['entropy_high', { entropy: 0.4 }, { entropy: 1.1 }],
     ['kl', { kl: 0.1 }, { kl: 0.8 }],
     ['grad_norm', { grad_norm: 0.1 }, { grad_norm: 1 }],
