@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { main } from '../../lib/cli/main.ts'
 import { loadRecipe } from '../../lib/config/load.ts'
 import { fitMachine } from '../../lib/init/fit.ts'
 import { guessColumns } from '../../lib/init/guess-columns.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
+import { kogrpo, temporaryDirectory } from '../cli/running.ts'
 
 const prose = '가나다라 마바사 아자차카 타파하 '.repeat(5)
 
@@ -82,19 +81,9 @@ describe('the batch follows from the memory', () => {
 })
 
 describe('kogrpo init', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'kogrpo-init-'))
+  const directory = temporaryDirectory()
   const file = (name: string): string => join(directory, name)
-  const run = async (...args: string[]): Promise<{ code: number; err: string }> => {
-    let err = ''
-    const code = await main(['init', ...args, '--yes'], {
-      stdout: { write: () => true },
-      stderr: { write: text => (err += text) },
-      env: {},
-      signals: { on: () => {}, off: () => {} },
-      exit: () => {},
-    })
-    return { code, err }
-  }
+  const run = (...args: string[]) => kogrpo(['init', ...args, '--yes'])
   const row = { question: '사과 둘에 셋을 더하면?', reason: prose, answer: '5' }
   writeFileSync(file('my.jsonl'), `${JSON.stringify(row)}\n`.repeat(3))
   writeFileSync(file('bad.jsonl'), '{"x": 1}\n')
@@ -124,16 +113,16 @@ describe('kogrpo init', () => {
     [['b.yaml', '--data', file('my.jsonl'), '--model', file('no')], 'no'],
   ])('%j is refused with the remedy', async (args, message) => {
     const [name, ...rest] = args as [string, ...string[]]
-    const { code, err } = await run(file(name), ...rest)
+    const { code, stderr } = await run(file(name), ...rest)
     expect(code).toBeGreaterThan(0)
-    expect(err).toContain(message)
+    expect(stderr).toContain(message)
   })
 
   test('never replaces a file unasked', async () => {
     writeFileSync(file('mine.yaml'), 'name: mine\n')
-    const { code, err } = await run(file('mine.yaml'), '--data', file('my.jsonl'))
+    const { code, stderr } = await run(file('mine.yaml'), '--data', file('my.jsonl'))
     expect(code).toBe(2)
-    expect(err).toContain('exists; choose another name, or add --overwrite')
+    expect(stderr).toContain('exists; choose another name, or add --overwrite')
     expect(readFileSync(file('mine.yaml'), 'utf8')).toBe('name: mine\n')
   })
 })

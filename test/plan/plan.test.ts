@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { main } from '../../lib/cli/main.ts'
 import { loadRecipe } from '../../lib/config/load.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
 import {
@@ -14,6 +13,7 @@ import { EFFICIENCY, parseCluster } from '../../lib/plan/hardware.ts'
 import { planMemory, SHARDS } from '../../lib/plan/memory.ts'
 import { planRecipe } from '../../lib/plan/plan.ts'
 import { communicationVolume, decodeSeconds, trainSecondsPerToken } from '../../lib/plan/time.ts'
+import { kogrpo } from '../cli/running.ts'
 
 const config14b = parseModelConfig(
   {
@@ -174,16 +174,9 @@ describe('a recipe', () => {
 })
 
 test('the command prints the table, and fails with the remedy when it does not fit', async () => {
-  let [out, err] = ['', '']
-  const context = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    env: {},
-    signals: { on: () => {}, off: () => {} },
-    exit: () => {},
-  }
-  expect(await main(['plan', 'mini', '--gpus', 'H200'], context)).toBe(0)
-  expect(out).toContain('grpo: shard none, recompute none, micro-batch of 64')
+  const small = await kogrpo(['plan', 'mini', '--gpus', 'H200'])
+  expect(small.code).toBe(0)
+  expect(small.stdout).toContain('grpo: shard none, recompute none, micro-batch of 64')
   const file = '../shared/data/qwen3/Qwen3-14B/config.json'
   try {
     readFileSync(file)
@@ -191,6 +184,7 @@ test('the command prints the table, and fails with the remedy when it does not f
     return console.warn('skipped: no shared data')
   }
   const args = ['plan', 'qwen3-14b-ko', '--gpus', '8xH100-80GB', '--model-config', file]
-  expect(await main(args, context)).toBe(1)
-  expect(err).toMatch(/sft needs .* GiB of 79\.0 GiB .* the nearest that fits: shard/)
+  const large = await kogrpo(args)
+  expect(large.code).toBe(1)
+  expect(large.stderr).toMatch(/sft needs .* GiB of 79\.0 GiB .* the nearest that fits: shard/)
 })
