@@ -38,20 +38,21 @@ function head(service: Service, reply: Reply, object: string): object {
 
 /** Chunks of all choices as they come. */
 async function* interleave(choices: AsyncGenerator<ReplyChunk>[]): AsyncGenerator<ReplyChunk> {
-  const next = (i: number) =>
-    (choices[i] as AsyncGenerator<ReplyChunk>).next().then(r => ({ i, r }))
-  const waiting = new Map(choices.map((_, i) => [i, next(i)]))
-  try {
-    while (waiting.size > 0) {
-      const { i, r } = await Promise.race(waiting.values())
-      if (r.done) waiting.delete(i)
-      else {
-        waiting.set(i, next(i))
-        yield r.value
-      }
+  const next = async (i: number) => ({ i, r: await choices[i]!.next() })
+  const ask = (i: number): ReturnType<typeof next> => {
+    const promise = next(i)
+    // A choice may fail while the reader is not asking for more: the next race tells it.
+    promise.catch(() => {})
+    return promise
+  }
+  const waiting = new Map(choices.map((_, i) => [i, ask(i)]))
+  while (waiting.size > 0) {
+    const { i, r } = await Promise.race(waiting.values())
+    if (r.done) waiting.delete(i)
+    else {
+      waiting.set(i, ask(i))
+      yield r.value
     }
-  } finally {
-    for (const promise of waiting.values()) promise.catch(() => {})
   }
 }
 

@@ -190,7 +190,7 @@ const metric = async (name: string): Promise<number> => {
 test('a full queue answers 429; a client that leaves frees its place at once', async () => {
   // The engine is busy for a while, so that what is submitted stays live.
   const busy = model.engine.generate(
-    Array.from({ length: 64 }, (_, stream) => ({
+    Array.from({ length: 16 }, (_, stream) => ({
       tokens: Int32Array.of(1),
       maxNewTokens: 500,
       stream,
@@ -215,4 +215,21 @@ test('a full queue answers 429; a client that leaves frees its place at once', a
   await busy
   expect(await metric('kogrpo_cache_pages_used')).toBe(0)
   expect(await metric('kogrpo_generated_tokens_total')).toBeGreaterThan(24)
+})
+
+test('a stream whose reader is slow and then leaves takes nothing else down', async () => {
+  for (let i = 0; i < 5; i++) {
+    const controller = new AbortController()
+    const stream = await fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ prompt: PROMPT, max_tokens: 300, n: 8, stream: true }),
+      signal: controller.signal,
+    })
+    const reader = stream.body!.getReader()
+    await reader.read()
+    controller.abort()
+    await reader.read().catch(() => {})
+  }
+  expect((await post('/v1/completions', { prompt: 'x', max_tokens: 1 })).status).toBe(200)
 })
