@@ -1,0 +1,34 @@
+/** The benchmarks by name. A new one is a record in a file of its family and its name here. */
+import { didYouMean } from '../../config/nearest.ts'
+import { KogrpoError } from '../../errors.ts'
+import { gpqa, humaneval, mmlu } from './english.ts'
+import { KOBEST } from './kobest.ts'
+import { click, haerae, kmmlu } from './korean.ts'
+import { aime, gsm8k, gsm8kKo, hrm8k, math500 } from './maths.ts'
+import type { Benchmark } from './types.ts'
+
+export const BENCHMARKS: readonly Benchmark[] = [
+  kmmlu,
+  haerae,
+  click,
+  ...KOBEST,
+  hrm8k,
+  math500,
+  aime,
+  gsm8k,
+  gsm8kKo,
+  gpqa,
+  humaneval,
+  mmlu,
+]
+
+/** The benchmark called `name`. Throws `E_EVAL` naming those there are. */
+export function benchmarkOf(name: string): Benchmark {
+  const found = BENCHMARKS.find(benchmark => benchmark.name === name)
+  if (found) return found
+  const names = BENCHMARKS.map(benchmark => benchmark.name)
+  throw new KogrpoError(
+    'E_EVAL',
+    `unknown benchmark "${name}"${didYouMean(name, names) || `; there are ${names.join(', ')}`}`,
+  )
+}
