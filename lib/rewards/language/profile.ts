@@ -24,6 +24,8 @@ export interface Profile {
   exempt: Counts
   /** How often the counted words change between Korean and foreign. */
   switches: number
+  /** Where in the text, formulas and code left out: 0 its beginning, 1 its end. */
+  switchPlaces: number[]
 }
 
 export interface ProfileOptions {
@@ -116,7 +118,7 @@ export function profile(text: string, options: ProfileOptions = {}): Profile {
     other: none(),
   }
   const exempt = none()
-  let switches = 0
+  const switchPlaces: number[] = []
   let before: boolean | undefined
   for (const segment of found) {
     const { language } = segment
@@ -134,10 +136,10 @@ export function profile(text: string, options: ProfileOptions = {}): Profile {
     add(counted[language], segment)
     if (segment.words === 0) continue
     const korean = language === 'korean'
-    if (before !== undefined && before !== korean) switches++
+    if (before !== undefined && before !== korean) switchPlaces.push(segment.start / rest.length)
     before = korean
   }
-  return { counted, exempt, switches }
+  return { counted, exempt, switches: switchPlaces.length, switchPlaces }
 }
 
 /** Korean and all that counts against it, in `unit`. */
