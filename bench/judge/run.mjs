@@ -1,8 +1,8 @@
 /**
  * The miniature's own judge, measured: trains it (recipes/mini-judge.yaml), calibrates it on held-out
- * labelled answers, and lets it decide a short RL run beside two others that begin at the same
- * fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json and
- * effect.json here. About a quarter of an hour of one core; what a stopped call had finished is kept.
+ * labelled answers and on what a policy writes, and lets it decide a short RL run beside two others that begin at the same
+ * fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json,
+ * calibration-policy.json and effect.json here. About a quarter of an hour of one core; what a stopped call had finished is kept.
  *
  *   npx tsc -p tsconfig.json && node bench/judge/run.mjs [work directory] [--threads N]
  */
@@ -11,6 +11,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pairedDifference } from '../../dist/eval/statistics.js'
+import { splitThinking } from '../../dist/rewards/think.js'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const CLI = join(HERE, '../../dist/cli/main.js')
@@ -38,11 +39,12 @@ const train = (name, done, words) => {
 
 const judge = join(work, 'judge', 'sft')
 train('judge', 'sft/config.json', ['mini-judge'])
-kogrpo([
-  ...['judge', 'calibrate', 'mini:judge-eval', '--config', 'mini-local-judge'],
-  ...['--judge.path', judge, '--judge.name', 'mini-judge', '--size', '1600'],
-  ...['--output', join(HERE, 'calibration.json')],
-])
+const calibrate = (file, output) =>
+  kogrpo([
+    ...['judge', 'calibrate', file, '--config', 'mini-local-judge', '--threads', threads],
+    ...['--judge.path', judge, '--judge.name', 'mini-judge', '--output', join(HERE, output)],
+  ])
+calibrate('mini:judge-eval', 'calibration.json')
 
 // A short form of recipes/mini.yaml: half of its steps, three eighths of its completions.
 const short = [
@@ -57,6 +59,21 @@ train('local', 'summary.json', [
   'mini-local-judge',
   ...[...short, ...start, '--grpo.oracle.judge.path', judge],
 ])
+
+// The judge on what a policy really writes: every fourth completion of the arm with the exact judge.
+const written = readFileSync(join(work, 'program', 'completions.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+const labelled = written
+  .map(line => JSON.parse(line))
+  .filter(({ stage, judge: right }) => stage === 'grpo' && right !== null)
+  .filter((_, i) => i % 4 === 0)
+  .map(({ prompt, completion, answer, judge: right }) => {
+    const said = splitThinking(completion).answer
+    return JSON.stringify({ question: prompt, reference: answer, answer: said, label: right })
+  })
+writeFileSync(join(work, 'policy.jsonl'), labelled.join('\n'))
+calibrate(join(work, 'policy.jsonl'), 'calibration-policy.json')
 
 /** The problems of an arm after RL: 1 where the answer is truly right. */
 const outcomes = arm =>
