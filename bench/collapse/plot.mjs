@@ -6,7 +6,7 @@
 import { movingMeans } from './analysis.mjs'
 
 const WIDTH = 1100
-const [LEFT, RIGHT, TOP, GAP] = [52, 12, 64, 16]
+const [LEFT, RIGHT, TOP, GAP] = [52, 12, 84, 16]
 const PANEL_HEIGHT = 150
 const ROW_GAP = 40
 const HEIGHT = TOP + 2 * PANEL_HEIGHT + ROW_GAP + 44
@@ -132,7 +132,7 @@ export function drawCurves(curves) {
 <style>${STYLE}
 </style>
 ${legend()}
-<text x="${LEFT + 110}" y="${TOP - 8}">true accuracy, held out</text>
+<text x="${LEFT}" y="${TOP - 28}">true accuracy, held out</text>
 <text x="${LEFT}" y="${lower - 8}">the checker's reward in training</text>
 ${axis(TOP)}
 ${axis(lower)}
