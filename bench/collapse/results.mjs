@@ -67,7 +67,8 @@ function hackedAnswers(path, steps) {
   for (const row of readLines(path)) {
     if (row.stage !== 'grpo' || row.step <= steps - 20 || !row.checker || row.judge) continue
     const answer = row.completion.split('</think>').at(-1).trim()
-    if (!seen.has(row.prompt)) seen.set(row.prompt, { gold: String(row.answer), answer: answer.slice(0, 200) })
+    if (!seen.has(row.prompt))
+      seen.set(row.prompt, { gold: String(row.answer), answer: answer.slice(0, 200) })
   }
   return [...seen.values()].slice(0, 8)
 }
