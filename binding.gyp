@@ -30,7 +30,7 @@
     {
       'target_name': 'kogrpo',
       'sources': ['<!@(node scripts/native-sources.mjs core)', '<!@(node scripts/native-sources.mjs addon)',
-                  '<!@(node scripts/native-sources.mjs gloo)'],
+                  '<!@(node scripts/native-sources.mjs no-cuda)', '<!@(node scripts/native-sources.mjs gloo)'],
       'libraries': ['<!@(node scripts/native-sources.mjs gloo-libraries)'],
       'dependencies': ['kernels_scalar', '<!(node -p "require(\'node-addon-api\').targets"):node_addon_api_except_all'],
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',

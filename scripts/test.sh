@@ -129,6 +129,7 @@ check 'compile TypeScript' node scripts/prepare.mjs
 if check 'cmake-js build, native tests' \
   cmake-js build --out build-cmake --CDKOGRPO_TESTS=ON --parallel "$jobs" --log-level error; then
   tests 'native tests' native.log count_doctest build-cmake/kogrpo_tests
+  tests 'CUDA kernels, emulated' emulated.log count_doctest build-cmake/kogrpo_emulated_tests
 fi
 tests 'TypeScript tests' typescript.log count_vitest vitest run
 check 'install from the tarball' scripts/test-package.sh
@@ -136,6 +137,9 @@ if check 'build with ASan and UBSan' sanitized_build; then
   UBSAN_OPTIONS=print_stacktrace=1 \
     tests 'native tests with ASan and UBSan' sanitized.log count_doctest \
     "$results/sanitized/kogrpo_tests"
+  UBSAN_OPTIONS=print_stacktrace=1 \
+    tests 'CUDA kernels, emulated, with ASan and UBSan' emulated-sanitized.log count_doctest \
+    "$results/sanitized/kogrpo_emulated_tests"
 fi
 
 echo

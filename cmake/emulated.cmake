@@ -1,0 +1,19 @@
+# kogrpo_emulated_tests: the CUDA backend compiled as C++ and run on the CPU, threads in lockstep.
+set(emulated "")
+foreach(path IN LISTS sources_cuda)
+  get_filename_component(name ${path} NAME_WE)
+  set(wrapper ${CMAKE_BINARY_DIR}/emulated/${name}.cpp)
+  file(GENERATE OUTPUT ${wrapper} CONTENT "#include \"${CMAKE_SOURCE_DIR}/${path}\"\n")
+  list(APPEND emulated ${wrapper})
+endforeach()
+add_library(kogrpo_fake_cublaslt MODULE test/native/cuda_emulation/fake_cublaslt.cpp)
+target_include_directories(kogrpo_fake_cublaslt PRIVATE native)
+add_executable(kogrpo_emulated_tests test/native/main.cpp ${cuda_tests} ${emulated}
+  test/native/cuda_emulation/block.cpp ${sources_reference})
+target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native)
+target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
+target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1
+  KOGRPO_FAKE_CUBLASLT="$<TARGET_FILE:kogrpo_fake_cublaslt>")
+target_link_libraries(kogrpo_emulated_tests PRIVATE kogrpo_core doctest::doctest ${CMAKE_DL_LIBS})
+add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt)
+add_test(NAME kogrpo_emulated_tests COMMAND kogrpo_emulated_tests)

@@ -1,0 +1,51 @@
+#include "cuda/attention_schedule.h"
+
+#include <algorithm>
+
+namespace kogrpo::cuda {
+namespace {
+
+template <class T, class Cost>
+void longest_first(std::vector<T>& items, Cost cost) {
+  std::stable_sort(items.begin(), items.end(),
+                   [&](const T& a, const T& b) { return cost(a) > cost(b); });
+}
+
+}  // namespace
+
+std::vector<AttentionTile> query_tiles(const std::vector<Span>& spans, int64_t group,
+                                       int64_t rows) {
+  std::vector<AttentionTile> tiles;
+  for (const Span& s : spans)
+    for (int64_t i = 0; i * rows < s.tokens * group; ++i) tiles.push_back({s, int32_t(i)});
+  longest_first(tiles, [&](const AttentionTile& t) {
+    const int64_t last = std::min((t.index + 1) * rows, t.span.tokens * group) - 1;
+    return t.span.position + last / group;
+  });
+  return tiles;
+}
+
+std::vector<AttentionTile> key_tiles(const std::vector<Span>& spans, int64_t keys) {
+  std::vector<AttentionTile> tiles;
+  for (const Span& s : spans)
+    for (int64_t i = 0; i * keys < s.tokens; ++i) tiles.push_back({s, int32_t(i)});
+  longest_first(tiles, [&](const AttentionTile& t) { return t.span.tokens - t.index * keys; });
+  return tiles;
+}
+
+DecodePlan decode_plan(const std::vector<Span>& spans, int64_t part_keys) {
+  DecodePlan plan;
+  for (const Span& s : spans) {
+    const int64_t keys = s.position + s.tokens;
+    const auto parts = int32_t((keys + part_keys - 1) / part_keys);
+    plan.combined.push_back({s, 0, parts, plan.slots});
+    for (int32_t p = 0; p < parts; ++p) plan.parts.push_back({s, p, parts, plan.slots + p});
+    plan.slots += parts;
+  }
+  longest_first(plan.parts, [&](const DecodePart& p) {
+    return std::min<int64_t>(part_keys, p.span.position + p.span.tokens - p.part * part_keys);
+  });
+  return plan;
+}
+
+}  // namespace kogrpo::cuda

@@ -1,0 +1,326 @@
+// AdamW, sums of squares, scaling and interpolation: passes over memory, 16 bytes per access.
+//
+// The mixed optimizer keeps weights in bf16 and an exact fp32 master in 2 further bytes: the
+// master's bits are (weight << 16) + remainder with a signed 16-bit remainder, where weight is the
+// master rounded half up. (Rounded half to even, a tie could leave a remainder of +32768, which 16
+// bits do not hold.) Nothing is lost between steps; at a learning rate of 1e-6 an update is far
+// below half a unit of a bf16 weight, and plain bf16 rounding would discard it.
+//
+// 8-bit moments: one fp32 scale per block of 256, the block's largest value. m is a sign, 4 bits of
+// exponent, 3 of mantissa; √v (half v's range in powers of two) 4 and 4. Rounding is stochastic, by
+// Philox keyed with seed, step and element: with β2 = 0.999 a step changes v by less than half a
+// unit, so rounding to nearest would freeze it; this way its expectation follows. Bytes per
+// element: weight 2+2, remainder 2+2, gradient 2, moments 2+2 and the scales.
+
+#include <cmath>
+#include <vector>
+
+#include "cuda/codes.cuh"
+#include "cuda/context.h"
+#include "cuda/cuda_ops.h"
+#include "cuda/device.cuh"
+#include "cuda/dispatch.h"
+#include "cuda/gumbel.cuh"
+
+namespace kogrpo {
+namespace cuda {
+namespace {
+
+constexpr int kThreads = 256;
+constexpr int64_t kSumBlock = 65536;
+
+struct Factors {
+  float decay, step_size, sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2, eps,
+      grad_scale;
+};
+
+// torch.optim.AdamW's order of operations.
+__device__ __forceinline__ float adamw_element(float param, float grad, float& m, float& v,
+                                               const Factors& f) {
+  const float g = grad * f.grad_scale;
+  m = fmaf(f.beta1, m, f.one_minus_beta1 * g);
+  v = fmaf(f.beta2, v, f.one_minus_beta2 * g * g);
+  return fmaf(-f.step_size, m / (sqrtf(v) / f.sqrt_bias2 + f.eps), param * f.decay);
+}
+
+template <int N>
+__global__ void __launch_bounds__(kThreads)
+    adamw_kernel(float* param, const float* grad, float* m, float* v, int64_t n, Factors f) {
+  const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N;
+  if (i >= n) return;
+  Vec<float, N> p = load<N>(param + i), mm = load<N>(m + i), vv = load<N>(v + i);
+  const Vec<float, N> g = load<N>(grad + i);
+#pragma unroll
+  for (int k = 0; k < N; ++k) p.v[k] = adamw_element(p.v[k], g.v[k], mm.v[k], vv.v[k], f);
+  store(param + i, p);
+  store(m + i, mm);
+  store(v + i, vv);
+}
+
+__device__ __forceinline__ float master_of(bf16 weight, int16_t remainder) {
+  return bits_to_float((uint32_t(weight.bits) << 16) + uint32_t(int32_t(remainder)));
+}
+__device__ __forceinline__ void split_master(float master, bf16& weight, int16_t& remainder) {
+  const uint32_t u = float_to_bits(master);
+  weight.bits = uint16_t((u + 0x8000u) >> 16);
+  remainder = int16_t(uint16_t(u));
+}
+
+// Moments of eight consecutive elements per thread; a warp holds a block of 256, so a block's
+// largest value is a warp's maximum.
+struct Float32Moments {
+  float* values;
+  __device__ void read(int64_t i, float (&x)[8]) const {
+    const Vec<float, 4> a = load<4>(values + i), b = load<4>(values + i + 4);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) x[k] = a.v[k], x[k + 4] = b.v[k];
+  }
+  __device__ void write(int64_t i, const float (&x)[8], bool inside, uint32_t, uint32_t) const {
+    Vec<float, 4> a, b;
+#pragma unroll
+    for (int k = 0; k < 4; ++k) a.v[k] = x[k], b.v[k] = x[k + 4];
+    if (!inside) return;
+    store(values + i, a);
+    store(values + i + 4, b);
+  }
+};
+struct Bf16Moments {
+  bf16* values;
+  __device__ void read(int64_t i, float (&x)[8]) const {
+    const Vec<bf16, 8> a = load<8>(values + i);
+#pragma unroll
+    for (int k = 0; k < 8; ++k) x[k] = to_float(a.v[k]);
+  }
+  // Stochastic here too: `random` has 16 bits for each pair of elements' halves.
+  __device__ void write(int64_t i, const float (&x)[8], bool inside, uint32_t r0,
+                        uint32_t r1) const {
+    Vec<bf16, 8> a;
+#pragma unroll
+    for (int k = 0; k < 8; ++k) {
+      const uint32_t random = random_byte(r0, r1, k) << 8 | random_byte(r1, r0, k);
+      a.v[k].bits = uint16_t((float_to_bits(x[k]) + random) >> 16);
+    }
+    if (inside) store(values + i, a);
+  }
+};
+template <class Code>
+struct CodedMoments {
+  uint8_t* codes;
+  float* scales;
+  __device__ void read(int64_t i, float (&x)[8]) const {
+    const Vec<uint8_t, 8> c = load<8>(codes + i);
+    const float scale = scales[i / kMomentBlock];
+#pragma unroll
+    for (int k = 0; k < 8; ++k) x[k] = Code::decode(c.v[k], scale);
+  }
+  __device__ void write(int64_t i, const float (&x)[8], bool inside, uint32_t r0,
+                        uint32_t r1) const {
+    float largest = 0;
+#pragma unroll
+    for (int k = 0; k < 8; ++k) largest = fmaxf(largest, inside ? Code::magnitude(x[k]) : 0.0f);
+    largest = warp_max(largest);
+    if (!inside) return;
+    Vec<uint8_t, 8> c;
+#pragma unroll
+    for (int k = 0; k < 8; ++k)
+      c.v[k] = Code::encode(x[k], largest, (float(random_byte(r0, r1, k)) + 0.5f) * 0x1p-8f);
+    store(codes + i, c);
+    if (i % kMomentBlock == 0) scales[i / kMomentBlock] = largest;
+  }
+};
+
+template <class M, class V>
+__global__ void __launch_bounds__(kThreads)
+    mixed_adamw_kernel(bf16* param, int16_t* remainder, const bf16* grad, M m, V v, int64_t n,
+                       int64_t first, Factors f, uint32_t step, uint64_t seed) {
+  const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * 8;
+  const bool inside = i < n;  // n is a multiple of 8; whole warps take part in the maxima
+  float mm[8] = {}, vv[8] = {};
+  if (inside) {
+    m.read(i, mm);
+    v.read(i, vv);
+    Vec<bf16, 8> p = load<8>(param + i);
+    Vec<int16_t, 8> r = load<8>(remainder + i);
+    const Vec<bf16, 8> g = load<8>(grad + i);
+#pragma unroll
+    for (int k = 0; k < 8; ++k)
+      split_master(adamw_element(master_of(p.v[k], r.v[k]), to_float(g.v[k]), mm[k], vv[k], f),
+                   p.v[k], r.v[k]);
+    store(param + i, p);
+    store(remainder + i, r);
+  }
+  const uint64_t key = uint64_t(first + i) / 8;
+  const Words random = philox_words(uint32_t(key), uint32_t(key >> 32), step, 0x6d6f6d65u, seed);
+  m.write(i, mm, inside, random.w[0], random.w[1]);
+  v.write(i, vv, inside, random.w[2], random.w[3]);
+}
+
+// One double per block of 65,536 elements: floats within a thread's few, double from there on.
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    sum_of_squares_kernel(const T* x, int64_t n, double* partial) {
+  __shared__ double shared[kThreads / kWarp];
+  const int64_t begin = int64_t(blockIdx.x) * kSumBlock;
+  const int64_t end = begin + kSumBlock < n ? begin + kSumBlock : n;
+  double sum = 0;
+  for (int64_t i = begin + int(threadIdx.x) * N; i < end; i += kThreads * N) {
+    const Vec<T, N> v = load<N>(x + i);
+#pragma unroll
+    for (int k = 0; k < N; ++k) sum += double(to_float(v.v[k])) * double(to_float(v.v[k]));
+  }
+  sum = block_sum(sum, shared);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
+}
+
+template <int N>
+__global__ void __launch_bounds__(kThreads) scale_kernel(float* x, int64_t n, float factor) {
+  const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N;
+  if (i >= n) return;
+  Vec<float, N> v = load<N>(x + i);
+#pragma unroll
+  for (int k = 0; k < N; ++k) v.v[k] *= factor;
+  store(x + i, v);
+}
+
+template <class T, int N>
+__global__ void __launch_bounds__(kThreads)
+    lerp_kernel(T* dst, const T* src, int64_t n, float alpha) {
+  const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N;
+  if (i >= n) return;
+  Vec<T, N> d = load<N>(dst + i);
+  const Vec<T, N> s = load<N>(src + i);
+#pragma unroll
+  for (int k = 0; k < N; ++k)
+    d.v[k] = from_float<T>(fmaf(alpha, to_float(s.v[k]), (1.0f - alpha) * to_float(d.v[k])));
+  store(dst + i, d);
+}
+
+template <class... Pointers>
+bool on_16_bytes(int64_t n, int per, Pointers... p) {
+  return n % per == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
+}
+Launch elementwise(int64_t n, int per) {
+  return {dim3(unsigned(divide_up(n, int64_t(kThreads) * per))), dim3(kThreads)};
+}
+
+template <class A>
+Factors factors_of(const char* op, const A& a) {
+  check::require(a.n >= 0, op, "n = " + std::to_string(a.n) + ", must not be negative");
+  check::require(a.n == 0 || (a.param && a.grad && a.m && a.v), op,
+                 "param, grad, m and v must have data");
+  check::require(a.step >= 1, op, "step = " + std::to_string(a.step) + ", steps count from 1");
+  check::require(a.beta1 >= 0 && a.beta1 < 1, op,
+                 "beta1 = " + std::to_string(a.beta1) + ", must be in [0, 1)");
+  check::require(a.beta2 >= 0 && a.beta2 < 1, op,
+                 "beta2 = " + std::to_string(a.beta2) + ", must be in [0, 1)");
+  const double beta1 = a.beta1, beta2 = a.beta2, lr = a.lr, step = double(a.step);
+  return {float(1 - lr * double(a.weight_decay)),
+          float(lr / (1 - std::pow(beta1, step))),
+          float(std::sqrt(1 - std::pow(beta2, step))),
+          a.beta1,
+          float(1 - beta1),
+          a.beta2,
+          float(1 - beta2),
+          a.eps,
+          a.grad_scale};
+}
+
+template <class T>
+double sum_of_squares(Context& context, const T* x, int64_t n) {
+  check::require(n >= 0 && (n == 0 || x), "sum_of_squares", "x has no data");
+  if (n == 0) return 0;
+  const int64_t blocks = divide_up(n, kSumBlock);
+  auto* partial = context.scratch<double>(size_t(blocks));
+  launch(context.stream(), "sum_of_squares", {dim3(unsigned(blocks)), dim3(kThreads)},
+         on_16_bytes(n, kWide<T>, x) ? sum_of_squares_kernel<T, kWide<T>>
+                                     : sum_of_squares_kernel<T, 1>,
+         x, n, partial);
+  std::vector<double> host(static_cast<size_t>(blocks));
+  KOGRPO_CUDA(cudaMemcpyAsync(host.data(), partial, host.size() * sizeof(double),
+                              cudaMemcpyDeviceToHost, context.stream()));
+  context.synchronize();
+  double total = 0;
+  for (double p : host) total += p;
+  return total;
+}
+
+template <class T>
+void lerp(Context& context, T* dst, const T* src, int64_t n, float alpha) {
+  check::require(n >= 0 && (n == 0 || (dst && src)), "lerp", "dst or src has no data");
+  if (alpha == 0 || n == 0) return;
+  if (alpha == 1) {
+    KOGRPO_CUDA(cudaMemcpyAsync(dst, src, size_t(n) * sizeof(T), cudaMemcpyDeviceToDevice,
+                                context.stream()));
+    return;
+  }
+  if (on_16_bytes(n, kWide<T>, dst, src))
+    launch(context.stream(), "lerp", elementwise(n, kWide<T>), lerp_kernel<T, kWide<T>>, dst, src,
+           n, alpha);
+  else
+    launch(context.stream(), "lerp", elementwise(n, 1), lerp_kernel<T, 1>, dst, src, n, alpha);
+}
+
+}  // namespace
+}  // namespace cuda
+
+using namespace cuda;
+
+void CudaOps::adamw(const AdamW& a) {
+  const Factors f = factors_of("adamw", a);
+  if (on_16_bytes(a.n, 4, a.param, a.grad, a.m, a.v))
+    launch(context_->stream(), "adamw", elementwise(a.n, 4), adamw_kernel<4>, a.param, a.grad, a.m,
+           a.v, a.n, f);
+  else
+    launch(context_->stream(), "adamw", elementwise(a.n, 1), adamw_kernel<1>, a.param, a.grad, a.m,
+           a.v, a.n, f);
+}
+
+void CudaOps::adamw(const MixedAdamW& a) {
+  const char* op = "adamw";
+  const Factors f = factors_of(op, a);
+  check::require(a.n == 0 || a.remainder, op, "remainder has no data");
+  check::require(a.n % 8 == 0 && a.first % kMomentBlock == 0, op,
+                 "n must be a multiple of 8 and first one of " + std::to_string(kMomentBlock));
+  check::require(on_16_bytes(0, 1, a.param, a.remainder, a.grad, a.m, a.v), op,
+                 "every array must begin on 16 bytes");
+  const auto run = [&](auto m, auto v) {
+    launch(context_->stream(), op, elementwise(a.n, 8),
+           mixed_adamw_kernel<decltype(m), decltype(v)>, a.param, a.remainder, a.grad, m, v, a.n,
+           a.first, f, uint32_t(a.step), a.seed);
+  };
+  switch (a.moments) {
+    case MomentType::f32:
+      return run(Float32Moments{static_cast<float*>(a.m)},
+                 Float32Moments{static_cast<float*>(a.v)});
+    case MomentType::bf16:
+      return run(Bf16Moments{static_cast<bf16*>(a.m)}, Bf16Moments{static_cast<bf16*>(a.v)});
+    case MomentType::eight_bit:
+      check::require(a.n == 0 || (a.m_scale && a.v_scale), op, "m_scale or v_scale has no data");
+      return run(CodedMoments<SignedCode>{static_cast<uint8_t*>(a.m), a.m_scale},
+                 CodedMoments<SquareCode>{static_cast<uint8_t*>(a.v), a.v_scale});
+  }
+}
+
+double CudaOps::sum_of_squares(const float* x, int64_t n) {
+  return cuda::sum_of_squares(*context_, x, n);
+}
+double CudaOps::sum_of_squares(const bf16* x, int64_t n) {
+  return cuda::sum_of_squares(*context_, x, n);
+}
+
+void CudaOps::scale(float* x, int64_t n, float factor) {
+  check::require(n >= 0 && (n == 0 || x), "scale", "x has no data");
+  if (on_16_bytes(n, 4, x))
+    launch(context_->stream(), "scale", elementwise(n, 4), scale_kernel<4>, x, n, factor);
+  else
+    launch(context_->stream(), "scale", elementwise(n, 1), scale_kernel<1>, x, n, factor);
+}
+
+void CudaOps::lerp(float* dst, const float* src, int64_t n, float alpha) {
+  cuda::lerp(*context_, dst, src, n, alpha);
+}
+void CudaOps::lerp(bf16* dst, const bf16* src, int64_t n, float alpha) {
+  cuda::lerp(*context_, dst, src, n, alpha);
+}
+
+}  // namespace kogrpo

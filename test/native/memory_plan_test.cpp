@@ -1,0 +1,127 @@
+// The memory plan against byte arithmetic done by hand for Qwen3-14B.
+
+#include "engine/memory_plan.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "engine/parameters.h"
+
+namespace kogrpo {
+namespace {
+
+ModelConfig qwen3_14b() {
+  ModelConfig c;
+  c.vocab_size = 151936, c.hidden_size = 5120, c.intermediate_size = 17408, c.num_layers = 40;
+  c.num_heads = 40, c.num_kv_heads = 8, c.head_dim = 128;
+  c.tie_word_embeddings = false;
+  return c;
+}
+constexpr int64_t kParameters = 14768307200;
+constexpr double kGib = double(int64_t{1} << 30);
+
+// Bytes per parameter that live through a training step: weights, master, moments, gradients.
+double state_gib(const MemoryOptions& o) {
+  int64_t bytes = 0;
+  for (const MemoryItem& item : plan_memory(qwen3_14b(), o).items)
+    if (item.name == "weights" || item.name == "master weights" || item.name == "moments" ||
+        item.name == "gradients")
+      bytes += item.bytes;
+  return double(bytes) / kGib;
+}
+
+int64_t bytes_of(const MemoryPlan& plan, const std::string& name) {
+  for (const MemoryItem& item : plan.items)
+    if (item.name == name) return item.bytes;
+  return -1;
+}
+
+TEST_CASE("Qwen3-14B's state: the plans of 16, 12, 10, 8 and 6 bytes per parameter") {
+  CHECK(ParameterLayout(qwen3_14b()).total() == kParameters);
+  MemoryOptions o;
+  o.master = MasterWeights::fp32, o.moments = MomentStorage::fp32;
+  CHECK(state_gib(o) == doctest::Approx(220.07).epsilon(1e-4));  // 2 + 2 + 4 + 8
+  o.master = MasterWeights::none;
+  CHECK(state_gib(o) == doctest::Approx(165.05).epsilon(1e-4));  // 2 + 2 + 8
+  o.master = MasterWeights::remainder, o.moments = MomentStorage::bf16;
+  CHECK(state_gib(o) == doctest::Approx(137.54).epsilon(1e-4));  // 2 + 2 + 2 + 4
+  o.moments = MomentStorage::eight_bit;
+  CHECK(state_gib(o) == doctest::Approx(110.46).epsilon(1e-4));  // 2 + 2 + 2 + 2 + 8/256
+  o.master = MasterWeights::none;
+  CHECK(state_gib(o) == doctest::Approx(82.95).epsilon(1e-4));
+}
+
+TEST_CASE("activations per token and layer at every level of recomputation") {
+  MemoryOptions o;
+  o.micro_batch_tokens = 8192;
+  const auto per_token = [&](Recompute r) {
+    o.recompute = r;
+    return bytes_of(plan_memory(qwen3_14b(), o), "activations") / (8192 * 40);
+  };
+  // x0 10240, qkv 14336, rotated q and k 12288, attention 10240 + 160, x1 10240, rstd 8,
+  // gate|up 69632, two norms 20480, SwiGLU 34816.
+  CHECK(per_token(Recompute::block) == 10240);
+  CHECK(per_token(Recompute::feed_forward) == 57512);
+  CHECK(per_token(Recompute::norm_swiglu) == 127144);
+  CHECK(per_token(Recompute::none) == 182440);
+}
+
+TEST_CASE("keys and values use the gradients' memory: 163,840 bytes a token") {
+  MemoryOptions o;
+  o.micro_batch_tokens = 1024, o.step_rows = 128;
+  o.cache_tokens = 128 * 1024;
+  const MemoryPlan small = plan_memory(qwen3_14b(), o);
+  CHECK(bytes_of(small, "keys and values") == int64_t{128} * 1024 * 163840);
+  // 20 GiB of cache within 27.5 GiB of gradients: generation needs no more than the gradients, and
+  // the step's rows.
+  CHECK(small.total(Phase::generation) ==
+        2 * kParameters + bytes_of(small, "a step's rows and logits"));
+  CHECK(small.peak() == small.total(Phase::always) + small.total(Phase::training));
+  o.cache_tokens = 370 * 1024;
+  const MemoryPlan large = plan_memory(qwen3_14b(), o);
+  CHECK(bytes_of(large, "gradients' memory, unused part") == 0);
+  CHECK(large.total(Phase::generation) > large.total(Phase::training));
+}
+
+TEST_CASE("14B training fits one 139 GiB device, with 8-bit moments and 4k tokens") {
+  MemoryOptions o;
+  o.micro_batch_tokens = 4096, o.cache_tokens = 96 * 2048, o.step_rows = 128 + 512;
+  o.recompute = Recompute::feed_forward;
+  const auto available = int64_t(139 * kGib);
+  CHECK_NOTHROW(require_memory(qwen3_14b(), o, available));
+  const MemoryPlan plan = plan_memory(qwen3_14b(), o);
+  MESSAGE(plan.table());
+  CHECK(plan.peak() <= available);
+}
+
+TEST_CASE("a plan that does not fit is refused with its arithmetic and what each knob frees") {
+  MemoryOptions o;
+  o.moments = MomentStorage::bf16, o.micro_batch_tokens = 8192;
+  std::string message;
+  try {
+    require_memory(qwen3_14b(), o, int64_t(139 * kGib));
+  } catch (const std::invalid_argument& e) {
+    message = e.what();
+  }
+  CHECK(message.find("the model does not fit: ") == 0);
+  CHECK(message.find("139.00 GiB available") != std::string::npos);
+  CHECK(message.find("14768307200 × 4") != std::string::npos);  // bf16 moments
+  CHECK(message.find("8192 tokens × 40 layers × 127144") != std::string::npos);
+  CHECK(message.find("8-bit moments frees 27.08 GiB") != std::string::npos);
+  CHECK(message.find("recompute whole blocks frees ") != std::string::npos);
+  CHECK(message.find("half the tokens of a micro-batch frees ") != std::string::npos);
+  CHECK(message.find("frees 0.00") == std::string::npos);
+}
+
+TEST_CASE("without training there are weights, slots and the cache alone") {
+  MemoryOptions o;
+  o.training = false, o.slots = 1, o.cache_tokens = 64, o.step_rows = 1;
+  const MemoryPlan plan = plan_memory(qwen3_14b(), o);
+  CHECK(plan.total(Phase::training) == 0);
+  CHECK(bytes_of(plan, "parameter slots") == 2 * kParameters);
+  CHECK(bytes_of(plan, "gradients") == -1);
+}
+
+}  // namespace
+}  // namespace kogrpo
