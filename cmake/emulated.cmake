@@ -10,10 +10,10 @@ add_library(kogrpo_fake_cublaslt MODULE test/native/cuda_emulation/fake_cublaslt
 target_include_directories(kogrpo_fake_cublaslt PRIVATE native)
 add_executable(kogrpo_emulated_tests test/native/main.cpp ${cuda_tests} ${emulated}
   test/native/cuda_emulation/block.cpp ${sources_reference})
-target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native)
+target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native native)
 target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
 target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1
   KOGRPO_FAKE_CUBLASLT="$<TARGET_FILE:kogrpo_fake_cublaslt>")
-target_link_libraries(kogrpo_emulated_tests PRIVATE kogrpo_core doctest::doctest ${CMAKE_DL_LIBS})
+target_link_libraries(kogrpo_emulated_tests PRIVATE Threads::Threads doctest::doctest ${CMAKE_DL_LIBS})
 add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt)
 add_test(NAME kogrpo_emulated_tests COMMAND kogrpo_emulated_tests)

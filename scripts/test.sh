@@ -133,6 +133,9 @@ if check 'cmake-js build, native tests' \
 fi
 tests 'TypeScript tests' typescript.log count_vitest vitest run
 check 'install from the tarball' scripts/test-package.sh
+if command -v nvcc >/dev/null; then
+  check 'CUDA kernels by nvcc: no spills, matrix instructions' node scripts/cuda-report.mjs
+fi
 if check 'build with ASan and UBSan' sanitized_build; then
   UBSAN_OPTIONS=print_stacktrace=1 \
     tests 'native tests with ASan and UBSan' sanitized.log count_doctest \

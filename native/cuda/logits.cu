@@ -150,8 +150,8 @@ void CudaOps::scale_columns(const ScaleColumns& a) {
 
 Tensor CudaOps::logits_backward_bf16(const LogitsBackward& a) {
   cuda::logits_backward<bf16>("logits_backward", *context_, a);
-  return {a.logits.data, DType::bf16, a.logits.rows, a.logits.cols, 2 * a.logits.stride,
-          Precision::f32};
+  return {a.logits.data, DType::bf16,         a.logits.rows,
+          a.logits.cols, 2 * a.logits.stride, Precision::f32};
 }
 
 }  // namespace kogrpo

@@ -1,6 +1,6 @@
-// The likeliest ids of rows of logits: one block per row, one pass for the log-sum-exp and one per id
-// wanted (from the second-level cache), each finding the best id behind the one before. The few ids
-// that serving asks for make that cheaper than any selection.
+// The likeliest ids of rows of logits: one block per row, one pass for the log-sum-exp and one per
+// id wanted (from the second-level cache), each finding the best id behind the one before. The few
+// ids that serving asks for make that cheaper than any selection.
 
 #include <vector>
 
@@ -76,8 +76,8 @@ void CudaOps::top_logprobs(const TopLogprobs& a) {
          a.logits.f32(), a.logits.stride, wide, int(a.vocab_limit), int(k), ids, logprobs);
   std::vector<int32_t> host_ids(n);
   std::vector<float> host_logprobs(n);
-  KOGRPO_CUDA(cudaMemcpyAsync(host_ids.data(), ids, n * 4, cudaMemcpyDeviceToHost,
-                              context_->stream()));
+  KOGRPO_CUDA(
+      cudaMemcpyAsync(host_ids.data(), ids, n * 4, cudaMemcpyDeviceToHost, context_->stream()));
   KOGRPO_CUDA(cudaMemcpyAsync(host_logprobs.data(), logprobs, n * 4, cudaMemcpyDeviceToHost,
                               context_->stream()));
   context_->synchronize();

@@ -24,7 +24,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
   it('holds all that an install from the tarball builds and runs', () => {
     const sources = readFileSync(`${root}native/sources.txt`, 'utf8')
       .split('\n')
-      .filter(line => /^(core|isa-\S+|addon) /.test(line))
+      .filter(line => /^(core|isa-\S+|no-cuda|addon) /.test(line))
       .map(line => line.split(/\s+/)[1])
     expect(sources.length).toBeGreaterThan(10)
     expect(files).toEqual(
@@ -50,7 +50,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
 
   it('holds nothing else', () => {
     const known =
-      /^(dist\/|native\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README\.md|LICENSE|NOTICE)$)/
+      /^(dist\/|native\/|cmake\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README\.md|LICENSE|NOTICE)$)/
     expect(files.filter(file => !known.test(file))).toEqual([])
   })
 })

@@ -196,8 +196,8 @@ TEST_CASE("the likeliest ids and their log-probs, ties by id; columns under a fa
   std::vector<int32_t> expected(3 * 5), actual(3 * 5, -7);
   std::vector<float> expected_logprobs(3 * 5), actual_logprobs = poisoned(3 * 5);
   const auto call = [](const Tensor& z, std::vector<int32_t>& ids, std::vector<float>& logprobs) {
-    return TopLogprobs{z, {ids.data(), DType::i32, 3, 5, 5, Precision::f32},
-                       matrix(logprobs.data(), 3, 5), 4990};
+    return TopLogprobs{
+        z, {ids.data(), DType::i32, 3, 5, 5, Precision::f32}, matrix(logprobs.data(), 3, 5), 4990};
   };
   ReferenceOps().top_logprobs(call(logits.host(), expected, expected_logprobs));
   cuda_ops().top_logprobs(call(logits.device(), actual, actual_logprobs));

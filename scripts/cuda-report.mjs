@@ -1,0 +1,166 @@
+#!/usr/bin/env node
+// What the compiler made of the CUDA kernels, without running them: registers, shared memory, stack
+// and spills of every kernel from ptxas -v, and the matrix instructions in the machine code.
+//
+//   node scripts/cuda-report.mjs [--out FILE.json] [--arch sm_90a] [--only FILE.cu]…
+//
+// Fails when a kernel spills, or one of kMatrix holds no matrix instruction (the disassembler,
+// cuobjdump, is looked for on the PATH and in $CUOBJDUMP; without it that check is reported as not
+// made). Needs nvcc on the PATH or in $NVCC.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+// Kernels that must run on the tensor core: HMMA is mma.sync, HGMMA wgmma.
+export const kMatrix = [
+  [/^attention_(forward|backward_query|backward_key|decode)_kernel/, /\bHG?MMA\./],
+  [/^multiply_kernel/, /\bHG?MMA\./],
+]
+
+/** Registers and memory of each kernel in the output of `ptxas -v`; names as ptxas mangles them. */
+export function parseResources(log) {
+  const kernels = []
+  for (const line of log.split('\n')) {
+    const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line)
+    if (entry) kernels.push({ mangled: entry[1], arch: entry[2] })
+    const kernel = kernels.at(-1)
+    if (!kernel) continue
+    const stack = /(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/.exec(
+      line,
+    )
+    if (stack) {
+      const [stackBytes, stores, loads] = stack.slice(1).map(Number)
+      Object.assign(kernel, { stackBytes, spillBytes: stores + loads })
+    }
+    const used = /Used (\d+) registers/.exec(line)
+    if (used) kernel.registers = Number(used[1])
+    const shared = /(\d+) bytes smem/.exec(line)
+    if (shared) kernel.sharedBytes = Number(shared[1])
+  }
+  return kernels
+}
+
+/** The function's own name in an Itanium-mangled one: the last identifier of its nested name. */
+export function plainName(mangled) {
+  let rest = mangled.replace(/^_ZN?/, '')
+  let name = mangled
+  for (let m = /^(\d+)/.exec(rest); m; m = /^(\d+)/.exec(rest)) {
+    const length = Number(m[1])
+    name = rest.slice(m[1].length, m[1].length + length)
+    rest = rest.slice(m[1].length + length)
+  }
+  return name
+}
+
+/** Machine code of each function in the output of `cuobjdump --dump-sass`, by mangled name. */
+export function parseSass(text) {
+  const code = new Map()
+  for (const part of text.split(/^\s*Function : /m).slice(1)) {
+    const end = part.indexOf('\n')
+    code.set(part.slice(0, end).trim(), part.slice(end))
+  }
+  return code
+}
+
+/** What is wrong with the kernels: spills, and matrix kernels without matrix instructions. */
+export function findProblems(kernels, sass) {
+  const problems = []
+  for (const kernel of kernels) {
+    const name = plainName(kernel.mangled)
+    if (kernel.spillBytes > 0)
+      problems.push(`${name} spills ${kernel.spillBytes} bytes (${kernel.mangled})`)
+    const code = sass?.get(kernel.mangled)
+    for (const [which, instruction] of kMatrix)
+      if (code !== undefined && which.test(name) && !instruction.test(code))
+        problems.push(`${name} has no matrix instruction (${kernel.mangled})`)
+  }
+  return problems
+}
+
+function main() {
+  const value = flag =>
+    process.argv.includes(flag) ? process.argv[process.argv.indexOf(flag) + 1] : undefined
+  const arch = value('--arch') ?? 'sm_90a'
+  const only = process.argv.filter((_, i) => process.argv[i - 1] === '--only')
+  const nvcc = process.env.NVCC ?? 'nvcc'
+  const cuobjdump = process.env.CUOBJDUMP ?? 'cuobjdump'
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const sources = readFileSync(join(root, 'native/sources.txt'), 'utf8')
+    .split('\n')
+    .map(line => line.split(/\s+/))
+    .filter(([group, path]) => group === 'cuda' && path.endsWith('.cu'))
+    .map(([, path]) => path)
+    .filter(path => only.length === 0 || only.includes(basename(path)))
+  const folder = mkdtempSync(join(tmpdir(), 'cuda-report-'))
+  const run = (command, args) =>
+    execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 30 })
+  let kernels = []
+  let sass = new Map()
+  try {
+    for (const path of sources) {
+      const object = join(folder, `${basename(path)}.o`)
+      const log = join(folder, 'log')
+      const gencode = `-gencode=arch=compute_${arch.slice(3)},code=${arch}`
+      run('sh', [
+        '-c',
+        `"$0" "$@" > ${log} 2>&1 || { cat ${log} >&2; exit 1; }`,
+        nvcc,
+        '-std=c++20',
+        '-O3',
+        '-fmad=false',
+        '--expt-relaxed-constexpr',
+        '-Xptxas=-v',
+        gencode,
+        `-I${join(root, 'native')}`,
+        '-c',
+        join(root, path),
+        '-o',
+        object,
+      ])
+      kernels = kernels.concat(
+        parseResources(readFileSync(log, 'utf8')).map(k => ({ file: basename(path), ...k })),
+      )
+      try {
+        if (sass) sass = new Map([...sass, ...parseSass(run(cuobjdump, ['--dump-sass', object]))])
+      } catch (error) {
+        if (error.code !== 'ENOENT') throw error
+        sass = undefined
+      }
+      if (!existsSync(object)) throw new Error(`${path}: no object`)
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+  const problems = findProblems(kernels, sass)
+  const rows = kernels.map(k => ({
+    file: k.file,
+    kernel: plainName(k.mangled),
+    mangled: k.mangled,
+    registers: k.registers,
+    sharedBytes: k.sharedBytes ?? 0,
+    stackBytes: k.stackBytes,
+    spillBytes: k.spillBytes,
+    matrix: sass
+      ? [...new Set((sass.get(k.mangled) ?? '').match(/\bHG?MMA\b/g) ?? [])].join(' ')
+      : null,
+  }))
+  for (const r of rows)
+    console.log(
+      `${r.file.padEnd(24)} ${r.kernel.padEnd(34)} ${String(r.registers).padStart(4)} registers ${String(r.sharedBytes).padStart(6)} B shared ${String(r.spillBytes).padStart(4)} B spilled ${r.matrix ?? ''}`,
+    )
+  if (!sass)
+    console.log('cuobjdump was not found: the machine code was not looked at (set CUOBJDUMP)')
+  const out = value('--out')
+  if (out)
+    writeFileSync(
+      out,
+      `${JSON.stringify({ arch, sass: sass !== undefined, kernels: rows }, null, 1)}\n`,
+    )
+  for (const problem of problems) console.error(problem)
+  console.log(`${rows.length} kernels for ${arch}, ${problems.length} problems`)
+  process.exitCode = problems.length > 0 ? 1 : 0
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main()

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { findProblems, parseResources, parseSass, plainName } from '../../scripts/cuda-report.mjs'
+
+const kForward =
+  '_ZN6kogrpo4cuda47_GLOBAL__N__a7_20_attention_forward_cu_e924_1724attention_forward_kernelILi128EEEvv'
+const kNorm = '_ZN6kogrpo4cuda12_GLOBAL__N_114rmsnorm_kernelIfEEvv'
+
+const log = `ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function '${kForward}' for 'sm_90a'
+ptxas info    : Function properties for ${kForward}
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 165 registers, used 1 barriers
+ptxas info    : Compile time = 1 ms
+ptxas info    : Compiling entry function '${kNorm}' for 'sm_90a'
+ptxas info    : Function properties for ${kNorm}
+    16 bytes stack frame, 12 bytes spill stores, 20 bytes spill loads
+ptxas info    : Used 32 registers, used 1 barriers, 32 bytes smem
+`
+
+test('registers, shared memory, stack and spills of every kernel', () => {
+  expect(parseResources(log)).toEqual([
+    { mangled: kForward, arch: 'sm_90a', stackBytes: 0, spillBytes: 0, registers: 165 },
+    {
+      mangled: kNorm,
+      arch: 'sm_90a',
+      stackBytes: 16,
+      spillBytes: 32,
+      registers: 32,
+      sharedBytes: 32,
+    },
+  ])
+})
+
+test('a mangled name is read to the function', () => {
+  expect(plainName(kNorm)).toBe('rmsnorm_kernel')
+  expect(plainName('main')).toBe('main')
+})
+
+test('spills, and matrix kernels without matrix instructions, are problems', () => {
+  const name = '_ZN6kogrpo24attention_forward_kernelILi128EEEvv'
+  const kernels = [
+    { mangled: name, spillBytes: 0 },
+    { mangled: kNorm, spillBytes: 32 },
+  ]
+  const sass = (instruction: string): Map<string, string> =>
+    parseSass(`\t\tFunction : ${name}\n\t/*0010*/ ${instruction} R1, R2 ;\n`)
+  expect(findProblems(kernels, sass('HMMA.16816.F32.BF16'))).toEqual([
+    `rmsnorm_kernel spills 32 bytes (${kNorm})`,
+  ])
+  expect(findProblems(kernels, sass('FFMA'))).toEqual([
+    `attention_forward_kernel has no matrix instruction (${name})`,
+    `rmsnorm_kernel spills 32 bytes (${kNorm})`,
+  ])
+  expect(findProblems([kernels[0]], undefined)).toEqual([])
+})
