@@ -18,7 +18,7 @@ const CLI = join(HERE, '../../dist/cli/main.js')
 const args = process.argv.slice(2)
 const flag = args.indexOf('--threads')
 const [threads] = flag < 0 ? ['0'] : args.splice(flag, 2).slice(1)
-const work = args[0] ?? join(HERE, '../../runs/judge')
+const work = args[0] ?? 'runs/judge'
 
 const kogrpo = words => {
   const { status } = spawnSync(process.execPath, [CLI, ...words], { stdio: 'inherit' })
@@ -57,7 +57,7 @@ train('none', 'summary.json', ['mini', ...short, ...start, '--grpo.oracle.rule',
 train('program', 'summary.json', ['mini', ...short, ...start])
 train('local', 'summary.json', [
   'mini-local-judge',
-  ...[...short, ...start, '--grpo.oracle.judge.path', judge],
+  ...[...short, ...start, '--grpo.oracle.rule', 'both', '--grpo.oracle.judge.path', judge],
 ])
 
 // The judge on what a policy really writes: every fourth completion of the arm with the exact judge.
