@@ -32,6 +32,12 @@ export const recipeSchema = z.strictObject({
     .default(0)
     .describe('CPU threads (0 = one per core); results do not depend on it'),
   device: z.enum(['cpu', 'cuda']).default('cpu').describe('where the engine computes'),
+  shard: z
+    .enum(['none', 'optimizer', 'gradients', 'parameters'])
+    .default('none')
+    .describe(
+      'what several ranks (kogrpo launch) hold in slices instead of whole: nothing, or the moments of AdamW; gradients and parameters can only be planned for so far',
+    ),
   output_dir: name.optional().describe('run directory (default: runs/NAME-DATE-TIME)'),
   model: model.prefault({}).describe('the model to start from'),
   pretrain: trainStage({

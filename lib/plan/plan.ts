@@ -103,7 +103,7 @@ export function planRecipe(
   ]
   const asked = loads.map(load => {
     const settings = {
-      shard: wanted.shard ?? 'none',
+      shard: wanted.shard ?? recipe.shard,
       recompute: wanted.recompute ?? (recipe.model.gradient_checkpointing ? 'block' : 'none'),
       batch: wanted.batch ?? load.batch,
     }

@@ -17,6 +17,9 @@ export interface SamplingOptions {
   seed: number
   /** Stream of the first completion; the others follow. */
   firstStream: number
+  /** Where the prompts stand among those of all ranks: their streams are counted from there
+   *  (default: these are all). */
+  places?: readonly number[] | undefined
   /** Completions generated at a time (default: the engine's). */
   maxSequences?: number | undefined
   signal?: AbortSignal
@@ -39,6 +42,7 @@ export async function sampleRollouts(
   prompts: readonly GrpoSample[],
   options: SamplingOptions,
 ): Promise<Rollout[]> {
+  if (prompts.length === 0) return []
   const { numGenerations, firstStream, signal, onProgress, maxSequences } = options
   const stopTokens = Int32Array.from(tokenizer.eosIds)
   const requests = prompts.flatMap((prompt, p) =>
@@ -51,7 +55,7 @@ export async function sampleRollouts(
       topP: options.topP,
       minP: options.minP,
       seed: options.seed,
-      stream: firstStream + p * numGenerations + g,
+      stream: firstStream + (options.places?.[p] ?? p) * numGenerations + g,
     })),
   )
   // Ids that the tokenizer does not have are never sampled.

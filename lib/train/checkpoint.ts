@@ -5,14 +5,16 @@ import type { Session } from './session.ts'
 
 /** Writes the present weights to `name` in the run directory; returns the path. */
 export async function saveCheckpoint(session: Session, name: string): Promise<string> {
-  const { engine, config, directory } = session
+  const { engine, config, directory, ranks } = session
   const path = join(config.output_dir, name)
   const dtype = config.model.save_dtype === 'bfloat16' ? 'BF16' : 'F32'
-  await writeModelDirectory(path, {
-    config: directory.config,
-    dtype,
-    tokenizerDir: directory.tokenizerDir,
-    writeWeights: (file, header) => engine.writeWeights(file, header, dtype),
+  await ranks.once(`checkpoint ${name}`, async () => {
+    await writeModelDirectory(path, {
+      config: directory.config,
+      dtype,
+      tokenizerDir: directory.tokenizerDir,
+      writeWeights: (file, header) => engine.writeWeights(file, header, dtype),
+    })
   })
   return path
 }

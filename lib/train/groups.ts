@@ -63,7 +63,7 @@ export async function sampleGroups(
   while (rounds < generations && rollouts.length < prompts * size) {
     const drawn = mixture.take(prompts - rollouts.length / size).map(draw => draw.item)
     const sampled = await timer.time('gen', () =>
-      complete(session, stage, drawn, seed, streams + all.length),
+      complete(session, stage, drawn, seed, streams + all.length, step),
     )
     const scores = await timer.time('reward', () => scorer.score(sampled, session.signal))
     session.reporter.emit({ type: 'completions', rows: completionRows(step, sampled, scores) })
@@ -125,24 +125,38 @@ function deadGroups(stage: GrpoStage, scores: Scores): boolean[] {
 
 /** Completions of the prompts, `num_generations` adjacent ones each. */
 async function complete(
-  { engine, tokenizer, reporter, signal }: Session,
+  { engine, tokenizer, reporter, ranks, signal }: Session,
   stage: GrpoStage,
   prompts: readonly GrpoSample[],
   seed: number,
   firstStream: number,
+  step: number,
 ): Promise<Rollout[]> {
   reporter.emit({ type: 'activity', activity: 'generation' })
-  const total = prompts.length * stage.num_generations * stage.max_completion_length
-  return await sampleRollouts(engine, tokenizer, prompts, {
-    numGenerations: stage.num_generations,
-    maxCompletionLength: stage.max_completion_length,
-    temperature: stage.sampling_temperature ?? stage.temperature,
-    topK: stage.top_k,
-    topP: stage.top_p,
-    minP: stage.min_p,
-    seed,
-    firstStream,
-    signal,
-    onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
-  })
+  const size = stage.num_generations
+  const sample = async (
+    own: GrpoSample[],
+    places: number[],
+  ): Promise<Omit<Rollout, 'prompt'>[][]> => {
+    const total = own.length * size * stage.max_completion_length
+    const rollouts = await sampleRollouts(engine, tokenizer, own, {
+      numGenerations: size,
+      maxCompletionLength: stage.max_completion_length,
+      temperature: stage.sampling_temperature ?? stage.temperature,
+      topK: stage.top_k,
+      topP: stage.top_p,
+      minP: stage.min_p,
+      places,
+      seed,
+      firstStream,
+      signal,
+      onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
+    })
+    // Every rank has the prompts.
+    return own.map((_, p) =>
+      rollouts.slice(p * size, (p + 1) * size).map(({ prompt: _prompt, ...rest }) => rest),
+    )
+  }
+  const groups = await ranks.share(prompts, `generation, step ${step}`, sample)
+  return groups.flatMap((group, p) => group.map(rest => ({ ...rest, prompt: prompts[p]! })))
 }

@@ -31,7 +31,7 @@ export async function trainGrpo(
   stage: GrpoStage,
   evaluate: EvaluateDuring,
 ): Promise<string> {
-  const { config, reporter, signal } = session
+  const { config, reporter, ranks, signal } = session
   const seed = stage.seed ?? config.seed
   const prompts =
     (stage.per_device_train_batch_size * stage.gradient_accumulation_steps) / stage.num_generations
@@ -41,7 +41,7 @@ export async function trainGrpo(
     systemPrompt: stage.system_prompt,
     enableThinking: stage.enable_thinking,
   })
-  const source = { mixture, scorer: new Scorer(stage, session.oracle), seed, prompts }
+  const source = { mixture, scorer: new Scorer(stage, session.oracle, ranks), seed, prompts }
   const rounds = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
   const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
@@ -69,18 +69,18 @@ export async function trainGrpo(
         oracle: session.oracle?.totals(),
       }
       if (savesAfter(stage, step - 1)) await saveState(session)
-      signal.throwIfAborted()
+      await ranks.boundary(`grpo step ${step}`)
       const number = Math.floor((step - 1) / stage.num_iterations)
       groups = await sampleGroups(session, stage, source, number, step, timer)
       const { rollouts, advantages } = groups
       round = await timer.time('update_actor', () =>
-        prepareRound(session, stage, rollouts, advantages),
+        prepareRound(session, stage, rollouts, advantages, step),
       )
     }
     reporter.emit({ type: 'activity', activity: 'update' })
     const pass = round
     const update = await timer.time('update_actor', () =>
-      accumulatePolicyGradient(fresh ? session : uninterrupted(session), stage, pass, fresh),
+      accumulatePolicyGradient(fresh ? session : uninterrupted(session), stage, pass, fresh, step),
     )
     const optimizer = await timer.time('optimizer', () =>
       optimizerStep(session, guards.adjust(stage), step, steps, update.trained),

@@ -108,11 +108,19 @@ export class Guards {
 
   /** Writes the engine's state as the good one of `step`, whole or not at all. */
   async #keep(step: number): Promise<void> {
-    const { engine, config } = this.#session
+    const { engine, config, ranks } = this.#session
     const path = this.#path(step)
     const parent = join(config.output_dir, 'checkpoints')
-    await mkdir(parent, { recursive: true })
+    await ranks.once(`good state of step ${step}, its directory`, async () => {
+      await mkdir(parent, { recursive: true })
+    })
     await engine.saveState(`${path}.partial`)
+    await ranks.once(`good state of step ${step}`, async () => await this.#put(path, parent, step))
+  }
+
+  /** Makes the file that was written the good state, and removes earlier ones. */
+  async #put(path: string, parent: string, step: number): Promise<void> {
+    const { config } = this.#session
     await rename(`${path}.partial`, path)
     const saved = await findState(config.output_dir).catch(() => null)
     const needed = [step, saved?.guards?.good?.step].map(kept => `good-${kept}.bin`)

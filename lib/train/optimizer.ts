@@ -31,6 +31,7 @@ export async function optimizerStep(
     epsilon: options.adam_epsilon,
     weightDecay: options.weight_decay,
     maxGradNorm: options.max_grad_norm,
+    label: `update, step ${step}`,
   })
   if (!Number.isFinite(gradNorm)) {
     throw new KogrpoError(

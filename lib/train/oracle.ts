@@ -13,6 +13,7 @@ import { openJudge } from '../rewards/judge/create.ts'
 import { judgeItems } from '../rewards/judge/items.ts'
 import {
   applyOracle,
+  mergeStats,
   type OracleRule,
   type OracleSample,
   type OracleStats,
@@ -23,6 +24,7 @@ import { agreement, cohensKappa } from '../rewards/judge/table.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
 import type { RewardInput, RewardValues } from '../rewards/types.ts'
+import type { Ranks } from './ranks.ts'
 import { isBuiltin, modelPath } from './sources.ts'
 
 export const ACCURACY = 'accuracy'
@@ -59,6 +61,7 @@ export class Oracle {
   readonly #spec: OracleSpec
   readonly #judge: Judge
   readonly #reporter: Reporter
+  readonly #ranks: Ranks
   readonly #referenceColumn: string | undefined
   /** Of the last rounds, oldest first. */
   #window: OracleStats[] = []
@@ -70,6 +73,7 @@ export class Oracle {
     judge: Judge,
     referenceColumn: string | undefined,
     reporter: Reporter,
+    ranks: Ranks,
     totals: OracleTotals,
   ) {
     this.#rule = rule
@@ -77,6 +81,7 @@ export class Oracle {
     this.#judge = judge
     this.#referenceColumn = referenceColumn
     this.#reporter = reporter
+    this.#ranks = ranks
     this.#totals = totals
   }
 
@@ -87,6 +92,7 @@ export class Oracle {
   static async open(
     config: Recipe,
     reporter: Reporter,
+    ranks: Ranks,
     totals: OracleTotals = NOTHING,
   ): Promise<Oracle | null> {
     if (!config.grpo) return null
@@ -109,7 +115,7 @@ export class Oracle {
       device: config.device,
     })
     const referenceColumn = typeof column === 'string' ? column : undefined
-    return new Oracle(oracle.rule, oracle, judge, referenceColumn, reporter, { ...totals })
+    return new Oracle(oracle.rule, oracle, judge, referenceColumn, reporter, ranks, { ...totals })
   }
 
   /** The combination in words: who judges, by which rule, and what becomes of failures. */
@@ -133,18 +139,25 @@ export class Oracle {
     signal: AbortSignal,
   ): Promise<{ samples: OracleSample[]; metrics: Metrics }> {
     const { judge } = this.#spec
-    const { samples, stats } = await applyOracle({
-      rule: this.#rule,
-      judge: this.#judge,
-      checker,
-      items: judgeItems(input, {
-        referenceColumn: this.#referenceColumn,
-        seeThinking: judge !== undefined && judge.kind !== 'program' && judge.see_thinking,
-      }),
-      signal,
-      onProgress: (done, total) =>
-        this.#reporter.emit({ type: 'activity', activity: 'judge', done, total }),
+    const items = judgeItems(input, {
+      referenceColumn: this.#referenceColumn,
+      seeThinking: judge !== undefined && judge.kind !== 'program' && judge.see_thinking,
     })
+    let mine: OracleStats | null = null
+    const samples = await this.#ranks.share(items, 'verdicts', async (own, places) => {
+      const judged = await applyOracle({
+        rule: this.#rule,
+        judge: this.#judge,
+        checker: places.map(i => checker[i]!),
+        items: own,
+        signal,
+        onProgress: (done, total) =>
+          this.#reporter.emit({ type: 'activity', activity: 'judge', done, total }),
+      })
+      mine = judged.stats
+      return judged.samples
+    })
+    const stats = mergeStats(await this.#ranks.gather(mine!, 'costs of the verdicts'))
     this.#refuse(samples, stats)
     this.#add(stats)
     return { samples, metrics: oracleMetrics(stats) }

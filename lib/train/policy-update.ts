@@ -36,14 +36,14 @@ interface Kept {
   count: number
 }
 
-interface Sums {
-  stats: PolicyStats[]
+/** What one micro-batch showed; arrays have one element a trained token. */
+interface Measured {
+  stats: PolicyStats
   bonus: number
-  entropy: number
-  difference: number
-  worst: number
-  tokens: number
   trained: boolean
+  entropies: number[]
+  /** |trainer's − sampler's log-prob|. */
+  differences: number[]
 }
 
 /** Accumulates the gradient. `fresh`: the rollouts were sampled by the present weights. */
@@ -52,22 +52,26 @@ export async function accumulatePolicyGradient(
   stage: GrpoStage,
   round: Round,
   fresh: boolean,
+  step = 0,
 ): Promise<PolicyUpdate> {
-  const sums: Sums = {
-    stats: [],
-    bonus: 0,
-    entropy: 0,
-    difference: 0,
-    worst: 0,
-    tokens: 0,
-    trained: false,
+  const { ranks, signal } = session
+  const kept = await keptTokens(session, stage, round, step)
+  const parts = await ranks.accumulate(round.batches, `grpo step ${step}`, async (_, place) => {
+    signal.throwIfAborted()
+    return await microBatch(session, stage, round, place, kept, fresh)
+  })
+  const sums = { bonus: 0, entropy: 0, difference: 0, worst: 0, tokens: 0, trained: false }
+  for (const { bonus, trained, entropies, differences } of parts) {
+    sums.bonus += bonus
+    sums.trained ||= trained
+    sums.tokens += entropies.length
+    for (const entropy of entropies) sums.entropy += entropy
+    for (const difference of differences) {
+      sums.difference += difference
+      sums.worst = Math.max(sums.worst, difference)
+    }
   }
-  const kept = await keptTokens(session, stage, round)
-  for (const index of round.batches.keys()) {
-    session.signal.throwIfAborted()
-    await microBatch(session, stage, round, index, kept, fresh, sums)
-  }
-  const metrics = policyMetrics(sums.stats)
+  const metrics = policyMetrics(parts.map(({ stats }) => stats))
   return {
     metrics: {
       ...metrics,
@@ -89,14 +93,21 @@ export async function accumulatePolicyGradient(
  * All trained tokens, or those of high entropy. Their threshold is that of the whole step, so it takes
  * a pass over all micro-batches before the first gradient.
  */
-async function keptTokens(session: Session, stage: GrpoStage, round: Round): Promise<Kept> {
+async function keptTokens(
+  session: Session,
+  stage: GrpoStage,
+  round: Round,
+  step: number,
+): Promise<Kept> {
   const masks = round.batches.map(({ batch }) => batch.mask)
   let tokens: Kept['tokens'] = masks
   if (stage.top_entropy_quantile < 1) {
-    const entropies: Float32Array[] = []
-    for (const { batch } of round.batches) {
-      entropies.push((await session.engine.score(batch, forwardOptions(session, stage))).entropies)
-    }
+    const entropies = await session.ranks.map(
+      round.batches,
+      `entropies, step ${step}`,
+      async ({ batch }) =>
+        (await session.engine.score(batch, forwardOptions(session, stage))).entropies,
+    )
     const threshold = entropyThreshold(entropies, masks, stage.top_entropy_quantile)
     tokens = entropies.map((values, b) => highEntropy(values, masks[b]!, threshold))
   }
@@ -114,8 +125,7 @@ async function microBatch(
   index: number,
   kept: Kept,
   fresh: boolean,
-  sums: Sums,
-): Promise<void> {
+): Promise<Measured> {
   const { engine, signal } = session
   const part = batches[index]!
   const { batch, advantages, sampled, old, reference: refLogprobs } = part
@@ -140,17 +150,19 @@ async function microBatch(
     values = pass
   }
   const { logprobs, entropies } = values
-  sums.stats.push(policy.stats)
-  sums.bonus += entropyLoss(entropies, counted, stage.entropy_coef, kept.count)
-  sums.trained ||= policy.coef.some(c => c !== 0) || (entropyCoef?.some(c => c !== 0) ?? false)
+  const measured: Measured = {
+    stats: policy.stats,
+    bonus: entropyLoss(entropies, counted, stage.entropy_coef, kept.count),
+    trained: policy.coef.some(c => c !== 0) || (entropyCoef?.some(c => c !== 0) ?? false),
+    entropies: [],
+    differences: [],
+  }
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue
-    const difference = Math.abs(logprobs[t]! - sampled[t]!)
-    sums.entropy += entropies[t]!
-    sums.difference += difference
-    sums.worst = Math.max(sums.worst, difference)
-    sums.tokens++
+    measured.entropies.push(entropies[t]!)
+    measured.differences.push(Math.abs(logprobs[t]! - sampled[t]!))
   }
+  return measured
 }
 
 /** Factors of the policy term: entropy filter times importance weight; null where all are 1. */

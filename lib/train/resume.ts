@@ -47,25 +47,30 @@ const STATE = 'state.json'
 
 /** Saves the session's last boundary; returns the directory, or null before the first boundary. */
 export async function saveState(session: Session): Promise<string | null> {
-  const { boundary, engine, config, outcomes } = session
+  const { boundary, engine, config, outcomes, ranks } = session
   if (!boundary) return null
   const parent = join(config.output_dir, 'checkpoints')
   const name = `state-${boundary.stage}-${boundary.step}-${outcomes.size}`
   const partial = join(parent, `.${name}.partial`)
   const path = join(parent, name)
-  if (existsSync(join(path, STATE))) return path
+  const label = `saved state ${name}`
+  if (await ranks.once(label, async () => existsSync(join(path, STATE)))) return path
   const state: RunState = { version: 1, ...boundary, outcomes: [...outcomes] }
   try {
-    await rm(partial, { recursive: true, force: true })
-    await mkdir(partial, { recursive: true })
+    await ranks.once(`${label}, its directory`, async () => {
+      await rm(partial, { recursive: true, force: true })
+      await mkdir(partial, { recursive: true })
+    })
     await engine.saveState(join(partial, WEIGHTS))
-    await writeFile(join(partial, STATE), JSON.stringify(state), { flush: true })
-    await rename(partial, path)
-    for (const other of await readdir(parent)) {
-      if (other.startsWith('state-') && other !== name) {
-        await rm(join(parent, other), { recursive: true })
+    await ranks.once(`${label}, written`, async () => {
+      await writeFile(join(partial, STATE), JSON.stringify(state), { flush: true })
+      await rename(partial, path)
+      for (const other of await readdir(parent)) {
+        if (other.startsWith('state-') && other !== name) {
+          await rm(join(parent, other), { recursive: true })
+        }
       }
-    }
+    })
   } catch (cause) {
     throw new KogrpoError('E_CHECKPOINT', `cannot save the run's state: ${messageOf(cause)}`, {
       cause,

@@ -20,7 +20,8 @@ export interface RoundBatch {
   advantages: Float32Array
   /** The sampler's log-probs. */
   sampled: Float32Array
-  /** The trainer's log-probs of the policy that sampled; the sampler's own unless it is corrected for. */
+  /** The trainer's log-probs of the policy that sampled; the sampler's own unless it is corrected for.
+   *  These and the two below are there on the rank that trains on the micro-batch. */
   old: Float32Array
   reference: Float32Array | null
   /** Importance weights of the correction. */
@@ -45,33 +46,44 @@ export async function prepareRound(
   stage: GrpoStage,
   rollouts: readonly Rollout[],
   advantages: Float32Array,
+  step = 0,
 ): Promise<Round> {
-  const { engine } = session
+  const { engine, ranks } = session
   const forward = forwardOptions(session, stage)
   const { batches, options } = cut(stage, rollouts, advantages)
-  const stats = []
-  for (const part of batches) {
-    const { batch, sampled } = part
-    if (stage.importance_sampling_correction !== 'none') {
-      part.old = (await engine.score(batch, forward)).logprobs
-      const corrected = importanceWeights({
-        mode: stage.importance_sampling_correction,
-        clip_max: stage.importance_sampling_clip_max,
-        clip_min: stage.importance_sampling_clip_min,
-        logprobs: part.old,
-        sampled,
-        mask: batch.mask,
-        cuSeqlens: batch.cuSeqlens,
-      })
-      part.weights = corrected.weights
-      stats.push(corrected.stats)
-    }
-    if (stage.beta !== 0) {
-      const slot = REFERENCE_SLOT
-      part.reference = (await engine.score(batch, { ...forward, slot })).logprobs
-    }
-  }
-  return { batches, options, metrics: importanceMetrics(stats) }
+  const mode = stage.importance_sampling_correction
+  if (mode === 'none' && stage.beta === 0)
+    return { batches, options, metrics: importanceMetrics([]) }
+  // Every rank prepares the micro-batches that it will train on.
+  const stats = await ranks.map(
+    batches,
+    `old and reference log-probs, step ${step}`,
+    async part => {
+      const { batch, sampled } = part
+      let measured: ReturnType<typeof importanceWeights>['stats'] | null = null
+      if (mode !== 'none') {
+        part.old = (await engine.score(batch, forward)).logprobs
+        const corrected = importanceWeights({
+          mode,
+          clip_max: stage.importance_sampling_clip_max,
+          clip_min: stage.importance_sampling_clip_min,
+          logprobs: part.old,
+          sampled,
+          mask: batch.mask,
+          cuSeqlens: batch.cuSeqlens,
+        })
+        part.weights = corrected.weights
+        measured = corrected.stats
+      }
+      if (stage.beta !== 0) {
+        const slot = REFERENCE_SLOT
+        part.reference = (await engine.score(batch, { ...forward, slot })).logprobs
+      }
+      return measured
+    },
+  )
+  const measured = stats.filter(part => part !== null)
+  return { batches, options, metrics: importanceMetrics(measured) }
 }
 
 /** Rollouts as micro-batches of at most per_device_train_batch_size completions, in order. */

@@ -52,7 +52,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
     const summary = exam.summary((performance.now() - started) / 1000)
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {
-    if (io.signal.aborted) await saveState(session)
+    if (session.signal.aborted) await saveState(session)
     else if (error instanceof JudgeUnwell) throw await stopped(session, error)
     throw error
   } finally {
@@ -178,20 +178,23 @@ class Exam {
   }
 
   async #evaluate(activity: string): Promise<Outcome[]> {
-    const { engine, tokenizer, config, reporter, signal } = this.#session
+    const { engine, tokenizer, config, reporter, ranks, signal } = this.#session
     const spec = config.eval!
-    const total = this.#problems.length * spec.max_completion_length
     reporter.emit({ type: 'activity', activity })
-    return await evaluate(engine, tokenizer, this.#problems, {
-      truth: spec.data.every(isBuiltin) ? 'mini' : 'checker',
-      maxCompletionLength: spec.max_completion_length,
-      temperature: spec.temperature,
-      topK: spec.top_k,
-      topP: spec.top_p,
-      seed: config.seed,
-      maxSequences: spec.batch_size,
-      signal,
-      onProgress: done => reporter.emit({ type: 'activity', activity, done, total }),
+    return await ranks.share(this.#problems, activity, async (own, places) => {
+      const total = own.length * spec.max_completion_length
+      return await evaluate(engine, tokenizer, own, {
+        truth: spec.data.every(isBuiltin) ? 'mini' : 'checker',
+        maxCompletionLength: spec.max_completion_length,
+        temperature: spec.temperature,
+        topK: spec.top_k,
+        topP: spec.top_p,
+        places,
+        seed: config.seed,
+        maxSequences: spec.batch_size,
+        signal,
+        onProgress: done => reporter.emit({ type: 'activity', activity, done, total }),
+      })
     })
   }
 }

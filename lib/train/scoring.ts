@@ -16,6 +16,7 @@ import { runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
+import type { Ranks } from './ranks.ts'
 
 export interface Scores extends GroupAdvantages {
   names: string[]
@@ -31,19 +32,21 @@ export class Scorer {
   readonly #stage: GrpoStage
   readonly #rewards: NamedReward[]
   readonly #oracle: Oracle | null
+  readonly #ranks: Ranks
 
   /** Throws `E_CONFIG` for rewards that cannot be. */
-  constructor(stage: GrpoStage, oracle: Oracle | null) {
+  constructor(stage: GrpoStage, oracle: Oracle | null, ranks: Ranks) {
     this.#stage = stage
     this.#rewards = createRewards(stage.rewards, stage)
     this.#oracle = oracle
+    this.#ranks = ranks
   }
 
   /** Scores completions of which `num_generations` adjacent ones share a prompt. */
   async score(rollouts: readonly Rollout[], signal: AbortSignal): Promise<Scores> {
     const input = rewardInput(rollouts)
-    const values = await runRewards(this.#rewards, input)
     const names = this.#rewards.map(({ name }) => name)
+    const values = await this.#rate(rollouts)
     const metrics: Metrics = {}
     const verdicts = await this.#consult(input, values, names, metrics, signal)
     const advantages = this.advantages(values)
@@ -61,6 +64,20 @@ export class Scorer {
       scale_rewards: scale_rewards ?? defaultScaleRewards(loss_type),
       multi_objective_aggregation,
     })
+  }
+
+  /** Every rank rates its groups. */
+  async #rate(rollouts: readonly Rollout[]): Promise<RewardValues[]> {
+    const size = this.#stage.num_generations
+    const groups = Array.from({ length: rollouts.length / size }, (_, g) =>
+      rollouts.slice(g * size, (g + 1) * size),
+    )
+    const rated = await this.#ranks.share(groups, 'rewards', async own => {
+      if (own.length === 0) return []
+      const values = await runRewards(this.#rewards, rewardInput(own.flat()))
+      return own.map((_, g) => values.map(row => row.slice(g * size, (g + 1) * size)))
+    })
+    return this.#rewards.map((_, k) => rated.flatMap(rows => rows[k]!))
   }
 
   /** Replaces the row of the accuracy reward in `values` by the oracle's. */

@@ -1,4 +1,5 @@
 /** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
+import { availableParallelism } from 'node:os'
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
@@ -13,6 +14,7 @@ import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
+import type { Place } from '../launch/place.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -20,6 +22,7 @@ import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { expandedEngine } from './expand.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
+import { Ranks } from './ranks.ts'
 import type { Boundary, SavedState } from './resume.ts'
 import { modelPath, sourceRecords } from './sources.ts'
 
@@ -32,6 +35,9 @@ export interface Session {
   tokenizer: Tokenizer
   template: ChatTemplate
   reporter: Reporter
+  /** The processes that train together; this one alone, as a rule. */
+  ranks: Ranks
+  /** Of `ranks`: several stop together, at a step boundary. */
   signal: AbortSignal
   /** Evaluations made so far. */
   outcomes: Map<EvalStageName, Outcome[]>
@@ -52,6 +58,8 @@ export interface RunIo {
   signal: AbortSignal
   /** Take the run up again from here. */
   resume?: SavedState | undefined
+  /** This process is one rank of several. */
+  place?: Place | undefined
 }
 
 /** Opens the model of a recipe. The caller disposes the engine. */
@@ -68,19 +76,33 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
       `${directory.tokenizerDir}: the tokenizer has ids up to ${tokenizer.size - 1}, the model's vocab_size is ${directory.config.vocabSize}; they do not belong together`,
     )
   }
-  const oracle = await Oracle.open(config, io.reporter, io.resume?.oracle)
-  const engine = await openEngine(config, directory, tokenizer, io.reporter).catch(async error => {
-    await oracle?.close()
+  const engine = await openEngine(config, directory, tokenizer, io)
+  try {
+    return await sessionOf(config, io, directory, tokenizer, engine)
+  } catch (error) {
+    await engine.dispose()
     throw error
-  })
+  }
+}
+
+async function sessionOf(
+  recipe: Recipe,
+  io: RunIo,
+  directory: ModelDirectory,
+  tokenizer: Tokenizer,
+  engine: Engine,
+): Promise<Session> {
+  const { config, ranks } = await joinRanks(recipe, engine, io)
+  const oracle = await Oracle.open(config, io.reporter, ranks, io.resume?.oracle)
   return {
     config,
     engine,
+    ranks,
     directory,
     tokenizer,
     template: new ChatTemplate(tokenizer),
     reporter: io.reporter,
-    signal: io.signal,
+    signal: ranks.signal,
     outcomes: new Map(io.resume?.outcomes),
     boundary: null,
     resumed: io.resume ?? null,
@@ -89,16 +111,48 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
   }
 }
 
+function sharedThreads({ localSize }: Place): number {
+  return Math.max(1, Math.floor(availableParallelism() / localSize))
+}
+
+/** Meets the other ranks. All have one recipe, and rank 0's directory. */
+async function joinRanks(
+  config: Recipe,
+  engine: Engine,
+  { place, signal }: RunIo,
+): Promise<{ config: Recipe; ranks: Ranks }> {
+  if (!place) return { config, ranks: Ranks.alone(signal) }
+  const { shard } = config
+  if (shard === 'gradients' || shard === 'parameters') {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `shard: ${shard} is planned for (kogrpo plan) but cannot be trained with yet; choose none or optimizer`,
+    )
+  }
+  const ranks = await Ranks.join(engine, place, shard, signal)
+  const { output_dir, threads: _threads, ...rest } = config
+  await ranks.agree('recipe', JSON.stringify(rest))
+  const [first] = await ranks.gather(output_dir, 'the output directory')
+  return { config: { ...config, output_dir: first! }, ranks }
+}
+
 async function openEngine(
   config: Recipe,
   directory: ModelDirectory,
   tokenizer: Tokenizer,
-  reporter: Reporter,
+  { reporter, place }: RunIo,
 ): Promise<Engine> {
+  if (place && place.size > 1 && config.device === 'cuda') {
+    throw new KogrpoError(
+      'E_DEVICE',
+      'several ranks train on CPUs only (over Gloo) so far; use --device cpu',
+    )
+  }
   const { init, dtype, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const options = {
     device: config.device,
-    threads: config.threads,
+    // Ranks of one machine share its processors.
+    threads: config.threads || (place ? sharedThreads(place) : 0),
     dtype,
     gradientCheckpointing: gradient_checkpointing,
     lmHeadChunk: lm_head_chunk ?? 0,

@@ -30,7 +30,7 @@ export async function trainSupervised(
   name: 'pretrain' | 'sft',
   stage: TrainStage,
 ): Promise<string> {
-  const { engine, config, reporter, signal } = session
+  const { engine, config, reporter, ranks, signal } = session
   const seed = stage.seed ?? config.seed
   const settings = { maxLength: stage.max_length, overlong: stage.overlong }
   const make = sampleMaker(stage)
@@ -47,17 +47,17 @@ export async function trainSupervised(
   for (let step = first; step <= steps; step++) {
     session.boundary = { stage: name, step: step - 1, num_tokens: seen, mixture: mixture.state() }
     if (savesAfter(stage, step - 1)) await saveState(session)
-    signal.throwIfAborted()
+    await ranks.boundary(`${name} step ${step}`)
     const timer = new Timer()
     const batches = draw()
     const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
-    const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
-    await timer.time('update_actor', async () => {
-      for (const batch of batches) {
+    const parts = await timer.time('update_actor', () =>
+      ranks.accumulate(batches, `${name} step ${step}`, async batch => {
         const coef = sftCoefficients(batch.mask, trained)
-        add(totals, batch, await engine.forwardBackward(batch, coef, { signal }), trained)
-      }
-    })
+        return measure(batch, await engine.forwardBackward(batch, coef, { signal }), trained)
+      }),
+    )
+    const totals = sum(parts)
     const update = await timer.time('optimizer', () => optimizerStep(session, stage, step, steps))
     seen += totals.tokens
     const metrics: Metrics = {
@@ -135,17 +135,26 @@ function count(mask: Uint8Array): number {
   return mask.reduce((sum, bit) => sum + bit, 0)
 }
 
-function add(
-  totals: Totals,
+function measure(
   batch: MicroBatch,
   values: { logprobs: Float32Array; entropies: Float32Array; correct: Uint8Array },
   trained: number,
-): void {
-  totals.loss += sftLoss(values.logprobs, batch.mask, trained)
-  totals.entropy += values.entropies.reduce((sum, x) => sum + x, 0)
-  totals.correct += count(values.correct)
-  totals.trained += count(batch.mask)
-  totals.tokens += batch.tokens.length
+): Totals {
+  return {
+    loss: sftLoss(values.logprobs, batch.mask, trained),
+    entropy: values.entropies.reduce((sum, x) => sum + x, 0),
+    correct: count(values.correct),
+    trained: count(batch.mask),
+    tokens: batch.tokens.length,
+  }
+}
+
+function sum(parts: readonly Totals[]): Totals {
+  const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
+  for (const part of parts) {
+    for (const key of Object.keys(totals) as (keyof Totals)[]) totals[key] += part[key]
+  }
+  return totals
 }
 
 function tokenMetrics(totals: Totals): Metrics {
@@ -157,14 +166,15 @@ function tokenMetrics(totals: Totals): Metrics {
 }
 
 async function evaluateLoss(
-  { engine }: Session,
+  { engine, ranks }: Session,
   held: readonly SftSample[],
   stage: TrainStage,
 ): Promise<Metrics> {
   const batches = pack(held, microBatchTokens(stage))
   const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
-  const totals: Totals = { loss: 0, entropy: 0, correct: 0, trained: 0, tokens: 0 }
-  for (const batch of batches) add(totals, batch, await engine.score(batch), trained)
-  const metrics = Object.entries(tokenMetrics(totals))
+  const parts = await ranks.map(batches, 'loss on held-out data', async batch =>
+    measure(batch, await engine.score(batch), trained),
+  )
+  const metrics = Object.entries(tokenMetrics(sum(parts)))
   return Object.fromEntries(metrics.map(([key, value]) => [`eval_${key}`, value]))
 }

@@ -176,6 +176,40 @@ function statistics(
   }
 }
 
+/** The statistics of batches that were judged apart, as of one. */
+export function mergeStats(parts: readonly OracleStats[]): OracleStats {
+  const [first] = parts
+  if (parts.length === 1) return first!
+  const sum = (of: (part: OracleStats) => number): number =>
+    parts.reduce((total, part) => total + of(part), 0)
+  const table = { tp: sum(p => p.tp), fp: sum(p => p.fp), fn: sum(p => p.fn), tn: sum(p => p.tn) }
+  const [calls, failures] = [sum(p => p.calls), sum(p => p.failures)]
+  const waits = sum(p => p.calls - p.cache_hits)
+  const used = parts.flatMap(({ tokens }) => (tokens ? [tokens] : []))
+  const slowest = parts.flatMap(({ latency_max_s }) => latency_max_s ?? [])
+  return {
+    ...table,
+    agreement: agreement(table),
+    kappa: cohensKappa(table),
+    failure_rate: calls === 0 ? 0 : failures / calls,
+    failures,
+    calls,
+    cache_hits: sum(p => p.cache_hits),
+    requests: sum(p => p.requests),
+    tokens:
+      used.length === 0
+        ? null
+        : {
+            prompt: used.reduce((total, { prompt }) => total + prompt, 0),
+            completion: used.reduce((total, { completion }) => total + completion, 0),
+          },
+    latency_s: Math.max(...parts.map(({ latency_s }) => latency_s)),
+    latency_mean_s:
+      waits === 0 ? null : sum(p => (p.latency_mean_s ?? 0) * (p.calls - p.cache_hits)) / waits,
+    latency_max_s: slowest.length === 0 ? null : Math.max(...slowest),
+  }
+}
+
 function binary(value: number | null, i: number): 0 | 1 | null {
   if (value === null || value === 0 || value === 1) return value
   throw new KogrpoError(

@@ -1,0 +1,201 @@
+/**
+ * Starts the ranks of this machine, serves the rendezvous store on the first one, and watches: output
+ * goes to a file a rank and, prefixed, to the terminal; signals are passed on; when a rank fails the
+ * others get some seconds to find out by themselves whom they miss, then they are ended, and the
+ * first failure is shown last, where it is seen. With `maxRestarts` all ranks are started again from the
+ * last saved state.
+ *
+ * Ranks get torchrun's variables (RANK, WORLD_SIZE, …), and KOGRPO_LAUNCH, which names the attempt
+ * and says that the store is served.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { KogrpoError } from '../errors.ts'
+import { StoreServer } from './store.ts'
+
+export interface LaunchOptions {
+  /** Ranks on this machine. */
+  nprocPerNode: number
+  nnodes: number
+  nodeRank: number
+  /** Where the store of node 0 listens; null: a free port of this machine alone. */
+  endpoint: { host: string; port: number } | null
+  maxRestarts: number
+  /** Directory of rank-<rank>.log. */
+  logDirectory: string
+  /** Program and first arguments of every rank. */
+  program: string[]
+  /** Arguments of an attempt, from 0. */
+  argumentsOf(attempt: number): string[]
+  env: Record<string, string | undefined>
+  /** One line for the terminal, with its rank; null: the launcher's own. */
+  print(rank: number | null, line: string): void
+  /** Seconds that the others have after a failure (default: 15), and after being asked to stop. */
+  grace?: number
+}
+
+/** How a rank ended other than well. */
+interface Failure {
+  rank: number
+  code: number | null
+  signal: NodeJS.Signals | null
+  /** The last lines of its standard error. */
+  lines: string[]
+}
+
+const SIGNAL_CODES: Partial<Record<NodeJS.Signals, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGTERM: 15,
+}
+const KEPT_LINES = 12
+
+/** "host:port". Throws `E_USAGE`. */
+export function parseEndpoint(value: string): { host: string; port: number } {
+  const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(value) ?? []
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new KogrpoError('E_USAGE', `--rdzv-endpoint is "${value}"; give host:port`)
+  }
+  return { host, port: Number(port) }
+}
+
+export class Launcher {
+  readonly #options: LaunchOptions
+  #children: ChildProcess[] = []
+  #stopping: NodeJS.Signals | null = null
+
+  constructor(options: LaunchOptions) {
+    this.#options = options
+  }
+
+  /** Passes a signal on to all ranks; nothing is started again afterwards. */
+  signal(signal: NodeJS.Signals): void {
+    this.#stopping = signal
+    for (const child of this.#children) child.kill(signal)
+  }
+
+  /** Runs to the end; returns the exit code: that of the first rank that failed, or 0. */
+  async run(): Promise<number> {
+    const { endpoint, nodeRank, maxRestarts, logDirectory, print } = this.#options
+    mkdirSync(logDirectory, { recursive: true })
+    const port = endpoint?.port ?? 0
+    const host = endpoint ? undefined : '127.0.0.1'
+    const store = nodeRank === 0 ? await StoreServer.listen(host ? { port, host } : { port }) : null
+    const address = endpoint ?? { host: '127.0.0.1', port: store!.port }
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const failure = await this.#attempt(attempt, address)
+        if (!failure) return 0
+        for (const line of describe(failure, logDirectory)) print(null, line)
+        if (this.#stopping || attempt >= maxRestarts) return exitCode(failure)
+        print(null, `starting again (restart ${attempt + 1} of ${maxRestarts})`)
+      }
+    } finally {
+      await store?.close()
+    }
+  }
+
+  /** One attempt of all ranks here; returns the first failure, or null. */
+  async #attempt(
+    attempt: number,
+    address: { host: string; port: number },
+  ): Promise<Failure | null> {
+    const { nprocPerNode, grace = 15 } = this.#options
+    let first: Failure | null = null
+    const timers: NodeJS.Timeout[] = []
+    const later = (seconds: number, act: () => void): void => {
+      timers.push(setTimeout(act, seconds * 1000))
+    }
+    const ends = Array.from({ length: nprocPerNode }, async (_, local) => {
+      const failure = await this.#rank(attempt, local, address)
+      if (!failure || first) return
+      first = failure
+      later(grace, () => this.#kill('SIGTERM'))
+      later(grace + 5, () => this.#kill('SIGKILL'))
+    })
+    await Promise.all(ends)
+    for (const timer of timers) clearTimeout(timer)
+    this.#children = []
+    return first
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    for (const child of this.#children) {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    }
+  }
+
+  async #rank(
+    attempt: number,
+    local: number,
+    { host, port }: { host: string; port: number },
+  ): Promise<Failure | null> {
+    const { nprocPerNode, nnodes, nodeRank, env, program, argumentsOf, logDirectory } =
+      this.#options
+    const rank = nodeRank * nprocPerNode + local
+    const log = createWriteStream(join(logDirectory, `rank-${rank}.log`), { flags: 'a' })
+    const child = spawn(program[0]!, [...program.slice(1), ...argumentsOf(attempt)], {
+      env: {
+        ...env,
+        RANK: String(rank),
+        WORLD_SIZE: String(nnodes * nprocPerNode),
+        LOCAL_RANK: String(local),
+        LOCAL_WORLD_SIZE: String(nprocPerNode),
+        MASTER_ADDR: host,
+        MASTER_PORT: String(port),
+        KOGRPO_LAUNCH: `attempt-${attempt}`,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C at a terminal reaches it once, by the launcher.
+      detached: true,
+    })
+    this.#children.push(child)
+    const lines: string[] = []
+    const reading = [
+      this.#read(rank, child.stdout, log, null),
+      this.#read(rank, child.stderr, log, lines),
+    ]
+    const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
+      (resolve, reject) => {
+        child.once('error', reject)
+        child.once('exit', (code, signal) => resolve({ code, signal }))
+      },
+    )
+    if (end.code === 0) await Promise.all(reading)
+    else await Promise.race([Promise.all(reading), new Promise(r => setTimeout(r, 1000))])
+    log.end()
+    return end.code === 0 ? null : { rank, ...end, lines }
+  }
+
+  async #read(
+    rank: number,
+    stream: NodeJS.ReadableStream,
+    log: WriteStream,
+    kept: string[] | null,
+  ): Promise<void> {
+    for await (const line of createInterface({ input: stream })) {
+      if (!log.writableEnded) log.write(`${line}\n`)
+      this.#options.print(rank, line)
+      kept?.push(line)
+      if (kept && kept.length > KEPT_LINES) kept.shift()
+    }
+  }
+}
+
+function describe({ rank, code, signal, lines }: Failure, logDirectory: string): string[] {
+  const how = signal ? `was ended by ${signal}` : `ended with code ${code}`
+  return [
+    `rank ${rank} failed first: it ${how}; its log is ${join(logDirectory, `rank-${rank}.log`)}`,
+    ...lines.map(line => `  ${line}`),
+  ]
+}
+
+function exitCode({ code, signal }: Failure): number {
+  if (code !== null) return code
+  return signal ? 128 + (SIGNAL_CODES[signal] ?? 0) : 1
+}

@@ -1,0 +1,144 @@
+/**
+ * The processes that train one model together, as the loops see them. Every rank runs the same
+ * loop over the same data and decides the same; what costs time is handed out in turns, item i to rank
+ * i mod size, and everybody gets all results, in the order of the items. So metrics, decisions and
+ * random streams are those of one process, and a run may be taken up by any number of ranks.
+ *
+ * `Ranks.alone` is the process without others: everything is done here, nothing is sent.
+ */
+import { deserialize, serialize } from 'node:v8'
+import type { Engine } from '../engine/engine.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Place } from '../launch/place.ts'
+
+export class Ranks {
+  readonly rank: number
+  readonly size: number
+  /** Aborted when the run is to stop: for several ranks at a step boundary, on all at once. */
+  readonly signal: AbortSignal
+  readonly #asked: AbortSignal
+  readonly #stop: AbortController | null
+  /** Null for a process alone. */
+  readonly #engine: Engine | null
+  #label = ''
+
+  private constructor(engine: Engine | null, rank: number, size: number, asked: AbortSignal) {
+    this.#engine = engine
+    this.rank = rank
+    this.size = size
+    this.#asked = asked
+    // A rank that stopped in the middle of a step would leave the others waiting.
+    this.#stop = engine && size > 1 ? new AbortController() : null
+    this.signal = this.#stop?.signal ?? asked
+  }
+
+  /** `signal` asks the run to stop. */
+  static alone(signal: AbortSignal): Ranks {
+    return new Ranks(null, 0, 1, signal)
+  }
+
+  /** Meets the others; returns when all have come. Throws ERR_RANKS naming those who have not. */
+  static async join(
+    engine: Engine,
+    place: Place,
+    shard: 'none' | 'optimizer',
+    signal: AbortSignal,
+  ): Promise<Ranks> {
+    await engine.join({ ...place, shard })
+    return new Ranks(engine, place.rank, place.size, signal)
+  }
+
+  /** Whether this rank reports and writes files. */
+  get first(): boolean {
+    return this.rank === 0
+  }
+
+  /** The value of every rank, in their order. Values are what structuredClone takes. */
+  async gather<T>(value: T, label: string): Promise<T[]> {
+    if (!this.#engine) return [value]
+    const all = await this.#engine.allGather(serialize(value), this.#unique(label))
+    return all.map(bytes => deserialize(bytes) as T)
+  }
+
+  /**
+   * Hands out the items; `work` gets this rank's and their places among all. Returns the results of
+   * all ranks in the order of the items.
+   */
+  async share<T, R>(
+    items: readonly T[],
+    label: string,
+    work: (own: T[], places: number[]) => Promise<R[]>,
+  ): Promise<R[]> {
+    const places = [...items.keys()].filter(i => i % this.size === this.rank)
+    const own = await work(
+      places.map(i => items[i]!),
+      places,
+    )
+    if (this.size === 1) return own
+    const all = await this.gather(own, label)
+    return items.map((_, i) => all[i % this.size]![Math.floor(i / this.size)]!)
+  }
+
+  /** `share` item by item. */
+  async map<T, R>(items: readonly T[], label: string, work: (item: T) => Promise<R>): Promise<R[]> {
+    return await this.share(items, label, async own => {
+      const results: R[] = []
+      for (const item of own) results.push(await work(item))
+      return results
+    })
+  }
+
+  /**
+   * `map` for micro-batches: `work` leaves a gradient in the engine. The sum over all of them does
+   * not depend on the number of ranks, to the bit: they are added one by one in their order.
+   */
+  async accumulate<T, R>(
+    items: readonly T[],
+    label: string,
+    work: (item: T, place: number) => Promise<R>,
+  ): Promise<R[]> {
+    const own: R[] = []
+    for (let turn = 0; turn < items.length; turn += this.size) {
+      const place = turn + this.rank
+      if (place < items.length) own.push(await work(items[place]!, place))
+      if (!this.#engine) continue
+      const last = Math.min(turn + this.size, items.length)
+      const which = last === turn + 1 ? `micro-batch ${last}` : `micro-batches ${turn + 1}–${last}`
+      await this.#engine.accumulate(last - turn, this.#unique(`gradients, ${label}, ${which}`))
+    }
+    return await this.share(items, `results, ${label}`, async () => own)
+  }
+
+  /** Call between two steps: stops all ranks if any was asked to. Throws the abort. */
+  async boundary(label: string): Promise<void> {
+    if (this.#stop) {
+      const asked = await this.gather(this.#asked.aborted, `boundary, ${label}`)
+      if (asked.includes(true)) this.#stop.abort(this.#asked.reason)
+    }
+    this.signal.throwIfAborted()
+  }
+
+  /** Rank 0 does it, the others wait for its result. */
+  async once<T>(label: string, work: () => Promise<T>): Promise<T> {
+    const own = this.first ? await work() : undefined
+    return (await this.gather(own, label))[0] as T
+  }
+
+  /** Throws `E_RANKS` unless all ranks have the same value. */
+  async agree(what: string, value: string): Promise<void> {
+    const all = await this.gather(value, `comparing the ${what}`)
+    const other = all.findIndex(theirs => theirs !== all[0])
+    if (other > 0) {
+      throw new KogrpoError(
+        'E_RANKS',
+        `rank ${other} has another ${what} than rank 0; start all ranks with the same one`,
+      )
+    }
+  }
+
+  /** A meeting is by a new label: the same one again would not wait. */
+  #unique(label: string): string {
+    this.#label = label === this.#label ? `${label}, again` : label
+    return this.#label
+  }
+}

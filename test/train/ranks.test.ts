@@ -1,0 +1,224 @@
+/**
+ * Whole runs on 1 to 4 ranks over Gloo. Ranks are engines side by side in this process here, each
+ * with its own thread and connections; test/cli/launch.test.ts has processes.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
+import { Engine } from '../../lib/engine/engine.ts'
+import { StoreServer } from '../../lib/launch/store.ts'
+import { parseModelConfig } from '../../lib/model/config.ts'
+import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
+import { findState } from '../../lib/train/resume.ts'
+import { runTraining } from '../../lib/train/run.ts'
+import { tinyConfig } from '../tiny-config.ts'
+import { recorder, tinyRecipe } from './tiny.ts'
+
+const recipe: RecipeInput = {
+  seed: 5,
+  threads: 1,
+  sft: {
+    data: [{ path: 'mini:sft', size: 300 }],
+    eval_data: [{ path: 'mini:sft', size: 20, options: { seed: 99 } }],
+    max_steps: 6,
+    per_device_train_batch_size: 1,
+    gradient_accumulation_steps: 5,
+    max_length: 256,
+    learning_rate: 1e-2,
+  },
+  grpo: {
+    data: [{ path: 'mini:grpo', size: 50 }],
+    max_steps: 4,
+    save_steps: 2,
+    num_generations: 4,
+    num_iterations: 2,
+    per_device_train_batch_size: 4,
+    gradient_accumulation_steps: 5,
+    max_completion_length: 24,
+    learning_rate: 1e-3,
+    beta: 0.01,
+    oracle: { rule: 'override', judge: { kind: 'program' } },
+  },
+  eval: { data: [{ path: 'mini:eval' }], max_samples: 9, max_completion_length: 24 },
+}
+
+let store: StoreServer
+let runs = 0
+/** Whether this build has Gloo; without it these tests are left out. */
+let gloo = true
+
+interface Run {
+  config: Recipe
+  events: RunEvent[]
+}
+
+/** Runs the recipe on `size` ranks; null: in a process that knows no ranks. Rank 0's events. */
+async function train(
+  size: number | null,
+  changes: Partial<RecipeInput> = {},
+  more: { config?: Recipe; resume?: boolean; stopAfter?: number } = {},
+): Promise<Run> {
+  const config = more.config ?? (await tinyRecipe({ ...recipe, ...changes }))
+  const resume = more.resume ? await findState(config.output_dir) : undefined
+  const run = `run-${runs++}`
+  const ranks = Array.from({ length: size ?? 1 }, async (_, rank) => {
+    const { reporter, events } = recorder()
+    const controller = new AbortController()
+    const { emit } = reporter
+    reporter.emit = event => {
+      emit.call(reporter, event)
+      const stops = event.type === 'step' && event.stage === 'grpo'
+      // Only the last rank is asked to stop.
+      if (stops && event.step === more.stopAfter && rank === (size ?? 1) - 1) controller.abort()
+    }
+    const place =
+      size === null
+        ? undefined
+        : {
+            ...{ rank, size, localSize: size, host: '127.0.0.1', port: store.port },
+            ...{ run, serves: false, patience: 20, limit: 60 },
+          }
+    const io = { reporter, signal: controller.signal, resume, place }
+    await runTraining(config, io).catch(error => {
+      if (more.stopAfter === undefined || error.name !== 'AbortError') throw error
+    })
+    return { config, events }
+  })
+  const [first, ...others] = await Promise.all(ranks)
+  for (const other of others) expect(metrics(other)).toEqual(metrics(first!))
+  return first!
+}
+
+function metrics({ events }: Run): Record<string, number | null>[] {
+  return events.flatMap(event =>
+    event.type === 'step'
+      ? [Object.fromEntries(Object.entries(event.metrics).filter(([key]) => !isTimingKey(key)))]
+      : [],
+  )
+}
+
+const completions = ({ events }: Run): RunEvent[] => events.filter(e => e.type === 'completions')
+
+const weights = ({ config }: Run, name: string): Promise<Buffer> =>
+  readFile(join(config.output_dir, name, 'model.safetensors'))
+
+/** Largest difference relative to the larger value, of two tables of metrics. */
+function worst(a: Record<string, number | null>[], b: Record<string, number | null>[]): number {
+  expect(a.length).toBe(b.length)
+  let most = 0
+  for (const [i, row] of a.entries()) {
+    for (const key of ['loss', 'grad_norm']) {
+      const [x, y] = [row[key]!, b[i]![key]!]
+      most = Math.max(most, Math.abs(x - y) / Math.max(Math.abs(x), Math.abs(y), 1e-3))
+    }
+  }
+  return most
+}
+
+beforeAll(async () => {
+  store = await StoreServer.listen({ host: '127.0.0.1' })
+  const engine = await Engine.create({ config: parseModelConfig(tinyConfig()), init: { seed: 1 } })
+  const place = { rank: 0, size: 2, host: '127.0.0.1', port: store.port, run: 'probe' }
+  const options = { ...place, patience: 1, limit: 0.1, shard: 'none' as const }
+  const error = await engine.join(options).catch(e => e)
+  gloo = !/has no Gloo/.test(String(error))
+  if (!gloo) console.log('left out: this build has no Gloo (libgloo-dev)')
+  await engine.dispose()
+})
+
+afterAll(async () => await store.close())
+
+describe('runs on several ranks', () => {
+  it('have the same metrics, completions and weights to the bit on 1, 2, 3 and 4', async context => {
+    if (!gloo) context.skip()
+    const one = await train(1)
+    for (const [size, shard] of [
+      [2, 'none'],
+      [3, 'optimizer'],
+      [4, 'optimizer'],
+    ] as const) {
+      const run = await train(size, { shard })
+      expect(metrics(run)).toEqual(metrics(one))
+      expect(completions(run)).toEqual(completions(one))
+      for (const name of ['sft', 'rl']) {
+        expect((await weights(run, name)).equals(await weights(one, name))).toBe(true)
+      }
+    }
+
+    // A process that knows no ranks adds tokens in one chain: the same within rounding.
+    const alone = await train(null)
+    const [sft, among] = [metrics(alone).slice(0, 6), metrics(one).slice(0, 6)]
+    expect(worst(sft, among)).toBeLessThan(1e-5)
+    expect(worst(sft, among)).toBeGreaterThan(0)
+    // The very first loss is a function of the weights alone.
+    expect(among[0]!.loss).toBe(sft[0]!.loss)
+    expect(completions(one).length).toBe(completions(alone).length)
+  })
+
+  it('are stopped together when one is asked, and taken up by any number', async context => {
+    if (!gloo) context.skip()
+    const shard = 'optimizer'
+    const whole = await train(2, { shard })
+    for (const size of [1, 2, 3]) {
+      const stopped = await train(4, { shard }, { stopAfter: 2 })
+      expect(metrics(stopped).length).toBe(8)
+      const resumed = await train(size, {}, { config: stopped.config, resume: true })
+      expect([...metrics(stopped), ...metrics(resumed)]).toEqual(metrics(whole))
+      expect((await weights(resumed, 'rl')).equals(await weights(whole, 'rl'))).toBe(true)
+    }
+  })
+
+  it('refuse another recipe, and what cannot be sharded yet', async context => {
+    if (!gloo) context.skip()
+    const sharded = train(1, { shard: 'parameters' })
+    await expect(sharded).rejects.toThrow('shard: parameters is planned for (kogrpo plan)')
+    const [a, b] = [await tinyRecipe(recipe), await tinyRecipe({ ...recipe, seed: 6 })]
+    const start = (config: Recipe, rank: number): Promise<void> => {
+      const place = { rank, size: 2, localSize: 2, host: '127.0.0.1', port: store.port }
+      const waits = { run: 'differ', serves: false, patience: 10, limit: 20 }
+      const { reporter } = recorder()
+      const signal = new AbortController().signal
+      return runTraining(
+        { ...config, model: a.model },
+        { reporter, signal, place: { ...place, ...waits } },
+      )
+    }
+    const results = await Promise.allSettled([start(a, 0), start(b, 1)])
+    for (const result of results) {
+      expect(result.status === 'rejected' && String(result.reason)).toMatch(
+        'rank 1 has another recipe than rank 0',
+      )
+    }
+  })
+})
+
+it('an engine holds the moments of its slice only', async context => {
+  if (!gloo) context.skip()
+  const config = parseModelConfig(tinyConfig({ vocab_size: 4096 }))
+  const moments = async (size: number): Promise<number[]> => {
+    const run = `moments-${size}`
+    const waits = { host: '127.0.0.1', port: store.port, run, patience: 20, limit: 60 }
+    const engines = await Promise.all(
+      Array.from({ length: size }, async (_, rank) => {
+        const engine = await Engine.create({ config, threads: 1, init: { seed: 1 } })
+        await engine.join({ rank, size, shard: 'optimizer', ...waits })
+        const tokens = Int32Array.of(1, 2, 3, 4)
+        const cuSeqlens = Int32Array.of(0, 4)
+        await engine.forwardBackward({ tokens, cuSeqlens }, Float32Array.of(0, -1, -1, -1))
+        await engine.accumulate(size, 'gradients')
+        await engine.optimizerStep({ learningRate: 1e-3, label: 'update' })
+        return engine
+      }),
+    )
+    const used = await Promise.all(engines.map(async e => (await e.memoryUse()).moments))
+    await Promise.all(engines.map(e => e.dispose()))
+    return used
+  }
+  const [whole] = await moments(1)
+  for (const size of [2, 3, 4]) {
+    for (const part of await moments(size)) {
+      expect(Math.abs((part * size) / whole! - 1)).toBeLessThan(0.02)
+    }
+  }
+})
