@@ -23,7 +23,19 @@ export class Interrupted extends KogrpoError {
   }
 }
 
+/** A rank of kogrpo launch failed; what happened has been said. */
+export class LaunchFailed extends KogrpoError {
+  readonly exitCode: number
+
+  constructor(code: number) {
+    super('E_RANKS', `the run failed with code ${code}`)
+    this.name = 'LaunchFailed'
+    this.exitCode = code
+  }
+}
+
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof LaunchFailed) return error.exitCode
   if (error instanceof UsageError) return 2
   return error instanceof Interrupted ? error.exitCode : 1
 }

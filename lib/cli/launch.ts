@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
+import { LaunchFailed, UsageError } from './errors.ts'
 import { nonEmpty } from './options.ts'
 
 interface LaunchArguments {
@@ -33,7 +33,7 @@ export function prepare(args: readonly string[]): {
 }
 
 /** The value of an option of the ranks' command, in either spelling. */
-function valueOf(words: readonly string[], name: string): string | undefined {
+function optionOf(words: readonly string[], name: string): string | undefined {
   const at = words.indexOf(name)
   if (at >= 0) return words[at + 1]
   return words.find(word => word.startsWith(`${name}=`))?.slice(name.length + 1)
@@ -62,8 +62,8 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
     throw new UsageError('--nnodes needs --rdzv-endpoint host:port, an address of node 0')
   }
   if (nodeRank >= nnodes) throw new UsageError(`--node-rank must be below --nnodes ${nnodes}`)
-  const resume = valueOf(ranks, '--resume')
-  const directory = resume ?? valueOf(ranks, '--output-dir')
+  const resume = optionOf(ranks, '--resume')
+  const directory = resume ?? optionOf(ranks, '--output-dir')
   if (argv.maxRestarts > 0 && directory === undefined) {
     throw new UsageError(
       '--max-restarts takes the run up from its directory: give train an --output-dir (and a recipe with save_steps)',

@@ -39,6 +39,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
     load: () => import('./train.ts'),
   },
+  launch: {
+    usage: 'launch',
+    describe: 'Start the ranks of a training on this machine, or its part of several machines',
+    load: () => import('./launch.ts'),
+  },
   init: {
     usage: 'init [recipe]',
     describe: 'Write a commented recipe for your data and this machine',

@@ -78,7 +78,7 @@ export function howToGoOn(directory: RunDirectory): string {
 }
 
 /** The recipe, directory and state of the run that `--resume` names; later lines are removed. */
-async function takeUp(argv: TrainArguments, path: string): Promise<Start> {
+async function takeUp(argv: TrainArguments, path: string, first: boolean): Promise<Start> {
   if (argv.recipe !== undefined || allOverrides(argv).length > 0) {
     throw new UsageError(
       `--resume goes on with the recipe of ${path} as it was; leave out the recipe and other options`,
@@ -95,8 +95,10 @@ async function takeUp(argv: TrainArguments, path: string): Promise<Start> {
     if (stage < 0) return state.outcomes.some(([name]) => name === row.stage)
     return stage < at || (stage === at && Number(row.step) <= state.step)
   }
-  trimLines(directory.metrics, done)
-  trimLines(directory.completions, done)
+  if (first) {
+    trimLines(directory.metrics, done)
+    trimLines(directory.completions, done)
+  }
   return { recipe, warnings, directory, state }
 }
 
@@ -120,13 +122,40 @@ interface Start {
   state?: SavedState
 }
 
-/** The recipe of a new run, and its directory. */
-function start(argv: TrainArguments): Start {
+/** The recipe of a new run, and its directory, which the first rank makes. */
+function start(argv: TrainArguments, first: boolean): Start {
   const { recipe, warnings } = loadRecipe(argv.recipe, { overrides: allOverrides(argv) })
-  const directory = argv.dryRun
-    ? runDirectory(recipe.output_dir)
-    : createRunDirectory(recipe, { overwrite: argv.overwrite === true })
+  const directory =
+    argv.dryRun || !first
+      ? runDirectory(recipe.output_dir)
+      : createRunDirectory(recipe, { overwrite: argv.overwrite === true })
   return { recipe, warnings, directory }
+}
+
+/** What the first rank writes; other ranks report nothing. */
+function consumersOf(
+  recipe: Recipe,
+  directory: RunDirectory,
+  context: CliContext,
+): { consumers: Consumer[]; page: ReportWriter } {
+  const { steps, completions, heartbeat_seconds, report_seconds, tensorboard } = recipe.logging
+  const page = new ReportWriter(directory.path, report_seconds, message =>
+    context.stderr.write(`warning: ${message}\n`),
+  )
+  const consumers: Consumer[] = [
+    new MetricsWriter(directory.metrics),
+    ...(completions ? [new CompletionsWriter(directory.completions)] : []),
+    new SummaryWriter(directory.summary),
+    ...(tensorboard ? [new TensorBoardWriter(join(directory.path, 'tensorboard'))] : []),
+    page,
+    new Progress({
+      output: context.stderr,
+      results: context.stdout,
+      heartbeatSeconds: heartbeat_seconds,
+      plainEverySteps: steps,
+    }),
+  ]
+  return { consumers, page }
 }
 
 async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> {
@@ -136,34 +165,23 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     context.stdout.write(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`)
     return
   }
+  const { placeOf } = await import('../launch/place.ts')
+  const place = placeOf(context.env) ?? undefined
+  const first = place === undefined || place.rank === 0
   const { recipe, warnings, directory, state } = argv.resume
-    ? await takeUp(argv, argv.resume)
-    : start(argv)
+    ? await takeUp(argv, argv.resume, first)
+    : start(argv, first)
   if (argv.dryRun) {
     for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`)
     context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
     return
   }
-  const { steps, completions, heartbeat_seconds, report_seconds, tensorboard } = recipe.logging
-  const report = new ReportWriter(directory.path, report_seconds, message =>
-    context.stderr.write(`warning: ${message}\n`),
-  )
-  const consumers: Consumer[] = [
-    new MetricsWriter(directory.metrics),
-    ...(completions ? [new CompletionsWriter(directory.completions)] : []),
-    new SummaryWriter(directory.summary),
-    ...(tensorboard ? [new TensorBoardWriter(join(directory.path, 'tensorboard'))] : []),
-    report,
-    new Progress({
-      output: context.stderr,
-      results: context.stdout,
-      heartbeatSeconds: heartbeat_seconds,
-      plainEverySteps: steps,
-    }),
-  ]
-  const reporter = new Reporter(consumers)
+  const report = first ? consumersOf(recipe, directory, context) : { consumers: [], page: null }
+  const reporter = new Reporter(report.consumers)
   const note = (level: 'info' | 'warning', message: string): void =>
     reporter.emit({ type: 'note', level, message })
+  const { StoreServer } = await import('../launch/store.ts')
+  const store = place?.serves ? await StoreServer.listen({ port: place.port }) : null
   try {
     for (const warning of warnings) note('warning', warning)
     await runInterruptibly(
@@ -175,12 +193,13 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       },
       async signal => {
         const { runTraining } = await import('../train/run.ts')
-        await runTraining(recipe, { reporter, signal, resume: state })
+        await runTraining(recipe, { reporter, signal, resume: state, place })
       },
     )
   } finally {
     reporter.close()
-    await report.finished()
+    await report.page?.finished()
+    await store?.close()
   }
 }
 
