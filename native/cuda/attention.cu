@@ -1,5 +1,6 @@
-// The attention operations of the table: checks, the choice of kernel, and writing keys and values
-// into pages ([page][Hkv][64][D] for both; the cache is opaque to the engine).
+// The attention operations of the table: checks, the choice of kernel, and
+// writing keys and values into pages ([page][Hkv][64][D] for both; the cache is
+// opaque to the engine).
 
 #include "cuda/attention.cuh"
 #include "cuda/cuda_ops.h"
@@ -39,11 +40,21 @@ void check_offsets(const char* op, const char* name, const int32_t* cu, int64_t 
                    std::string(name) + " decreases at " + std::to_string(i + 1));
 }
 
-// Shared prefixes are not made yet on CUDA: the caller writes the sequences in full.
-void check_prefixes(const char* op, const Tensor& prefixes) {
-  for (int64_t b = 0; prefixes.data && b < prefixes.cols; ++b)
-    check::require(prefixes.i32()[b] == 0, op,
-                   "prefixes are not supported on CUDA: give each sequence in full");
+// A prefix is not negative and within its root, the nearest sequence before it
+// without a prefix.
+const int32_t* check_prefixes(const char* op, const Tensor& prefixes, const Tensor& cu_seqlens) {
+  if (!prefixes.data) return nullptr;
+  const int64_t sequences = cu_seqlens.cols - 1;
+  check::vector(op, "prefixes", prefixes, sequences, DType::i32);
+  const int32_t *p = prefixes.i32(), *cu = cu_seqlens.i32();
+  int64_t root = -1;
+  for (int64_t b = 0; b < sequences; ++b) {
+    if (p[b] == 0) root = b;
+    check::require(p[b] == 0 || (p[b] > 0 && root >= 0 && p[b] <= cu[root + 1] - cu[root]), op,
+                   "prefixes[" + std::to_string(b) + "] = " + std::to_string(p[b]) +
+                       " is not within the sequence that it continues");
+  }
+  return p;
 }
 
 // Every page that the spans reach must have an entry in the block table.
@@ -115,8 +126,8 @@ void CudaOps::attention_forward(const AttentionForward& a) {
   check::matrix(op, "out", a.out, rows, wide, type);
   check::matrix(op, "lse", a.lse, rows, a.q_heads);
   check_offsets(op, "cu_seqlens", a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, rows);
-  check_prefixes(op, a.prefixes);
-  const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1);
+  const int32_t* prefixes = check_prefixes(op, a.prefixes, a.cu_seqlens);
+  const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, prefixes);
   if (spans.empty()) return;
   with_type(op, type, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -144,8 +155,8 @@ void CudaOps::attention_backward(const AttentionBackward& a) {
   check::matrix(op, "dk", a.dk, rows, narrow, type);
   check::matrix(op, "dv", a.dv, rows, narrow, type);
   check_offsets(op, "cu_seqlens", a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, rows);
-  check_prefixes(op, a.prefixes);
-  const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1);
+  const int32_t* prefixes = check_prefixes(op, a.prefixes, a.cu_seqlens);
+  const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, prefixes);
   if (spans.empty()) return;
   if (matrix_form(shape, {a.dout, a.q, a.k, a.v, a.out, a.dq, a.dk, a.dv}))
     return attention_backward_mma(*context_, shape, a, spans);

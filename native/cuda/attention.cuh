@@ -1,7 +1,8 @@
 #pragma once
-// What the attention kernels share: where keys and values lie (a packed batch, or pages), how
-// packed rows map to tokens and heads, and tiles of bf16 in shared memory. See attention_schedule.h
-// for the packing, device.cuh for fragments.
+// What the attention kernels share: where keys and values lie (a packed batch,
+// or pages), how packed rows map to tokens and heads, and tiles of bf16 in
+// shared memory. See attention_schedule.h for the packing, device.cuh for
+// fragments.
 
 #include "cuda/attention_schedule.h"
 #include "cuda/context.h"
@@ -16,13 +17,6 @@ static_assert(kKeys == kPageTokens);
 constexpr float kLog2e = 1.4426950408889634f, kLn2 = 0.6931471805599453f;
 constexpr float kNoScore = -__builtin_huge_valf();
 
-// Rows of keys (or values) of one kv head: 64 of them from `rows` on, `stride` apart.
-template <class T>
-struct KvRows {
-  const T* rows;
-  int64_t stride;
-};
-
 // Keys and values of a packed batch, [T, Hkv·D].
 template <class T>
 struct PackedKv {
@@ -30,11 +24,14 @@ struct PackedKv {
   int64_t k_stride, v_stride;
   int head_dim;
 
-  __device__ KvRows<T> keys(const Span& s, int head, int tile) const {
-    return {k + (int64_t(s.row) + tile * kKeys) * k_stride + head * head_dim, k_stride};
+  __device__ int64_t row(const Span& s, int position) const {
+    return position < s.position ? s.root + position : int64_t(s.row) + position - s.position;
   }
-  __device__ KvRows<T> values(const Span& s, int head, int tile) const {
-    return {v + (int64_t(s.row) + tile * kKeys) * v_stride + head * head_dim, v_stride};
+  __device__ const T* key(const Span& s, int head, int position) const {
+    return k + row(s, position) * k_stride + head * head_dim;
+  }
+  __device__ const T* value(const Span& s, int head, int position) const {
+    return v + row(s, position) * v_stride + head * head_dim;
   }
 };
 
@@ -46,19 +43,20 @@ struct PagedKv {
   int64_t max_pages;
   int kv_heads, head_dim;
 
-  __device__ int64_t start(const Span& s, int head, int tile) const {
-    return (int64_t(table[s.sequence * max_pages + tile]) * kv_heads + head) * kKeys * head_dim;
+  __device__ int64_t at(const Span& s, int head, int position) const {
+    const int64_t page = table[s.sequence * max_pages + position / kKeys];
+    return ((page * kv_heads + head) * kKeys + position % kKeys) * head_dim;
   }
-  __device__ KvRows<T> keys(const Span& s, int head, int tile) const {
-    return {k + start(s, head, tile), head_dim};
+  __device__ const T* key(const Span& s, int head, int position) const {
+    return k + at(s, head, position);
   }
-  __device__ KvRows<T> values(const Span& s, int head, int tile) const {
-    return {v + start(s, head, tile), head_dim};
+  __device__ const T* value(const Span& s, int head, int position) const {
+    return v + at(s, head, position);
   }
 };
 
-// A tile of bf16 rows in shared memory. The 16 bytes of padding put the eight rows that a matrix
-// load touches into different banks.
+// A tile of bf16 rows in shared memory. The 16 bytes of padding put the eight
+// rows that a matrix load touches into different banks.
 template <int D>
 struct SharedTile {
   static constexpr int stride = D + 8;
@@ -69,7 +67,8 @@ struct SharedTile {
   __device__ __forceinline__ void load_a(uint32_t (&a)[4], int row, int col) const {
     load_matrices(a, base + (row + lane() % 16) * stride + col + lane() / 16 * 8);
   }
-  // For B = Xᵀ of the tile's rows (n) and columns (k): two n-tiles of 8, words {0,1} and {2,3}.
+  // For B = Xᵀ of the tile's rows (n) and columns (k): two n-tiles of 8, words
+  // {0,1} and {2,3}.
   __device__ __forceinline__ void load_b(uint32_t (&b)[4], int n, int k) const {
     load_matrices(b, base + (n + lane() % 8 + lane() / 16 * 8) * stride + k + lane() / 8 % 2 * 8);
   }
@@ -79,8 +78,8 @@ struct SharedTile {
   }
 };
 
-// Starts copying `rows` rows of which the first `valid` exist; the rest become 0. `from(r)` is the
-// address of row r.
+// Starts copying `rows` rows of which the first `valid` exist; the rest become
+// 0. `from(r)` is the address of row r.
 template <int D, int threads, class From>
 __device__ __forceinline__ void copy_rows(const SharedTile<D>& tile, int rows, int valid,
                                           From&& from) {
@@ -92,7 +91,8 @@ __device__ __forceinline__ void copy_rows(const SharedTile<D>& tile, int rows, i
   }
 }
 
-// The C of a product as the A of the next: n-tiles 2k and 2k+1, rounded to bf16.
+// The C of a product as the A of the next: n-tiles 2k and 2k+1, rounded to
+// bf16.
 __device__ __forceinline__ void to_a(uint32_t (&a)[4], const float (&low)[4],
                                      const float (&high)[4]) {
   a[0] = pack_bf16(low[0], low[1]);
@@ -111,13 +111,15 @@ __device__ __forceinline__ float row_max(float x) {
   return fmaxf(x, shuffle_xor(x, 2));
 }
 
-// What a launcher needs to know of a call; a plain struct, so that kernels share one ABI.
+// What a launcher needs to know of a call; a plain struct, so that kernels
+// share one ABI.
 struct AttentionShape {
   int q_heads, kv_heads, head_dim, group;
   float scale;
 };
 
-// attention_forward.cu: matrix instructions, bf16, head_dim 32, 64 or 128. lse may be null.
+// attention_forward.cu: matrix instructions, bf16, head_dim 32, 64 or 128. lse
+// may be null.
 void attention_forward_mma(Context&, const AttentionShape&, const std::vector<Span>&,
                            const Tensor& q, const PackedKv<bf16>&, const Tensor& out, float* lse,
                            int64_t lse_stride);
@@ -130,7 +132,8 @@ void attention_backward_mma(Context&, const AttentionShape&, const AttentionBack
 // attention_decode.cu: spans of one token.
 void attention_decode(Context&, const AttentionShape&, const std::vector<Span>&, const Tensor& q,
                       const PagedKv<bf16>&, const Tensor& out);
-// attention_simple.cu: any head_dim up to 256, fp32 or bf16, without matrix instructions.
+// attention_simple.cu: any head_dim up to 256, fp32 or bf16, without matrix
+// instructions.
 template <class T, class Kv>
 void attention_forward_simple(Context&, const AttentionShape&, const std::vector<Span>&,
                               const Tensor& q, const Kv&, const Tensor& out, float* lse,

@@ -1,15 +1,17 @@
-// Attention backward with the tensor core's mma, bf16 with fp32 accumulators, deterministic: no
-// atomics anywhere. Three kernels:
+// Attention backward with the tensor core's mma, bf16 with fp32 accumulators,
+// deterministic: no atomics anywhere. Three kernels:
 //   delta     Σ_d dout·out per (token, head)
-//   dq        one block per 64 packed query rows; walks the keys          S, dP, dQ: 3 products
-//   dk, dv    one block per 64 keys and kv head; walks the packed queries S, dP, dV, dK: 4 products
-// Seven products where a single kernel that adds dQ into memory as it goes needs five; in return
-// there is no fp32 dQ in memory, whose traffic limits the single kernel, and no order to enforce.
-// In the second kernel keys are the rows of the scores (Sᵀ = K·Qᵀ), so Pᵀ and dSᵀ leave one product
-// as the A operand of the next and never pass through shared memory.
+//   dq        one block per 64 packed query rows; walks the keys          S,
+//   dP, dQ: 3 products dk, dv    one block per 64 keys and kv head; walks the
+//   packed queries S, dP, dV, dK: 4 products
+// Seven products where a single kernel that adds dQ into memory as it goes
+// needs five; in return there is no fp32 dQ in memory, whose traffic limits the
+// single kernel, and no order to enforce. In the second kernel keys are the
+// rows of the scores (Sᵀ = K·Qᵀ), so Pᵀ and dSᵀ leave one product as the A
+// operand of the next and never pass through shared memory.
 //
-// With P = e^(S·scale − lse) and delta:  dS = P ⊙ (dP − delta),  dQ = scale·dS·K,  dK =
-// scale·dSᵀ·Q.
+// With P = e^(S·scale − lse) and delta:  dS = P ⊙ (dP − delta),  dQ =
+// scale·dS·K,  dK = scale·dSᵀ·Q.
 
 #include "cuda/attention.cuh"
 
@@ -119,7 +121,7 @@ __global__ void __launch_bounds__(kThreads)
   const int first_row = tiles[blockIdx.x].index * kOwn, head = int(blockIdx.y);
   const int rows = span.tokens * g.group;
   const int last_row = (first_row + kOwn < rows ? first_row + kOwn : rows) - 1;
-  const int keys = last_row / g.group + 1, steps = (keys + kStep - 1) / kStep;
+  const int keys = span.position + last_row / g.group + 1, steps = (keys + kStep - 1) / kStep;
 
   const auto copy_own = [&](const Tile& to, const bf16* from, int64_t stride) {
     copy_rows<D, kThreads>(to, kOwn, last_row + 1 - first_row, [&](int r) {
@@ -128,11 +130,11 @@ __global__ void __launch_bounds__(kThreads)
     });
   };
   const auto copy_step = [&](int t) {
-    const int64_t from = int64_t(span.row) + t * kStep;
+    const int from = t * kStep;
     copy_rows<D, kThreads>(stage(t, 0), kStep, keys - t * kStep,
-                           [&](int r) { return kv.k + (from + r) * kv.k_stride + head * D; });
+                           [&](int r) { return kv.key(span, head, from + r); });
     copy_rows<D, kThreads>(stage(t, 1), kStep, keys - t * kStep,
-                           [&](int r) { return kv.v + (from + r) * kv.v_stride + head * D; });
+                           [&](int r) { return kv.value(span, head, from + r); });
   };
   copy_own(sq, g.q, g.q_stride);
   copy_own(sdo, g.dout, g.dout_stride);
@@ -148,7 +150,7 @@ __global__ void __launch_bounds__(kThreads)
     const Place p = place(span, head, row, g.group);
     lse_log2[i] = g.lse[p.token * g.lse_stride + p.head] * kLog2e;
     delta[i] = g.delta[p.token * g.q_heads + p.head];
-    last_key[i] = row / g.group;
+    last_key[i] = span.position + row / g.group;
   }
   const float scale_log2 = g.scale * kLog2e;
   float acc[D / 8][4] = {};
@@ -187,8 +189,9 @@ __global__ void __launch_bounds__(kThreads)
 
 template <int D>
 __global__ void __launch_bounds__(kThreads)
-    attention_backward_key_kernel(Gradients g, PackedKv<bf16> kv, const AttentionTile* tiles,
-                                  bf16* dk, int64_t dk_stride, bf16* dv, int64_t dv_stride) {
+    attention_backward_key_kernel(Gradients g, PackedKv<bf16> kv, const KeyTile* tiles,
+                                  const Span* viewers, bf16* dk, int64_t dk_stride, bf16* dv,
+                                  int64_t dv_stride) {
   using Tile = SharedTile<D>;
   bf16* const shared = reinterpret_cast<bf16*>(dynamic_shared());
   const Tile sk{shared}, sv{shared + kOwn * Tile::stride};
@@ -202,64 +205,71 @@ __global__ void __launch_bounds__(kThreads)
   const Span span = tiles[blockIdx.x].span;
   const int first_key = tiles[blockIdx.x].index * kOwn, head = int(blockIdx.y);
   const int keys = span.tokens - first_key < kOwn ? span.tokens - first_key : kOwn;
-  const int rows = span.tokens * g.group;
-  const int first_step = first_key * g.group / kStep, steps = (rows + kStep - 1) / kStep;
 
   const auto copy_own = [&](const Tile& to, const bf16* from, int64_t stride) {
     copy_rows<D, kThreads>(to, kOwn, keys, [&](int r) {
       return from + (int64_t(span.row) + first_key + r) * stride + head * D;
     });
   };
-  const auto copy_step = [&](int t) {
+  const auto copy_step = [&](const Span& viewer, int t) {
+    const int rows = viewer.tokens * g.group;
     const auto copy = [&](int which, const bf16* from, int64_t stride) {
       copy_rows<D, kThreads>(stage(t, which), kStep, rows - t * kStep, [&](int r) {
-        const Place p = place(span, head, t * kStep + r, g.group);
+        const Place p = place(viewer, head, t * kStep + r, g.group);
         return from + p.token * stride + p.head * D;
       });
     };
     copy(0, g.q, g.q_stride);
     copy(1, g.dout, g.dout_stride);
     if (threadIdx.x < kStep && t * kStep + int(threadIdx.x) < rows) {
-      const Place p = place(span, head, t * kStep + int(threadIdx.x), g.group);
+      const Place p = place(viewer, head, t * kStep + int(threadIdx.x), g.group);
       stage_numbers(t, 0)[threadIdx.x] = g.lse[p.token * g.lse_stride + p.head] * kLog2e;
       stage_numbers(t, 1)[threadIdx.x] = g.delta[p.token * g.q_heads + p.head];
     }
   };
   copy_own(sk, kv.k, kv.k_stride);
   copy_own(sv, kv.v, kv.v_stride);
-  copy_step(first_step);
-  copy_async_commit();
 
   const int my_key = first_key + warp() * 16 + lane() / 4;
   const float scale_log2 = g.scale * kLog2e;
   float k_acc[D / 8][4] = {}, v_acc[D / 8][4] = {};
-  for (int t = first_step; t < steps; ++t) {
-    if (t + 1 < steps) {
-      copy_step(t + 1);
-      copy_async_commit();
-      copy_async_wait<1>();
-    } else {
-      copy_async_wait<0>();
-    }
-    block_sync();
-    const Tile sq = stage(t, 0), sdo = stage(t, 1);
-    const float *lse_log2 = stage_numbers(t, 0), *delta = stage_numbers(t, 1);
-    float s[kStep / 8][4] = {}, dp[kStep / 8][4] = {};
-    scores<D>(s, sk, warp() * 16, sq);
-    scores<D>(dp, sv, warp() * 16, sdo);
-#pragma unroll
-    for (int n = 0; n < kStep / 8; ++n)
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const int column = n * 8 + lane() % 4 * 2 + j % 2, row = t * kStep + column;
-        const bool seen = row < rows && my_key + 8 * (j / 2) <= row / g.group;
-        const float p = seen ? exp2_fast(fmaf(s[n][j], scale_log2, -lse_log2[column])) : 0.0f;
-        s[n][j] = p;
-        dp[n][j] = seen ? p * (dp[n][j] - delta[column]) : 0.0f;
+  for (int i = tiles[blockIdx.x].begin; i < tiles[blockIdx.x].end; ++i) {
+    const Span viewer = viewers[i];
+    const bool own = i == tiles[blockIdx.x].begin;
+    const int rows = viewer.tokens * g.group;
+    const int first_step = own ? first_key * g.group / kStep : 0,
+              steps = (rows + kStep - 1) / kStep;
+    copy_step(viewer, first_step);
+    copy_async_commit();
+    for (int t = first_step; t < steps; ++t) {
+      if (t + 1 < steps) {
+        copy_step(viewer, t + 1);
+        copy_async_commit();
+        copy_async_wait<1>();
+      } else {
+        copy_async_wait<0>();
       }
-    accumulate<D>(v_acc, s, sdo);
-    accumulate<D>(k_acc, dp, sq);
-    block_sync();
+      block_sync();
+      const Tile sq = stage(t, 0), sdo = stage(t, 1);
+      const float *lse_log2 = stage_numbers(t, 0), *delta = stage_numbers(t, 1);
+      float s[kStep / 8][4] = {}, dp[kStep / 8][4] = {};
+      scores<D>(s, sk, warp() * 16, sq);
+      scores<D>(dp, sv, warp() * 16, sdo);
+#pragma unroll
+      for (int n = 0; n < kStep / 8; ++n)
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          const int column = n * 8 + lane() % 4 * 2 + j % 2, row = t * kStep + column;
+          const int key = my_key + 8 * (j / 2);
+          const bool seen = row < rows && (own ? key <= row / g.group : key < viewer.position);
+          const float p = seen ? exp2_fast(fmaf(s[n][j], scale_log2, -lse_log2[column])) : 0.0f;
+          s[n][j] = p;
+          dp[n][j] = seen ? p * (dp[n][j] - delta[column]) : 0.0f;
+        }
+      accumulate<D>(v_acc, s, sdo);
+      accumulate<D>(k_acc, dp, sq);
+      block_sync();
+    }
   }
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
@@ -279,9 +289,11 @@ void attention_backward_mma(Context& context, const AttentionShape& shape,
   const Gradients g{data<bf16>(a.q), data<bf16>(a.dout), a.q.stride,    a.dout.stride, a.lse.f32(),
                     delta,           a.lse.stride,       shape.q_heads, shape.group,   shape.scale};
   const PackedKv<bf16> kv{data<bf16>(a.k), data<bf16>(a.v), a.k.stride, a.v.stride, shape.head_dim};
-  const auto rows = query_tiles(spans, shape.group, kOwn), keys = key_tiles(spans, kOwn);
+  const auto rows = query_tiles(spans, shape.group, kOwn);
+  const KeyTiles keys = key_tiles(spans, kOwn);
   const AttentionTile* rows_of = context.upload(rows.data(), rows.size());
-  const AttentionTile* keys_of = context.upload(keys.data(), keys.size());
+  const KeyTile* keys_of = context.upload(keys.tiles.data(), keys.tiles.size());
+  const Span* viewers = context.upload(keys.viewers.data(), keys.viewers.size());
   const auto run = [&](auto dim) {
     constexpr int D = dim.value;
     launch(context.stream(), "attention_backward: delta",
@@ -291,10 +303,11 @@ void attention_backward_mma(Context& context, const AttentionShape& shape,
     launch(context.stream(), "attention_backward: dq",
            {dim3(unsigned(rows.size()), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
            attention_backward_query_kernel<D>, g, kv, rows_of, data<bf16>(a.dq), a.dq.stride);
-    launch(context.stream(), "attention_backward: dk, dv",
-           {dim3(unsigned(keys.size()), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
-           attention_backward_key_kernel<D>, g, kv, keys_of, data<bf16>(a.dk), a.dk.stride,
-           data<bf16>(a.dv), a.dv.stride);
+    launch(
+        context.stream(), "attention_backward: dk, dv",
+        {dim3(unsigned(keys.tiles.size()), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
+        attention_backward_key_kernel<D>, g, kv, keys_of, viewers, data<bf16>(a.dk), a.dk.stride,
+        data<bf16>(a.dv), a.dv.stride);
   };
   switch (shape.head_dim) {
     case 32:

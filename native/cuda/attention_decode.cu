@@ -1,10 +1,12 @@
-// Attention of one new token per sequence over the paged cache: reading keys and values once is all
-// its cost, so everything is arranged around keeping loads under way. The query heads of a kv head
-// are the rows of one 16-row fragment. A block of four warps has one part of a sequence's keys
-// (split-K); warp w takes every fourth group of 16 keys, with its own three stages of shared memory
-// and its own running maximum, so warps never wait for each other. At the end the block merges its
-// warps, and where a sequence has several parts a second kernel merges those. Parts are cut at
-// fixed positions and merged in order: a row's result depends on its own sequence alone.
+// Attention of one new token per sequence over the paged cache: reading keys
+// and values once is all its cost, so everything is arranged around keeping
+// loads under way. The query heads of a kv head are the rows of one 16-row
+// fragment. A block of four warps has one part of a sequence's keys (split-K);
+// warp w takes every fourth group of 16 keys, with its own three stages of
+// shared memory and its own running maximum, so warps never wait for each
+// other. At the end the block merges its warps, and where a sequence has
+// several parts a second kernel merges those. Parts are cut at fixed positions
+// and merged in order: a row's result depends on its own sequence alone.
 
 #include "cuda/attention.cuh"
 
@@ -19,7 +21,8 @@ constexpr int kPart = 512;  // keys of a part
 template <int D>
 constexpr size_t kShared = size_t(SharedTile<D>::bytes(kRows + kWarps * kStages * 2 * kStep));
 
-// Partial results of a slot: [kv_heads][group][D] sums and [kv_heads][group] maxima and weights.
+// Partial results of a slot: [kv_heads][group][D] sums and [kv_heads][group]
+// maxima and weights.
 struct Partials {
   float *out, *top, *sum;
 };
@@ -52,19 +55,21 @@ __global__ void __launch_bounds__(kThreads)
   copy_async_commit();
   const auto copy_step = [&](int t) {
     if (t < steps) {
-      const int key = first_key(t), valid = end - key, offset = key % kKeys;
-      const auto k = kv.keys(span, head, key / kKeys);
-      const auto v = kv.values(span, head, key / kKeys);
+      // A step lies within a page: one look-up.
+      const int key = first_key(t), valid = end - key;
+      const bf16* const k = kv.key(span, head, key);
+      const bf16* const v = kv.value(span, head, key);
       const Tile tk = stage(t, 0), tv = stage(t, 1);
       for (int i = lane(); i < kStep * (D / 8); i += kWarp) {
         const int r = i / (D / 8), c = i % (D / 8) * 8;
         const bool exists = r < valid;
-        const int from = offset + (exists ? r : 0);
-        copy_async16(tk.base + r * Tile::stride + c, k.rows + from * k.stride + c, exists);
-        copy_async16(tv.base + r * Tile::stride + c, v.rows + from * v.stride + c, exists);
+        const int from = (exists ? r : 0) * D + c;
+        copy_async16(tk.base + r * Tile::stride + c, k + from, exists);
+        copy_async16(tv.base + r * Tile::stride + c, v + from, exists);
       }
     }
-    copy_async_commit();  // an empty group too, so that the count of groups stays right
+    copy_async_commit();  // an empty group too, so that the count of groups
+                          // stays right
   };
   for (int t = 0; t < kStages - 1; ++t) copy_step(t);
   copy_async_wait<kStages - 1>();
@@ -129,7 +134,8 @@ __global__ void __launch_bounds__(kThreads)
     warp_sync();  // the stage may be filled again
   }
 
-  // Merge the warps: [warp][row][D] sums, then maxima and weights, over the stages' memory.
+  // Merge the warps: [warp][row][D] sums, then maxima and weights, over the
+  // stages' memory.
   copy_async_wait<0>();
   block_sync();
   float* const sums = reinterpret_cast<float*>(dynamic_shared());

@@ -1,12 +1,15 @@
-// Attention forward with the tensor core's mma (FlashAttention-2, arXiv 2307.08691), bf16 with fp32
-// scores, sums and output accumulators. One block of four warps per 64 packed query rows and kv
-// head; each warp owns 16 rows, so no warp waits for another's numbers. Keys and values come in
-// tiles of 64 through two stages of shared memory; probabilities go from the first product's
-// registers into the second as they are. Only tiles on the diagonal are masked.
+// Attention forward with the tensor core's mma (FlashAttention-2, arXiv
+// 2307.08691), bf16 with fp32 scores, sums and output accumulators. One block
+// of four warps per 64 packed query rows and kv head; each warp owns 16 rows,
+// so no warp waits for another's numbers. Keys and values come in tiles of 64
+// through two stages of shared memory; probabilities go from the first
+// product's registers into the second as they are. Only tiles on the diagonal
+// are masked.
 //
-// A row goes through its keys' tiles in order from position 0, whatever else the block holds, and a
-// masked key contributes an exact 0: a row's result does not depend on its place in a tile, on the
-// batch, or on whether keys come from the batch or from pages.
+// A row goes through its keys' tiles in order from position 0, whatever else
+// the block holds, and a masked key contributes an exact 0: a row's result does
+// not depend on its place in a tile, on the batch, or on whether keys come from
+// the batch or from pages.
 
 #include "cuda/attention.cuh"
 
@@ -43,13 +46,11 @@ __global__ void __launch_bounds__(kThreads)
     return q + (int64_t(span.row) + row / group) * q_stride + (head * group + row % group) * D;
   };
   const auto copy_kv = [&](int t) {
-    const auto k = kv.keys(span, head, t);
-    const auto v = kv.values(span, head, t);
-    const int valid = keys - t * kKeys;
+    const int from = t * kKeys, valid = keys - from;
     copy_rows<D, kThreads>(stage_k(t % kStages), kKeys, valid,
-                           [&](int r) { return k.rows + r * k.stride; });
+                           [&](int r) { return kv.key(span, head, from + r); });
     copy_rows<D, kThreads>(stage_v(t % kStages), kKeys, valid,
-                           [&](int r) { return v.rows + r * v.stride; });
+                           [&](int r) { return kv.value(span, head, from + r); });
   };
   copy_rows<D, kThreads>(sq, kRows, last_row + 1 - first_row, q_row);
   copy_kv(0);

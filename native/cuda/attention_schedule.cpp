@@ -25,12 +25,27 @@ std::vector<AttentionTile> query_tiles(const std::vector<Span>& spans, int64_t g
   return tiles;
 }
 
-std::vector<AttentionTile> key_tiles(const std::vector<Span>& spans, int64_t keys) {
-  std::vector<AttentionTile> tiles;
-  for (const Span& s : spans)
-    for (int64_t i = 0; i * keys < s.tokens; ++i) tiles.push_back({s, int32_t(i)});
-  longest_first(tiles, [&](const AttentionTile& t) { return t.span.tokens - t.index * keys; });
-  return tiles;
+KeyTiles key_tiles(const std::vector<Span>& spans, int64_t keys) {
+  KeyTiles all;
+  for (size_t s = 0; s < spans.size(); ++s) {
+    // Those that continue it follow it, until the next root.
+    size_t last = s + 1;
+    if (spans[s].position == 0)
+      while (last < spans.size() && spans[last].position > 0) ++last;
+    for (int64_t i = 0; i * keys < spans[s].tokens; ++i) {
+      const auto begin = int32_t(all.viewers.size());
+      all.viewers.push_back(spans[s]);
+      for (size_t v = s + 1; v < last; ++v)
+        if (spans[v].position > i * keys) all.viewers.push_back(spans[v]);
+      all.tiles.push_back({spans[s], int32_t(i), begin, int32_t(all.viewers.size())});
+    }
+  }
+  longest_first(all.tiles, [&](const KeyTile& t) {
+    int64_t seen = t.span.tokens - t.index * keys;
+    for (int32_t v = t.begin + 1; v < t.end; ++v) seen += all.viewers[size_t(v)].tokens;
+    return seen;
+  });
+  return all;
 }
 
 DecodePlan decode_plan(const std::vector<Span>& spans, int64_t part_keys) {

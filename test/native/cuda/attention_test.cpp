@@ -1,5 +1,6 @@
-// Attention of the CUDA backend against the reference: tensor-core and simple kernels, packed
-// batches and pages, decoding in parts; and what determinism promises, bit for bit.
+// Attention of the CUDA backend against the reference: tensor-core and simple
+// kernels, packed batches and pages, decoding in parts; and what determinism
+// promises, bit for bit.
 
 #include "device_testing.h"
 
@@ -15,39 +16,51 @@ struct Heads {
   float scale() const { return 1.0f / std::sqrt(float(dim)); }
 };
 
-// P and dS pass through bf16 on their way, so gradients carry two or three roundings.
+// P and dS pass through bf16 on their way, so gradients carry two or three
+// roundings.
 double attention_bound(DType type) {
   return type == DType::f32 ? 1e-11 : 4e-5;
 }
 
-void check_batch(DType type, const Heads& h, std::vector<int32_t> cu) {
+void check_batch(DType type, const Heads& h, std::vector<int32_t> cu,
+                 std::vector<int32_t> prefix = {}) {
   CAPTURE(h.dim);
   CAPTURE(h.q);
   const int64_t rows = cu.back();
   const Tensor cu_seqlens = ints(cu.data(), int64_t(cu.size()));
+  const Tensor prefixes = prefix.empty() ? Tensor{} : ints(prefix.data(), int64_t(prefix.size()));
   Twin q = Twin::random(type, rows, h.wide(), 1), k = Twin::random(type, rows, h.narrow(), 2),
        v = Twin::random(type, rows, h.narrow(), 3);
   Twin out = Twin::output(type, rows, h.wide()), lse = Twin::output(DType::f32, rows, h.q);
   ReferenceOps().attention_forward({q.host(), k.host(), v.host(), out.host(), lse.host(),
-                                    cu_seqlens, h.q, h.kv, h.dim, h.scale()});
+                                    cu_seqlens, h.q, h.kv, h.dim, h.scale(), prefixes});
   cuda_ops().attention_forward({q.device(), k.device(), v.device(), out.device(), lse.device(),
-                                cu_seqlens, h.q, h.kv, h.dim, h.scale()});
+                                cu_seqlens, h.q, h.kv, h.dim, h.scale(), prefixes});
   CHECK(out.error() <= attention_bound(type));
   CHECK(lse.error() <= 1e-11);
 
   Twin dout = Twin::random(type, rows, h.wide(), 4), dq = Twin::output(type, rows, h.wide()),
        dk = Twin::output(type, rows, h.narrow()), dv = Twin::output(type, rows, h.narrow());
-  Twin rounded(type, rows, h.wide(), out.values());  // the reference's output in the device's type
+  Twin rounded(type, rows, h.wide(),
+               out.values());  // the reference's output in the device's type
   lse.put(lse.values());
   ReferenceOps().attention_backward({dout.host(), q.host(), k.host(), v.host(), out.host(),
                                      lse.host(), cu_seqlens, dq.host(), dk.host(), dv.host(), h.q,
-                                     h.kv, h.dim, h.scale()});
+                                     h.kv, h.dim, h.scale(), prefixes});
   cuda_ops().attention_backward({dout.device(), q.device(), k.device(), v.device(),
                                  rounded.device(), lse.device(), cu_seqlens, dq.device(),
-                                 dk.device(), dv.device(), h.q, h.kv, h.dim, h.scale()});
+                                 dk.device(), dv.device(), h.q, h.kv, h.dim, h.scale(), prefixes});
   CHECK(dq.error() <= attention_bound(type));
   CHECK(dk.error() <= attention_bound(type));
   CHECK(dv.error() <= attention_bound(type));
+}
+
+TEST_CASE(
+    "attention with shared prefixes: three continue one prompt, in part "
+    "or whole") {
+  check_batch(DType::bf16, {4, 2, 32}, {0, 70, 100, 103, 140, 150}, {0, 70, 65, 7, 0});
+  check_batch(DType::bf16, {5, 1, 128}, {0, 40, 60, 70}, {0, 40, 33});
+  check_batch(DType::f32, {4, 2, 32}, {0, 40, 60, 63, 70}, {0, 40, 7, 0});
 }
 
 TEST_CASE("attention forward and backward, tensor-core kernels") {
@@ -56,7 +69,9 @@ TEST_CASE("attention forward and backward, tensor-core kernels") {
   check_batch(DType::bf16, {2, 2, 64}, {0, 66});
 }
 
-TEST_CASE("attention forward and backward, simple kernels: fp32, and other head sizes") {
+TEST_CASE(
+    "attention forward and backward, simple kernels: fp32, and other "
+    "head sizes") {
   check_batch(DType::f32, {4, 2, 32}, {0, 67, 68, 75});
   check_batch(DType::f32, {3, 1, 128}, {0, 5, 40});
   check_batch(DType::bf16, {2, 1, 48}, {0, 37});
@@ -73,7 +88,8 @@ TEST_CASE("attention: an empty sequence is skipped, a decreasing offset refused"
       "attention_forward: cu_seqlens decreases at 2", std::invalid_argument);
 }
 
-// A cache on both sides, filled by kv_append: sequence s has `lengths[s]` tokens.
+// A cache on both sides, filled by kv_append: sequence s has `lengths[s]`
+// tokens.
 struct Cache {
   Heads h;
   DType type;
@@ -154,7 +170,8 @@ TEST_CASE("decoding in parts: one key, the edges of parts, several parts") {
   check_cached(cuda_ops(false), DType::bf16, {5, 1, 128}, {1, 17, 511, 512, 513, 1100},
                {1, 1, 1, 1, 1, 1});
   check_cached(cuda_ops(false), DType::bf16, {16, 1, 64}, {600}, {1});
-  // More heads to a group than a fragment has rows: another kernel, the same numbers.
+  // More heads to a group than a fragment has rows: another kernel, the same
+  // numbers.
   check_cached(cuda_ops(false), DType::bf16, {17, 1, 32}, {70}, {1});
 }
 
@@ -185,7 +202,9 @@ TEST_CASE("decoding does not depend on the other sequences, to the bit") {
   }
 }
 
-TEST_CASE("deterministic: rows from the cache have the bits of the packed batch's rows") {
+TEST_CASE(
+    "deterministic: rows from the cache have the bits of the packed "
+    "batch's rows") {
   for_each_type([](DType type) {
     const Heads h{4, 2, 32};
     Cache cache(h, type, {150, 3});

@@ -34,14 +34,29 @@ TEST_CASE("query tiles cover every packed row once, longest first") {
 
 TEST_CASE("key tiles: those that most queries see come first") {
   const int32_t cu[] = {0, 100, 300};
-  const auto tiles = key_tiles(spans_of_batch(cu, 2), 64);
+  const auto tiles = key_tiles(spans_of_batch(cu, 2), 64).tiles;
   CHECK(tiles.size() == 2 + 4);
   CHECK(tiles[0].span.sequence == 1);
   CHECK(tiles[0].index == 0);
   CHECK(tiles.back().span.tokens - tiles.back().index * 64 == 8);
 }
 
-TEST_CASE("a decode plan cuts at fixed positions and gives every part a slot of its own") {
+TEST_CASE("a shared prefix's keys are seen by those that continue it") {
+  const int32_t cu[] = {0, 100, 130, 140, 150}, prefixes[] = {0, 100, 40, 0};
+  const auto spans = spans_of_batch(cu, 4, prefixes);
+  CHECK(spans[2].root == 0);
+  CHECK(spans[2].position == 40);
+  const KeyTiles keys = key_tiles(spans, 64);
+  REQUIRE(keys.tiles.size() == 2 + 1 + 1 + 1);
+  CHECK(keys.tiles[0].end - keys.tiles[0].begin == 3);  // keys 0…63: all three
+  CHECK(keys.viewers[size_t(keys.tiles[0].begin) + 2].sequence == 2);
+  CHECK(keys.tiles[1].index == 1);  // keys 64…99: not the one that continues the first 40
+  CHECK(keys.tiles[1].end - keys.tiles[1].begin == 2);
+}
+
+TEST_CASE(
+    "a decode plan cuts at fixed positions and gives every part a slot "
+    "of its own") {
   const std::vector<Span> spans = {{0, 1, 0, 0}, {1, 1, 511, 1}, {2, 1, 1024, 2}};
   const DecodePlan plan = decode_plan(spans, 512);
   CHECK(plan.slots == 1 + 1 + 3);
