@@ -54,6 +54,8 @@ install_tools() {
   if ! command -v chromium >/dev/null && apt-cache show chromium >/dev/null 2>&1; then
     packages+=(chromium fonts-noto-cjk)
   fi
+  # For the tests of the code reward, which are left out where there is no sandbox.
+  command -v bwrap >/dev/null || packages+=(bubblewrap)
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null || exit 1
 }

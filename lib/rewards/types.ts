@@ -39,6 +39,6 @@ export interface NamedReward {
 export interface RewardContext {
   /** The stage's limit, in tokens. */
   max_completion_length: number
-  /** Runs code for accuracy kind `code`; without one that kind is refused. */
-  code_runner?: CodeRunner | undefined
+  /** Makes what runs code for accuracy kind `code`; without it that kind is refused. */
+  code_runner?: (() => CodeRunner) | undefined
 }

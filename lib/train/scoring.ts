@@ -15,6 +15,7 @@ import { createRewards } from '../rewards/registry.ts'
 import { runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
 import type { Ranks } from './ranks.ts'
 
@@ -37,7 +38,10 @@ export class Scorer {
   /** Throws `E_CONFIG` for rewards that cannot be. */
   constructor(stage: GrpoStage, oracle: Oracle | null, ranks: Ranks) {
     this.#stage = stage
-    this.#rewards = createRewards(stage.rewards, stage)
+    this.#rewards = createRewards(stage.rewards, {
+      ...stage,
+      code_runner: () => new BubblewrapRunner(),
+    })
     this.#oracle = oracle
     this.#ranks = ranks
   }

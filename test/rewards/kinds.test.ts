@@ -151,7 +151,7 @@ describe('code', () => {
   })
 
   it('runs the last block against the tests: all pass or 0, none without a block', async () => {
-    const reward = accuracyReward({ kind: 'code' }, { codeRunner: runner(2) })
+    const reward = accuracyReward({ kind: 'code' }, { codeRunner: () => runner(2) })
     expect(await reward(batch)).toEqual([1, 0])
     expect(jobs).toEqual([
       {
@@ -162,12 +162,14 @@ describe('code', () => {
         timeoutMs: 10_000,
       },
     ])
-    expect(await accuracyReward({ kind: 'code' }, { codeRunner: runner(1) })(batch)).toEqual([0, 0])
+    expect(await accuracyReward({ kind: 'code' }, { codeRunner: () => runner(1) })(batch)).toEqual([
+      0, 0,
+    ])
   })
 
   it("a runner's own failure is no verdict; missing tests are an error", async () => {
     const failing: CodeRunner = { run: async () => ({ failure: 'no container' }) }
-    const reward = accuracyReward({ kind: 'code' }, { codeRunner: failing })
+    const reward = accuracyReward({ kind: 'code' }, { codeRunner: () => failing })
     expect(await reward(batch)).toEqual([null, 0])
     await expect(reward(input([answer], { tests: [''] }))).rejects.toThrow(
       /no unit tests for sample 0/,

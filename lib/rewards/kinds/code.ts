@@ -1,7 +1,7 @@
 /**
- * Kind `code`: the last fenced block of the answer is run against the sample's unit tests by a
- * runner that the caller passes in. kogrpo has no sandbox of its own yet, so without a runner the
- * kind is refused: running a model's code in the trainer's process is never an option.
+ * Kind `code`: the last fenced block of the answer is run against the sample's unit tests by the
+ * caller's runner: the sandbox of lib/sandbox in training. Without a runner the kind is refused:
+ * running a model's code in the trainer's process is never an option.
  */
 import { KogrpoError } from '../../errors.ts'
 import type { CodeRunner, Grader } from './types.ts'
@@ -12,13 +12,17 @@ export interface CodeOptions {
 }
 
 /** Throws `E_CONFIG` without a runner; at rating time `E_REWARD` for a sample without tests. */
-export function codeGrader(options: CodeOptions, runner: CodeRunner | undefined): Grader {
-  if (runner === undefined) {
+export function codeGrader(
+  options: CodeOptions,
+  makeRunner: (() => CodeRunner) | undefined,
+): Grader {
+  if (makeRunner === undefined) {
     throw new KogrpoError(
       'E_CONFIG',
       "accuracy kind 'code' runs code written by the model and is off: no isolated runner was passed. Pass `codeRunner` (a CodeRunner) when making the reward, or choose another kind",
     )
   }
+  const runner = makeRunner()
   return async ({ answer, row, where }) => {
     const tests = row[options.tests_column]
     if (typeof tests !== 'string' || tests.trim() === '') {

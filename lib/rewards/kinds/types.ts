@@ -22,7 +22,7 @@ export type Grade = 0 | 1 | null
 
 export type Grader = (sample: Graded) => Grade | Promise<Grade>
 
-/** Runs untrusted code against tests; supplied by the caller, since this library has no sandbox. */
+/** Runs untrusted code against tests; lib/sandbox has one. */
 export interface CodeRunner {
   run(job: CodeJob): Promise<CodeResult>
 }
@@ -44,5 +44,6 @@ export type CodeResult =
 
 /** What graders get from outside of the recipe. */
 export interface GraderContext {
-  codeRunner?: CodeRunner | undefined
+  /** Makes the runner of kind `code`; called only where that kind is used. */
+  codeRunner?: (() => CodeRunner) | undefined
 }
