@@ -1,7 +1,7 @@
 /**
  * The miniature's own judge, measured: trains it (recipes/mini-judge.yaml), calibrates it on held-out
- * labelled answers and on what a policy writes, and lets it decide a short RL run beside two others that begin at the same
- * fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json,
+ * labelled answers and on what a policy writes, and lets it decide a short RL run by `both` (local) and by `veto`, beside two
+ * that begin at the same fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json,
  * calibration-policy.json and effect.json here. About a quarter of an hour of one core; what a stopped call had finished is kept.
  *
  *   npx tsc -p tsconfig.json && node bench/judge/run.mjs [work directory] [--threads N]
@@ -55,10 +55,9 @@ train('sft', 'sft/config.json', ['mini', ...short, '--grpo', 'null', '--eval', '
 const start = ['--sft', 'null', '--model.path', join(work, 'sft', 'sft')]
 train('none', 'summary.json', ['mini', ...short, ...start, '--grpo.oracle.rule', 'none'])
 train('program', 'summary.json', ['mini', ...short, ...start])
-train('local', 'summary.json', [
-  'mini-local-judge',
-  ...[...short, ...start, '--grpo.oracle.rule', 'both', '--grpo.oracle.judge.path', judge],
-])
+const own = ['mini-local-judge', ...short, ...start, '--grpo.oracle.judge.path', judge]
+train('local', 'summary.json', [...own, '--grpo.oracle.rule', 'both'])
+train('veto', 'summary.json', own)
 
 // The judge on what a policy really writes: every fourth completion of the arm with the exact judge.
 const written = readFileSync(join(work, 'program', 'completions.jsonl'), 'utf8')
@@ -84,7 +83,7 @@ const outcomes = arm =>
     .filter(({ stage }) => stage === 'rl')
     .map(({ judge: right }) => Number(right))
 
-const arms = ['none', 'program', 'local']
+const arms = ['none', 'program', 'local', 'veto']
 const difference = (before, after) => {
   const { value, ci95, n } = pairedDifference(outcomes(before), outcomes(after))
   return { difference: value, ci95: [ci95.low, ci95.high], n }
@@ -101,6 +100,7 @@ const effect = {
     local_minus_none: difference('none', 'local'),
     local_minus_program: difference('program', 'local'),
     program_minus_none: difference('none', 'program'),
+    veto_minus_none: difference('none', 'veto'),
   },
 }
 writeFileSync(join(HERE, 'effect.json'), `${JSON.stringify(effect, null, 2)}\n`)
