@@ -108,7 +108,7 @@ __device__ __forceinline__ void store_row(bf16* to, const float (&c)[D / 8][4], 
 }
 
 template <int D>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     attention_backward_query_kernel(Gradients g, PackedKv<bf16> kv, const AttentionTile* tiles,
                                     bf16* dq, int64_t dq_stride) {
   using Tile = SharedTile<D>;

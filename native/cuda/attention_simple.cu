@@ -49,7 +49,7 @@ __device__ __forceinline__ void store_dims(T* to, const float (&acc)[kMost], int
 }
 
 template <class T, class Kv>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     attention_forward_simple_kernel(const T* q, int64_t q_stride, Kv kv, const AttentionTile* tiles,
                                     T* out, int64_t out_stride, float* lse, int64_t lse_stride,
                                     int group, int dim, float scale) {
@@ -90,7 +90,7 @@ struct Operands {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     attention_query_simple_kernel(Operands<T> a, const AttentionTile* tiles, float* delta, T* dq,
                                   int64_t dq_stride, int q_heads) {
   float* const q = reinterpret_cast<float*>(dynamic_shared()) + warp() * 2 * a.dim;
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     attention_key_simple_kernel(Operands<T> a, const KeyTile* tiles, const Span* viewers,
                                 const float* delta, T* dk, int64_t dk_stride, T* dv,
                                 int64_t dv_stride, int q_heads) {
