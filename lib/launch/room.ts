@@ -29,7 +29,6 @@ interface Waiting {
 
 interface Explanation {
   rank: number
-  label: string
   cause: string
   answer: Answer
   until: number
@@ -112,7 +111,7 @@ export class Room {
     known.label = label
     // A frozen rank shows only after its patience.
     const until = this.#now() + known.patience + 1000
-    this.#explanations.push({ rank, label, cause, answer, until })
+    this.#explanations.push({ rank, cause, answer, until })
     this.check()
   }
 
@@ -123,12 +122,12 @@ export class Room {
     for (const explanation of this.#explanations.filter(
       ({ until }) => lost.length > 0 || this.#now() >= until,
     )) {
-      const { label, cause, answer } = explanation
+      const { cause, answer } = explanation
       this.#explanations = this.#explanations.filter(e => e !== explanation)
       this.#ranks.get(explanation.rank)!.gaveUp = true
       const who =
         lost.length > 0 ? lost.map(rank => this.#describe(rank)).join('; ') : 'all ranks are alive'
-      answer(['ok', `${who} (seen by this rank in "${label}": ${firstLine(cause)})`])
+      answer(['ok', `${who} (${firstLine(cause)})`])
     }
     for (const getter of this.#getters.filter(
       ({ until }) => lost.length > 0 || this.#now() >= until,

@@ -81,8 +81,7 @@ describe('explanations', () => {
     explain(1, 'step 1')
     expect(answers).toEqual([])
     r.closed(2)
-    const why =
-      'rank 2 is dead: its connection has closed (before any collective) (seen by this rank in "step 1": reset)'
+    const why = 'rank 2 is dead: its connection has closed (before any collective) (reset)'
     expect(answers).toEqual([`0: ${why}`, `1: ${why}`])
   })
 

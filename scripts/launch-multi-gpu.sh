@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Starts this machine's ranks of a training; on several machines run it on each of them.
+#
+#   scripts/launch-multi-gpu.sh recipe.yaml [--dotted.key value …]
+#
+# Reads NPROC_PER_NODE (default: the machine's GPUs, else 1), NNODES (1), NODE_RANK (0),
+# RDZV_ENDPOINT (host:port of node 0; needed for several machines) and MAX_RESTARTS (0).
+set -euo pipefail
+gpus() { nvidia-smi --list-gpus 2>/dev/null | wc -l; }
+ranks=${NPROC_PER_NODE:-$(gpus)}
+[ "$ranks" -gt 0 ] || ranks=1
+options=(--nproc-per-node "$ranks" --nnodes "${NNODES:-1}" --node-rank "${NODE_RANK:-0}"
+  --max-restarts "${MAX_RESTARTS:-0}")
+[ -z "${RDZV_ENDPOINT:-}" ] || options+=(--rdzv-endpoint "$RDZV_ENDPOINT")
+exec npx kogrpo launch "${options[@]}" train "$@"
