@@ -59,6 +59,16 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Log-probabilities and entropies of the tokens of a JSONL file',
     load: () => import('./score.ts'),
   },
+  eval: {
+    usage: 'eval',
+    describe: 'Evaluate a model on a benchmark',
+    load: () => import('./eval.ts'),
+  },
+  'eval compare': {
+    usage: 'compare <rows..>',
+    describe: 'Put evaluations of several checkpoints on one table',
+    load: () => import('./eval-compare.ts'),
+  },
   plan: {
     usage: 'plan <recipe>',
     describe: 'Predict memory, communication and time of a recipe on GPUs',
@@ -111,12 +121,13 @@ function packageVersion(): string {
   return String((JSON.parse(readFileSync(file, 'utf8')) as { version: unknown }).version)
 }
 
-function parser(group = ''): Argv {
+/** `list`: the command takes any number of words, which yargs sees as one option given again. */
+function parser(group = '', list = false): Argv {
   return yargs()
     .scriptName(`kogrpo${group}`)
     .locale('en')
     .exitProcess(false)
-    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .parserConfiguration({ 'duplicate-arguments-array': list })
     .version(packageVersion())
     .alias('help', 'h')
     .wrap(100)
@@ -207,7 +218,7 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
   const [word, group] = name.split(' ').reverse() as [string, string?]
   const words = [word, ...prepared.args]
   try {
-    await parser(group ? ` ${group}` : '')
+    await parser(group ? ` ${group}` : '', entry.usage.includes('..'))
       .command(module)
       .strict()
       .fail((message, error) => {

@@ -64,7 +64,8 @@ export interface RecordJobOptions<T> {
   context: CliContext
   /** What is done, for the progress line, e.g. "generate". */
   name: string
-  input: string
+  /** A file, `-`, or what opens the records; it is called twice, to check and to compute. */
+  input: string | (() => Promise<RecordInput>)
   output: string
   rowsPerRecord: number
   /** Columns that rows have of their own: those of the input by these names are replaced. */
@@ -73,6 +74,10 @@ export interface RecordJobOptions<T> {
   fingerprint: unknown
   /** Loads the model. */
   start(): Promise<RecordWork<T>>
+}
+
+function openInput<T>({ input, context }: RecordJobOptions<T>): Promise<RecordInput> {
+  return typeof input === 'string' ? openRecordInput(input, context) : input()
 }
 
 /** Copies a record's columns and lays the job's own over them. */
@@ -160,7 +165,7 @@ class RecordJob<T> {
 
   /** Prepares every record for its errors, so that a bad last line costs no hours. */
   async #check(work: RecordWork<T>, signal: AbortSignal): Promise<void> {
-    const { records } = await openRecordInput(this.#options.input, this.#options.context)
+    const { records } = await openInput(this.#options)
     let index = 0
     for await (const source of records) {
       signal.throwIfAborted()
@@ -238,10 +243,10 @@ class RecordJob<T> {
 /** Runs the job to its end. Throws `Interrupted` when a signal stopped it, saying how to go on. */
 export async function runRecordJob<T>(options: RecordJobOptions<T>): Promise<void> {
   const { context, name, input, output, rowsPerRecord } = options
-  if (sameFile(input, output)) {
+  if (typeof input === 'string' && sameFile(input, output)) {
     throw new KogrpoError('E_OUTPUT', `--output ${output} is the input itself; name another file`)
   }
-  const source = await openRecordInput(input, context)
+  const source = await openInput(options)
   const { identity } = source
   const sink = await openRecordOutput({
     path: output,

@@ -28,3 +28,15 @@ export function bootstrapMean(
   })
   return { low: percentile(means, 2.5), high: percentile(means, 97.5) }
 }
+
+/** 95 % interval of any statistic of `items`, which are drawn with replacement. */
+export function bootstrap<T>(
+  items: readonly T[],
+  statistic: (drawn: readonly T[]) => number,
+  { resamples = 10_000, seed = 0 }: BootstrapOptions = {},
+): Interval {
+  const next = randomStream(`bootstrap ${seed} ${items.length}`)
+  const draw = (): T => items[Math.floor((next() / 2 ** 32) * items.length)]!
+  const values = Array.from({ length: resamples }, () => statistic(items.map(draw)))
+  return { low: percentile(values, 2.5), high: percentile(values, 97.5) }
+}

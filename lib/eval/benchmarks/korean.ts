@@ -113,7 +113,10 @@ export const click = benchmark({
     }),
   question: ({ id, paragraph, question, choices, answer }) => {
     const letters = LETTERS.slice(0, id.includes('CSAT') ? 5 : 4)
-    const shown = choices.slice(0, 4).map((choice, i) => `${LETTERS[i]}:${choice}`)
+    // As the harness writes them, down to the spaces.
+    const shown = choices
+      .slice(0, 4)
+      .map((choice, i) => `${LETTERS[i]}:${i > 0 ? ' ' : ''}${choice}`)
     const body = `질문: ${question}\n보기:\n${shown.join(', ')}\n정답:`
     const context = paragraph
       ? `주어진 맥락을 천천히 읽고, 질문에 대한 적절한 정답을 A, B, C, D 중에 골라 알파벳 하나로 답하시오.\n\n맥락: ${paragraph}\n${body}`

@@ -1,0 +1,86 @@
+/** Evaluations as tables on a console. */
+
+import type { Comparison } from '../eval/comparison.ts'
+import type { EvaluationSummary, Figure } from '../eval/summary.ts'
+import { percent } from '../report/summary.ts'
+import { table } from '../report/width.ts'
+
+/** Subsets shown; the summary file has all. */
+const SHOWN_SUBSETS = 60
+
+const interval = ([low, high]: readonly [number, number]): string =>
+  `${percent(low)} … ${percent(high)}`
+const cells = (name: string, { value, ci95, n }: Figure): string[] => [
+  name,
+  percent(value),
+  interval(ci95),
+  String(n),
+]
+
+/** One evaluation. */
+export function summaryTable(title: string, summary: EvaluationSummary): string[] {
+  const { metrics, subsets, thinking, questions, ungraded } = summary
+  const names = Object.entries(subsets)
+  const rows = [
+    ['', '', '95 %', 'questions'],
+    ...Object.entries(metrics).map(([name, value]) => cells(name, value)),
+    ...(names.length > 1
+      ? names.slice(0, SHOWN_SUBSETS).map(([name, value]) => cells(`  ${name || '–'}`, value))
+      : []),
+  ]
+  const lines = [title, '', ...table(rows, ['left', 'right', 'left', 'right'])]
+  if (names.length > SHOWN_SUBSETS) lines.push(`  and ${names.length - SHOWN_SUBSETS} more subsets`)
+  if (ungraded > 0) lines.push(`${ungraded} of ${questions} questions could not be graded`)
+  if (summary.unanswered_rate !== null) {
+    lines.push(
+      '',
+      `no answer found: ${percent(summary.unanswered_rate)}; cut at the length limit: ${percent(summary.truncated_rate!)}; ${summary.mean_tokens!.toFixed(0)} tokens a sample`,
+    )
+  }
+  if (thinking !== null) {
+    const agree =
+      thinking.consistency === null
+        ? 'not measurable'
+        : `${percent(thinking.consistency)} of ${thinking.consistency_n}`
+    lines.push(
+      `thinking: in ${percent(thinking.thinking_rate)}, Korean in ${percent(thinking.korean_rate)}, ${thinking.thinking_length.toFixed(0)} characters; switches ${(thinking.switches ?? 0).toFixed(2)} a sample`,
+      `leaks: Chinese ${percent(thinking.chinese_leak_rate)}, Japanese ${percent(thinking.japanese_leak_rate)}; answer agrees with the thinking: ${agree}`,
+    )
+  }
+  return lines
+}
+
+export interface Compared {
+  name: string
+  summary: EvaluationSummary
+  /** Against the first; null for the first itself. */
+  comparison: Comparison | null
+}
+
+const points = (share: number): string =>
+  `${share >= 0 ? '+' : '−'}${Math.abs(100 * share).toFixed(1)}`
+
+/** Several checkpoints on the same questions. */
+export function comparisonTable(all: readonly Compared[]): string[] {
+  const rows = all.map(({ name, summary, comparison }) => {
+    const { value, ci95, n } = summary.metrics[summary.score]!
+    const own = [name, String(n), percent(value), interval(ci95)]
+    if (comparison === null) return [...own, '', '', '', '', '']
+    const { difference, ci95: span, gained, lost, p, finding } = comparison
+    return [
+      ...own,
+      points(difference),
+      `${points(span[0])} … ${points(span[1])}`,
+      `+${gained} −${lost}`,
+      p < 0.001 ? '< 0.001' : p.toFixed(3),
+      finding,
+    ]
+  })
+  const score = all[0]?.summary.score ?? ''
+  const head = ['', 'questions', score, '95 %', 'difference', '95 %', 'questions', 'p', '']
+  const right = new Set([1, 2, 4, 7])
+  return table(
+    [head, ...rows],
+    head.map((_, i) => (right.has(i) ? 'right' : 'left')),
+  )
+}
