@@ -1,10 +1,8 @@
 /**
  * Multiple choice against lm-evaluation-harness: golden values of test/golden/make_lm_eval.py, by the
- * engine and through an OpenAI-compatible endpoint.
+ * engine directly and through kogrpo serve.
  */
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ChatTemplate } from '../../lib/data/chat-template.ts'
@@ -19,6 +17,7 @@ import { type LikelihoodRow, likelihoodRow } from '../../lib/eval/grade.ts'
 import { collect, readItems } from '../../lib/eval/items.ts'
 import { summarizeRows } from '../../lib/eval/summary.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
+import { type RunningServer, startServer } from '../../lib/serve/server.ts'
 
 const GOLDEN = 'test/golden/lm_eval'
 
@@ -40,7 +39,7 @@ interface Golden {
 const golden = JSON.parse(readFileSync(join(GOLDEN, 'results.json'), 'utf8')) as Golden
 let direct: EngineBackend
 let served: EndpointBackend
-let server: Server
+let server: RunningServer
 
 beforeAll(async () => {
   const tokenizer = await Tokenizer.load('assets/mini')
@@ -48,26 +47,21 @@ beforeAll(async () => {
   const engine = await Engine.create({ config, init: golden.init, threads: 1 })
   const template = new ChatTemplate(tokenizer)
   direct = new EngineBackend({ description: 'direct', engine, tokenizer, template: () => template })
-  server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
-    const { prompt } = JSON.parse(Buffer.concat(chunks).toString()) as { prompt: string }
-    const tokens = Int32Array.from(tokenizer.encode(prompt))
-    const batch = { tokens, cuSeqlens: Int32Array.of(0, tokens.length) }
-    const { logprobs } = await engine.score(batch)
-    // As every server: null first, and behind the prompt the token that was asked for.
-    const token_logprobs = [null, ...logprobs.slice(1), -0.5]
-    const reply = {
-      choices: [
-        { text: `${prompt}!`, logprobs: { tokens: [], token_logprobs }, finish_reason: 'length' },
-      ],
-      usage: { prompt_tokens: tokens.length, completion_tokens: 1 },
-    }
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(reply))
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  server = await startServer(
+    { engine, tokenizer, template: () => template },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      apiKey: null,
+      modelName: 'golden',
+      maxSequences: 8,
+      prefillRows: 128,
+      maxCacheBytes: 64 * 2 ** 20,
+      limits: { maxTokens: 400, maxLive: 64, bodyBytes: 100_000, timeout: 60 },
+    },
+  )
   served = new EndpointBackend({
-    base_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`,
+    base_url: `${server.url}/v1/`,
     model: 'golden',
     timeout_s: 60,
     max_retries: 0,
@@ -76,8 +70,8 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  await server.close(0)
   await direct.close()
-  server.close()
 })
 
 async function rowsOf(backend: Backend, task: string, limit?: number): Promise<LikelihoodRow[]> {
@@ -117,7 +111,7 @@ describe.each(Object.keys(golden.tasks))('%s', task => {
     expect([metrics.acc!.value, metrics.acc_norm!.value]).toEqual([acc, acc_norm])
   })
 
-  test('through an endpoint the same values', async () => {
+  test('through kogrpo serve the same values', async () => {
     const rows = await rowsOf(served, task, 6)
     expect(rows).toHaveLength(6)
     expect(worst(rows, task)).toBeLessThan(1e-4)
