@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,18 @@ namespace kogrpo::testing {
 // The backend with its own product kernel unless a test asks for cuBLASLt.
 inline CudaOps& cuda_ops(bool deterministic = true) {
   static CudaOps exact({.device = 0, .deterministic = true});
-  static CudaOps fast = [] {
+  static const auto fast = [] {
+    const char* chosen = std::getenv("KOGRPO_CUBLASLT_LIB");
+    const std::string before = chosen ? chosen : "";
     setenv("KOGRPO_CUBLASLT_LIB", "none", 1);
-    return CudaOps({.device = 0, .deterministic = false});
+    auto ops = std::make_unique<CudaOps>(CudaOptions{.device = 0, .deterministic = false});
+    if (chosen)
+      setenv("KOGRPO_CUBLASLT_LIB", before.c_str(), 1);
+    else
+      unsetenv("KOGRPO_CUBLASLT_LIB");
+    return ops;
   }();
-  return deterministic ? exact : fast;
+  return deterministic ? exact : *fast;
 }
 
 class Twin {

@@ -112,6 +112,16 @@ TEST_CASE("products through cuBLASLt: layouts, and one plan per shape") {
 }
 #endif
 
+#if !defined(KOGRPO_EMULATION)
+TEST_CASE("products through the cuBLASLt of this machine") {
+  CudaOps ops({.device = 0, .deterministic = false});
+  MESSAGE(ops.products());
+  check_layer(ops, DType::bf16, DType::bf16, {130, 264, 128});
+  check_layer(ops, DType::bf16, DType::f32, {33, 136, 40});
+  check_layer(ops, DType::f32, DType::f32, {65, 40, 24});
+}
+#endif
+
 TEST_CASE("a missing cuBLASLt is an error that says what was tried and what to do") {
   const Environment path("KOGRPO_CUBLASLT_LIB", "/nowhere/libcublasLt.so.13");
   std::string message;
