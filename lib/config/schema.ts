@@ -68,6 +68,10 @@ export const recipeSchema = z.strictObject({
           'print a line every so many steps when not on a terminal (metrics.jsonl has all)',
         ),
       completions: z.boolean().default(true).describe('write completions.jsonl'),
+      token_logprobs: z
+        .boolean()
+        .default(false)
+        .describe("write each token's log-prob with its completion; the report colours by it"),
       report_seconds: positive
         .default(60)
         .describe('write report.html at most this often between evaluations (needs no network)'),

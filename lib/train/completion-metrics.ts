@@ -1,4 +1,5 @@
 /** What a batch of rollouts looks like: TRL's `completions/*` metrics and the rows of completions.jsonl. */
+import type { Tokenizer } from '../data/tokenizer.ts'
 import { questionOf } from '../eval/evaluate.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
 import { countNumbers } from '../rewards/answer-numbers.ts'
@@ -25,16 +26,21 @@ export function completionMetrics(rollouts: readonly Rollout[]): Metrics {
   }
 }
 
-/** One row a completion, with what was thought of it. */
+/**
+ * One row a completion, with what was thought of it; with a tokenizer also where each token's text ends
+ * in the completion (a token that ends within a character ends where the character before it does) and
+ * its log-prob.
+ */
 export function completionRows(
   step: number,
   rollouts: readonly Rollout[],
   scores: Scores,
+  tokenizer: Tokenizer | null,
 ): CompletionRow[] {
   const verdict = (value: 0 | 1 | null | undefined): boolean | null =>
     value === null || value === undefined ? null : value === 1
   const accuracy = scores.names.indexOf('accuracy')
-  return rollouts.map(({ prompt, text, tokens, finishReason }, i) => ({
+  return rollouts.map(({ prompt, text, tokens, logprobs, finishReason }, i) => ({
     stage: 'grpo',
     step,
     prompt: questionOf(prompt),
@@ -50,5 +56,21 @@ export function completionRows(
     judge: verdict(scores.verdicts?.[i]?.judge),
     advantage: scores.advantages[i]!,
     ...(prompt.extra.answer === undefined ? {} : { answer: prompt.extra.answer }),
+    ...(tokenizer
+      ? {
+          token_ends: tokenEnds(tokens, tokenizer),
+          token_logprobs: Array.from(logprobs, value => Number(value.toFixed(4))),
+        }
+      : {}),
   }))
+}
+
+/** Offsets, in UTF-16 units, at which the text of the tokens ends. */
+function tokenEnds(tokens: Int32Array, tokenizer: Tokenizer): number[] {
+  const stream = tokenizer.decodeStream({ skipSpecial: true })
+  let end = 0
+  return Array.from(tokens, token => {
+    end += stream.push(token).length
+    return end
+  })
 }

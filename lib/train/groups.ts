@@ -66,7 +66,9 @@ export async function sampleGroups(
       complete(session, stage, drawn, seed, streams + all.length, step),
     )
     const scores = await timer.time('reward', () => scorer.score(sampled, session.signal))
-    session.reporter.emit({ type: 'completions', rows: completionRows(step, sampled, scores) })
+    const tokenizer = session.config.logging.token_logprobs ? session.tokenizer : null
+    const rows = completionRows(step, sampled, scores, tokenizer)
+    session.reporter.emit({ type: 'completions', rows })
     const equal = deadGroups(stage, scores)
     if (first) addCosts(first.metrics, scores.metrics)
     first ??= scores
