@@ -86,4 +86,16 @@ std::unique_ptr<Communicator> make_gloo(int rank, int size, std::shared_ptr<Stor
                                         double timeout_s);
 bool has_gloo();
 
+// A device's stream as NCCL takes it (a cudaStream_t), and whether it is idle.
+struct DeviceStream {
+  void* stream = nullptr;
+  std::function<bool()> finished;
+};
+
+// Over NCCL: pointers are of device memory, on the device that is current for this thread. `host`
+// is the communicator for bytes on the host, of the same ranks.
+std::unique_ptr<Communicator> make_nccl(int rank, int size, std::shared_ptr<Store> store,
+                                        std::unique_ptr<Communicator> host, DeviceStream device,
+                                        double timeout_s);
+
 }  // namespace kogrpo
