@@ -21,6 +21,8 @@ import { summarizeRows } from '../eval/summary.ts'
 import { writeJson } from '../report/run-directory.ts'
 import { readKey } from '../rewards/judge/key.ts'
 import type { Judge } from '../rewards/judge/types.ts'
+import { codeGrader } from '../rewards/kinds/code.ts'
+import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { evalOptions } from './eval-options.ts'
@@ -69,18 +71,13 @@ interface Plan {
 }
 
 const CACHE_SHARE = 0.5
+const CODE_TIMEOUT_MS = 10_000
 /** Characters of contexts and options scored at once, and batches of what runs at once. */
 const LIKELIHOOD_BUDGET = 16_384
 const BATCHES_OF_RUNNING = 4
 
 function planOf(argv: EvalArguments): Plan {
   const benchmark = benchmarkOf(argv.benchmark)
-  if (benchmark.kind === 'code') {
-    throw new KogrpoError(
-      'E_EVAL',
-      `${benchmark.title} runs code that the model wrote, and kogrpo has no sandbox for that yet; its rows are read, nothing is run`,
-    )
-  }
   const choice = benchmark.kind === 'choice'
   const compat = argv.compat ?? 'none'
   const generative = !choice || compat === 'hret' || argv.judge !== undefined
@@ -202,6 +199,14 @@ async function startWork(
   items: readonly Item[],
   pool: readonly Item[],
 ): Promise<RecordWork<Prepared>> {
+  // Before the model is loaded: a machine without a sandbox is told so at once.
+  const code =
+    plan.benchmark.kind === 'code'
+      ? codeGrader(
+          { tests_column: 'test', timeout_ms: CODE_TIMEOUT_MS },
+          () => new BubblewrapRunner(),
+        )
+      : undefined
   const judge = await openJudgeOf(argv)
   const backend = await openBackend(argv)
   const { benchmark, mode, compat, samples, sampling } = plan
@@ -222,7 +227,7 @@ async function startWork(
       const given = await backend.sample(asks, sampling, { signal, onProgress })
       const rows = await Promise.all(
         batch.map(({ item, prompt }, i) =>
-          generationRow(benchmark, item, prompt, given[i]!, { compat, judge, signal }),
+          generationRow(benchmark, item, prompt, given[i]!, { compat, judge, code, signal }),
         ),
       )
       return { rows, tokens: given.flat().reduce((sum, { tokens }) => sum + tokens, 0) }
@@ -331,7 +336,7 @@ export const command: CommandModule<object, EvalArguments> = {
           'Benchmarks, as published (docs/eval.md has a row of each):\n' +
           `${BENCHMARKS.map(b => b.name).join(', ')}\n\n` +
           'Multiple choice is scored by log-likelihood, or by the answers with --mode generation;\n' +
-          'mathematics by the verifier of the accuracy reward. With --num-samples n: avg@n, pass@k,\n' +
+          'mathematics by the verifier of the accuracy reward, code in the sandbox. With --num-samples n: avg@n, pass@k,\n' +
           'the vote and the likeliest. kogrpo eval compare puts several such files on one table.',
       )
       .options(evalOptions)

@@ -1,13 +1,15 @@
 /**
  * Rows of an evaluation: what a model made of each question. Everything the report says follows from
  * them. A completion is right by the kind of the benchmark: the chosen option, the accuracy reward's
- * verifier for mathematics, a judge where one is given, or HRET's matching under its compatibility.
+ * verifier for mathematics, unit tests in the sandbox for code, a judge where one is given, or HRET's matching under its compatibility.
  */
 import { isEquivalent } from '../rewards/equivalence.ts'
 import { extractAnswer } from '../rewards/extract.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import { chosenOption } from '../rewards/kinds/choice.ts'
+import { lastCodeBlock } from '../rewards/kinds/code.ts'
 import { mathGrader } from '../rewards/kinds/math.ts'
+import type { Grader } from '../rewards/kinds/types.ts'
 import { splitThinking } from '../rewards/think.ts'
 import type { Likelihood, Sample } from './backend/types.ts'
 import type { Benchmark } from './benchmarks/types.ts'
@@ -83,6 +85,8 @@ export function likelihoodRow(item: Item, likelihoods: readonly Likelihood[]): L
 export interface GradeOptions {
   compat: 'none' | 'hret'
   judge?: Judge | undefined
+  /** Runs the answers of a benchmark of code. */
+  code?: Grader | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -97,7 +101,7 @@ async function grade(
   benchmark: Benchmark,
   item: Item,
   text: string,
-  { compat, judge, signal }: GradeOptions,
+  { compat, judge, code, signal }: GradeOptions,
 ): Promise<Graded> {
   if (compat === 'hret' && item.hret) {
     const { reference, options, match } = item.hret
@@ -106,6 +110,15 @@ async function grade(
     return { answer: pred, correct: correct ? 1 : 0 }
   }
   const { answer } = splitThinking(text)
+  const { file, line, record } = item.source
+  const graded = {
+    gold: item.gold,
+    answer,
+    row: record,
+    where: `${file}:${line}`,
+    column: 'answer',
+  }
+  if (code) return { answer: lastCodeBlock(answer)?.code ?? null, correct: await code(graded) }
   const choice = benchmark.kind === 'choice'
   const said = choice ? chosenOption(answer, item.choices) : (extractAnswer(answer)?.text ?? null)
   if (judge) {
@@ -118,14 +131,6 @@ async function grade(
     return { answer: said, correct: 'verdict' in verdict ? verdict.verdict : null }
   }
   if (choice) return { answer: said, correct: said === item.gold ? 1 : 0 }
-  const { file, line, record } = item.source
-  const graded = {
-    gold: item.gold,
-    answer,
-    row: record,
-    where: `${file}:${line}`,
-    column: 'answer',
-  }
   return { answer: said, correct: await math(graded) }
 }
 

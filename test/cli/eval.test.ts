@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { BENCHMARKS, benchmarkOf } from '../../lib/eval/benchmarks/index.ts'
 import type { GenerationRow, LikelihoodRow } from '../../lib/eval/grade.ts'
 import type { EvaluationSummary } from '../../lib/eval/summary.ts'
+import { BubblewrapRunner } from '../../lib/sandbox/bubblewrap.ts'
 import { kogrpo, start, temporaryDirectory, writeLines, writeModel } from './running.ts'
 
 const directory = temporaryDirectory()
@@ -33,6 +34,14 @@ async function failing(args: string[], output = path()): Promise<string> {
   const { code, stderr } = await kogrpo([...args, '--output', output])
   expect(code).toBeGreaterThan(0)
   return stderr
+}
+
+function sandbox(): boolean {
+  try {
+    return new BubblewrapRunner() !== null
+  } catch {
+    return false
+  }
 }
 
 describe('a checkpoint', () => {
@@ -196,6 +205,22 @@ describe('an endpoint', () => {
     expect(row!.prompt).toContain('"따라서, 정답은: X"라고 결론지으십시오')
   })
 
+  test.skipIf(!sandbox())('HumanEval in the sandbox (skipped: no sandbox here)', async () => {
+    const { example } = benchmarkOf('humaneval')
+    const data = writeLines(path(), [example])
+    replies['Complete the function'] = [
+      '더한다|```python\ndef add(a, b):\n    return a + b\n```',
+      '뺀다|```python\ndef add(a, b):\n    return a - b\n```',
+      '모른다|return a + b',
+    ]
+    const { output } = await run(
+      await at('--benchmark', 'humaneval', '--data', data, '--num-samples', '3', '--seed', '0'),
+    )
+    const [row] = rowsIn<GenerationRow>(output)
+    expect(row!.samples.map(({ correct }) => correct)).toEqual([1, 0, 0])
+    expect(summaryOf(output).metrics['pass@2']!.value).toBeCloseTo(2 / 3, 12)
+  })
+
   test('a server that goes on failing, and one without echo', async () => {
     const data = writeLines(path(), [benchmarkOf('kmmlu').example])
     failures = 100
@@ -215,7 +240,6 @@ describe('errors', () => {
     [['eval'], 'required: --benchmark, --data'],
     [base, 'give --model DIR or --endpoint URL'],
     [[...base, '--endpoint', 'http://x/v1'], '--endpoint needs --endpoint-model'],
-    [['eval', '--benchmark', 'humaneval', '--data', data, '--model', model], 'no sandbox'],
     [['eval', '--benchmark', 'kmlu', '--data', data, '--model', model], 'did you mean "kmmlu"?'],
     [
       [...base, '--model', model, '--num-samples', '4'],

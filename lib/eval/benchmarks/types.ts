@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod'
 
-/** How answers are scored; `code` needs an isolated runner, which kogrpo does not have yet. */
+/** How answers are scored; `code` needs the sandbox. */
 export type BenchmarkKind = 'choice' | 'math' | 'code'
 
 /** The forms of the HAE-RAE Evaluation Toolkit (`--compat hret`). */
