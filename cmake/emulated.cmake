@@ -9,7 +9,7 @@ endforeach()
 add_library(kogrpo_fake_cublaslt MODULE test/native/cuda_emulation/fake_cublaslt.cpp)
 target_include_directories(kogrpo_fake_cublaslt PRIVATE native)
 add_executable(kogrpo_emulated_tests test/native/main.cpp ${cuda_tests} ${emulated}
-  test/native/cuda_emulation/block.cpp ${sources_reference})
+  test/native/cuda_emulation/block.cpp test/native/cuda_emulation/hopper.cpp ${sources_reference})
 target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native native)
 target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
 target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1

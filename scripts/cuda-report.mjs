@@ -13,16 +13,27 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Kernels that must run on the tensor core: HMMA is mma.sync, HGMMA wgmma.
+const kHopper = /^(attention_forward_sm90|query_gradient|key_gradient)_kernel/
+
+// Kernels that must run on the tensor core: HMMA is mma.sync, HGMMA wgmma; UTMALDG is a copy by the
+// tensor memory accelerator. Hopper's kernels are empty in code for other architectures.
 export const kMatrix = [
+  [kHopper, /\bHGMMA\./],
+  [kHopper, /\bUTMALDG\./],
   [/^attention_(forward|backward_query|backward_key|decode)_kernel/, /\bHG?MMA\./],
   [/^multiply_kernel/, /\bHG?MMA\./],
 ]
 
-/** Registers and memory of each kernel in the output of `ptxas -v`; names as ptxas mangles them. */
+/**
+ * Registers and memory of each kernel in the output of `ptxas -v`; names as ptxas mangles them.
+ * `serialized`: ptxas found that the kernel's wgmma instructions cannot run asynchronously.
+ */
 export function parseResources(log) {
   const kernels = []
+  const serialized = new Set()
   for (const line of log.split('\n')) {
+    const warned = /wgmma\.mma_async instructions are serialized .*function '([^']+)'/.exec(line)
+    if (warned) serialized.add(warned[1])
     const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line)
     if (entry) kernels.push({ mangled: entry[1], arch: entry[2] })
     const kernel = kernels.at(-1)
@@ -39,6 +50,7 @@ export function parseResources(log) {
     const shared = /(\d+) bytes smem/.exec(line)
     if (shared) kernel.sharedBytes = Number(shared[1])
   }
+  for (const kernel of kernels) if (serialized.has(kernel.mangled)) kernel.serialized = true
   return kernels
 }
 
@@ -71,10 +83,16 @@ export function findProblems(kernels, sass) {
     const name = plainName(kernel.mangled)
     if (kernel.spillBytes > 0)
       problems.push(`${name} spills ${kernel.spillBytes} bytes (${kernel.mangled})`)
+    if (kernel.serialized)
+      problems.push(`${name} waits for each of its products (${kernel.mangled})`)
     const code = sass?.get(kernel.mangled)
-    for (const [which, instruction] of kMatrix)
-      if (code !== undefined && which.test(name) && !instruction.test(code))
-        problems.push(`${name} has no matrix instruction (${kernel.mangled})`)
+    for (const [which, instruction] of kMatrix) {
+      if (which === kHopper && kernel.arch !== 'sm_90a') continue
+      if (code !== undefined && which.test(name) && !instruction.test(code)) {
+        const what = instruction.source.includes('UTMALDG') ? 'tensor copy' : 'matrix instruction'
+        problems.push(`${name} has no ${what} (${kernel.mangled})`)
+      }
+    }
   }
   return problems
 }

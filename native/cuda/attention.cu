@@ -3,6 +3,7 @@
 // opaque to the engine).
 
 #include "cuda/attention.cuh"
+#include "cuda/attention_sm90.h"
 #include "cuda/cuda_ops.h"
 
 namespace kogrpo {
@@ -29,6 +30,22 @@ bool matrix_form(const AttentionShape& s, std::initializer_list<Tensor> tensors)
   for (const Tensor& t : tensors)
     if (t.dtype != DType::bf16) return false;
   return size && wide(s.head_dim, tensors);
+}
+
+// Whether the Hopper kernels take what matrix_form takes.
+bool hopper_form(const Context& context, const AttentionShape& s) {
+  return context.properties.major == 9 && context.properties.minor == 0 && s.head_dim == 128;
+}
+
+std::vector<PackedSequence> packed_sequences(const std::vector<Span>& spans) {
+  std::vector<PackedSequence> sequences;
+  for (const Span& s : spans) sequences.push_back({s.row, s.tokens, s.position, s.root});
+  return sequences;
+}
+bool shares_prefixes(const std::vector<Span>& spans) {
+  for (const Span& s : spans)
+    if (s.position > 0) return true;
+  return false;
 }
 
 void check_offsets(const char* op, const char* name, const int32_t* cu, int64_t n, int64_t rows) {
@@ -129,6 +146,11 @@ void CudaOps::attention_forward(const AttentionForward& a) {
   const int32_t* prefixes = check_prefixes(op, a.prefixes, a.cu_seqlens);
   const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, prefixes);
   if (spans.empty()) return;
+  if (!options_.deterministic && hopper_form(*context_, shape) &&
+      matrix_form(shape, {a.q, a.k, a.v, a.out}))
+    return attention_forward_sm90(*context_, shape.q_heads, shape.kv_heads, shape.scale,
+                                  packed_sequences(spans), a.q, a.k, a.v, a.out, a.lse.f32(),
+                                  a.lse.stride);
   with_type(op, type, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const PackedKv<T> kv{data<T>(a.k), data<T>(a.v), a.k.stride, a.v.stride, int(a.head_dim)};
@@ -158,8 +180,10 @@ void CudaOps::attention_backward(const AttentionBackward& a) {
   const int32_t* prefixes = check_prefixes(op, a.prefixes, a.cu_seqlens);
   const auto spans = spans_of_batch(a.cu_seqlens.i32(), a.cu_seqlens.cols - 1, prefixes);
   if (spans.empty()) return;
-  if (matrix_form(shape, {a.dout, a.q, a.k, a.v, a.out, a.dq, a.dk, a.dv}))
-    return attention_backward_mma(*context_, shape, a, spans);
+  const bool matrices = matrix_form(shape, {a.dout, a.q, a.k, a.v, a.out, a.dq, a.dk, a.dv});
+  if (matrices && hopper_form(*context_, shape) && !shares_prefixes(spans))
+    return attention_backward_sm90(*context_, a);
+  if (matrices) return attention_backward_mma(*context_, shape, a, spans);
   with_type(op, type, [&](auto tag) {
     attention_backward_simple<typename decltype(tag)::type>(*context_, shape, a, spans);
   });

@@ -53,3 +53,25 @@ test('spills, and matrix kernels without matrix instructions, are problems', () 
   ])
   expect(findProblems(kernels.slice(0, 1), undefined)).toEqual([])
 })
+
+test("Hopper's kernels: wgmma that does not wait, fed by tensor copies, on sm_90a only", () => {
+  const name = '_ZN6kogrpo4cuda19key_gradient_kernelEv'
+  const text = `ptxas info    : (C7511) Potential Performance Loss: wgmma.mma_async instructions are serialized due to insufficient register resources for the wgmma pipeline in the function '${name}'
+ptxas info    : Compiling entry function '${name}' for 'sm_90a'
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+`
+  const kernels = parseResources(text)
+  expect(kernels[0]?.serialized).toBe(true)
+  const kernel = { mangled: name, arch: 'sm_90a', spillBytes: 0 }
+  const sass = (code: string): Map<string, string> => parseSass(`\t\tFunction : ${name}\n${code}\n`)
+  const both = sass('HGMMA.64x128x16.F32.BF16 R1 ;\n UTMALDG.2D [UR4], [UR6] ;')
+  expect(findProblems([kernel], both)).toEqual([])
+  expect(findProblems([{ ...kernel, serialized: true }], both)).toEqual([
+    `${plainName(name)} waits for each of its products (${name})`,
+  ])
+  expect(findProblems([kernel], sass('HMMA.16816 R1 ;'))).toEqual([
+    `${plainName(name)} has no matrix instruction (${name})`,
+    `${plainName(name)} has no tensor copy (${name})`,
+  ])
+  expect(findProblems([{ ...kernel, arch: 'sm_80' }], sass('EXIT ;'))).toEqual([])
+})

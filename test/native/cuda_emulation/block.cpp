@@ -48,7 +48,7 @@ namespace {
 constexpr size_t kStack = size_t{256} << 10;
 constexpr int kLanes = 32;
 
-enum class State { ready, at_barrier, at_collective, done };
+enum class State { ready, at_barrier, at_collective, waiting, done };
 
 struct Fiber {
   Thread thread;
@@ -56,6 +56,8 @@ struct Fiber {
   void* operands = nullptr;
   const void* site = nullptr;
   std::function<void(void* const*)> collective;
+  const char* awaited = nullptr;
+  std::function<bool()> condition;
   char* stack = nullptr;
 #if defined(__x86_64__)
   void* sp = nullptr;
@@ -66,6 +68,7 @@ struct Fiber {
 
 struct Scheduler {
   std::vector<Fiber> fibers;
+  Block block;
   char* stacks = nullptr;
   size_t stack_bytes = 0;
   Fiber* running = nullptr;
@@ -101,6 +104,7 @@ void fiber_main() {
 void start(Fiber& f) {
   f.state = State::ready;
   f.thread.copies.clear();
+  f.thread.products.clear();
 #if defined(__x86_64__)
   auto* top = reinterpret_cast<void**>(f.stack + kStack);
   *--top = nullptr;                               // keeps the stack aligned at entry
@@ -132,15 +136,20 @@ std::string place(const Thread& t) {
          std::to_string(t.block.z) + "), thread " + std::to_string(t.thread.x);
 }
 
-// Runs a warp until every lane is done or at the barrier.
-void run_warp(Fiber* lanes, int count, bool descending) {
+// Runs a warp until every lane is done, at the barrier or waiting. Whether any lane went on.
+bool run_warp(Fiber* lanes, int count, bool descending) {
+  bool progress = false;
   for (;;) {
     for (int i = 0; i < count; ++i) {
       Fiber& f = lanes[descending ? count - 1 - i : i];
-      if (f.state == State::ready) resume(f);
+      if (f.state == State::waiting && f.condition()) f.state = State::ready;
+      if (f.state != State::ready) continue;
+      resume(f);
+      progress = true;
     }
-    int collective = 0, others = 0, site = -1;
+    int collective = 0, others = 0, waiting = 0, site = -1;
     for (int i = 0; i < count; ++i) {
+      waiting += lanes[i].state == State::waiting;
       if (lanes[i].state != State::at_collective) {
         ++others;
         continue;
@@ -151,7 +160,7 @@ void run_warp(Fiber* lanes, int count, bool descending) {
                                  place(lanes[i].thread) + " and " + place(lanes[site].thread));
       site = i;
     }
-    if (collective == 0) return;
+    if (collective == 0 || waiting > 0) return progress;
     if (others > 0 || count != kLanes)
       throw std::runtime_error("a warp-wide operation is not reached by all lanes: " +
                                place(lanes[site].thread) + " waits in vain");
@@ -164,14 +173,32 @@ void run_warp(Fiber* lanes, int count, bool descending) {
 }
 
 void run_block(Scheduler& s, int threads, bool descending) {
+  s.block.late = descending;
+  s.block.transfers.clear();
+  for (NamedBarrier& b : s.block.named) b = {};
   for (int i = 0; i < threads; ++i) start(s.fibers[size_t(i)]);
   const int warps = (threads + kLanes - 1) / kLanes;
   for (;;) {
+    bool progress = false;
     for (int w = 0; w < warps; ++w) {
       const int warp = descending ? warps - 1 - w : w;
-      run_warp(&s.fibers[size_t(warp * kLanes)], std::min(kLanes, threads - warp * kLanes),
-               descending);
+      progress |= run_warp(&s.fibers[size_t(warp * kLanes)],
+                           std::min(kLanes, threads - warp * kLanes), descending);
     }
+    if (progress) continue;
+    if (!s.block.transfers.empty()) {  // in no order that a kernel may rely on: the last one first
+      const auto transfer = std::move(s.block.transfers.back());
+      s.block.transfers.pop_back();
+      transfer();
+      continue;
+    }
+    for (int i = 0; i < threads; ++i)
+      if (const Fiber& f = s.fibers[size_t(i)]; f.state == State::waiting)
+        throw std::runtime_error("deadlock: " + place(f.thread) + " waits for " + f.awaited);
+    for (int i = 0; i < threads; ++i)
+      if (const Fiber& f = s.fibers[size_t(i)];
+          f.state == State::done && !f.thread.products.empty())
+        throw std::runtime_error("a product was never waited for: " + place(f.thread));
     int waiting = 0;
     for (int i = 0; i < threads; ++i) waiting += s.fibers[size_t(i)].state == State::at_barrier;
     if (waiting == 0) return;
@@ -190,6 +217,10 @@ Thread& current() {
   return scheduler->running->thread;
 }
 
+Block& block() {
+  return scheduler->block;
+}
+
 void fail(const std::string& message) {
   scheduler->error = message + ": " + place(current());
   for (;;) yield();
@@ -197,6 +228,15 @@ void fail(const std::string& message) {
 
 void wait_block() {
   scheduler->running->state = State::at_barrier;
+  yield();
+}
+
+void wait_until(const char* what, const std::function<bool()>& condition) {
+  if (condition()) return;
+  Fiber& f = *scheduler->running;
+  f.awaited = what;
+  f.condition = condition;
+  f.state = State::waiting;
   yield();
 }
 
@@ -246,6 +286,7 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
   void* memory = nullptr;
   if (posix_memalign(&memory, 128, std::max<size_t>(shared_bytes, 1)) != 0) throw std::bad_alloc();
   const std::unique_ptr<char, void (*)(void*)> shared(static_cast<char*>(memory), std::free);
+  s.block.shared = shared.get();
   s.fibers.resize(block.x);
   for (unsigned i = 0; i < block.x; ++i) {
     s.fibers[i].stack = s.stacks + kStack * i;

@@ -20,13 +20,38 @@ struct PendingCopy {
   int group;           // commits since
 };
 
+// A warpgroup product between its issue and its wait (hopper.h).
+struct PendingProduct {
+  float* d;
+  const uint32_t* a;  // null: by descriptor
+  uint64_t a_descriptor, b_descriptor;
+  int n;
+  bool transpose_a, transpose_b, accumulate;
+  int group;          // commits since
+  int warp_rank = 0;  // of the warpgroup's four
+};
+
 // What the running thread sees of itself.
 struct Thread {
   dim3 thread, block, block_dim, grid_dim;
   char* shared = nullptr;
   std::vector<PendingCopy> copies;
+  std::vector<PendingProduct> products;
 };
 Thread& current();
+
+// What the running block's threads share.
+struct NamedBarrier {
+  int arrived = 0, expected = 0;
+  unsigned generation = 0;
+};
+struct Block {
+  char* shared = nullptr;
+  bool late = false;  // whether asynchronous work is done as late as possible, or at once
+  std::vector<std::function<void()>> transfers;  // copies under way
+  NamedBarrier named[16];
+};
+Block& block();
 
 // Ends the launch with an error that names the place (kernel, block, thread).
 [[noreturn]] void fail(const std::string& message);
@@ -35,6 +60,8 @@ inline void require(bool condition, const char* message) {
 }
 
 void wait_block();
+// Hands over until `condition` holds; `what` names it in an error if nothing can make it hold.
+void wait_until(const char* what, const std::function<bool()>& condition);
 using Collective = void (*)(void* const* lanes);
 // Hands over until all 32 lanes have called with the same `run`, which then sees every lane's
 // operands.
