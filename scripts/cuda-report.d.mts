@@ -5,6 +5,7 @@ export interface KernelReport {
   sharedBytes?: number
   stackBytes?: number
   spillBytes: number
+  serialized?: boolean
 }
 export function parseResources(log: string): KernelReport[]
 export function plainName(mangled: string): string
