@@ -23,7 +23,7 @@ import {
 } from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
 import { TensorBoardWriter } from '../report/tensorboard.ts'
-import type { SavedState } from '../train/resume.ts'
+import type { SavedState } from '../train/run-state.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'

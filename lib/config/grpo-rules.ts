@@ -2,8 +2,9 @@
  * Rules between the keys of the loss and the reference model: what contradicts itself is refused with
  * the reason, and so is an option that would silently have no effect.
  */
+
+import type { Findings } from './findings.ts'
 import { isChosen } from './keys.ts'
-import type { Findings } from './rules.ts'
 import type { GrpoStage } from './schema.ts'
 
 type Key = keyof GrpoStage

@@ -2,22 +2,12 @@
  * Rules that relate several keys of a recipe: batch arithmetic, the oracle and its judge (those of the
  * loss stand in grpo-rules.ts). The shape of each key alone is schema.ts's business.
  */
+import type { Finding, Findings } from './findings.ts'
 import { checkLoss } from './grpo-rules.ts'
 import { isChosen } from './keys.ts'
 import { checkOverlong, checkRepetition } from './reward-limits.ts'
 import { repetitionOptions } from './schema/reward-options.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
-
-export interface Finding {
-  /** Path of the key to change, from the root of the recipe. */
-  path: PropertyKey[]
-  message: string
-}
-
-export interface Findings {
-  errors: Finding[]
-  warnings: Finding[]
-}
 
 /** The nearest multiples-of-`unit` counts around `value`, smaller first, none below 1. */
 function neighbours(value: number, unit: number): number[] {

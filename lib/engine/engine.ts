@@ -17,7 +17,10 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
 import { type Control, loadNative, type NativeEngine } from './native.ts'
+import type { GenerateRequest } from './request.ts'
 import { type ServingOptions, ServingSession } from './serving.ts'
+
+export type { GenerateRequest } from './request.ts'
 
 export interface InitOptions {
   /** Integer; every weight follows from it and the weight's name and index. */
@@ -73,22 +76,6 @@ export interface TokenValues {
   entropies: Float32Array
   /** 1 where no id was likelier than the token. */
   correct: Uint8Array
-}
-
-export interface GenerateRequest {
-  /** The prompt. */
-  tokens: Int32Array
-  maxNewTokens: number
-  /** Ids that end the completion (the id itself is kept). */
-  stopTokens?: Int32Array
-  /** 0: the likeliest token, with its log-prob at temperature 1. Default: 1. */
-  temperature?: number
-  topK?: number
-  topP?: number
-  minP?: number
-  /** Same seed and stream, same noise; give every sequence its own stream. */
-  seed?: number
-  stream?: number
 }
 
 export interface GenerateOptions {

@@ -8,8 +8,8 @@
  * the engine takes its place between them.
  */
 import { KogrpoError, messageOf } from '../errors.ts'
-import type { GenerateRequest } from './engine.ts'
 import type { NativeEngine, NativeEvents, ServingStats } from './native.ts'
+import type { GenerateRequest } from './request.ts'
 
 export type { ServingStats } from './native.ts'
 

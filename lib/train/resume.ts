@@ -9,38 +9,14 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Mixture, MixtureState } from '../data/mixture.ts'
+import type { Mixture } from '../data/mixture.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
-import type { Outcome } from '../eval/evaluate.ts'
-import type { EvalStageName, StageName } from '../report/events.ts'
-import type { GuardState } from './guards/decide.ts'
-import type { OracleTotals } from './oracle.ts'
+import type { StageName } from '../report/events.ts'
+import type { RunState, SavedState } from './run-state.ts'
 import type { Session } from './session.ts'
 
 /** Stages in the order in which they run. */
 export const STAGES: readonly StageName[] = ['pretrain', 'sft', 'grpo']
-
-/** The end of `step` of `stage` (0: its beginning), as long as the engine's weights are those. */
-export interface Boundary {
-  stage: StageName
-  step: number
-  num_tokens: number
-  mixture: MixtureState
-  /** What the guards of the grpo stage know. */
-  guards?: GuardState | undefined
-  /** What the oracle had counted; absent without one. */
-  oracle?: OracleTotals | undefined
-}
-
-export interface RunState extends Boundary {
-  version: 1
-  outcomes: [EvalStageName, Outcome[]][]
-}
-
-/** A state on disk. */
-export interface SavedState extends RunState {
-  path: string
-}
 
 const WEIGHTS = 'engine.bin'
 const STATE = 'state.json'

@@ -23,7 +23,7 @@ import { expandedEngine } from './expand.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
-import type { Boundary, SavedState } from './resume.ts'
+import type { Boundary, SavedState } from './run-state.ts'
 import { modelPath, sourceRecords } from './sources.ts'
 
 export { modelPath } from './sources.ts'

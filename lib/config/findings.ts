@@ -1,0 +1,12 @@
+/** What the rules of a recipe find wrong or doubtful, and at which key. */
+
+export interface Finding {
+  /** Path of the key to change, from the root of the recipe. */
+  path: PropertyKey[]
+  message: string
+}
+
+export interface Findings {
+  errors: Finding[]
+  warnings: Finding[]
+}

@@ -1,0 +1,28 @@
+/** What of a run is kept beside the engine's weights and moments, so that it can be taken up again. */
+import type { MixtureState } from '../data/mixture.ts'
+import type { Outcome } from '../eval/evaluate.ts'
+import type { EvalStageName, StageName } from '../report/events.ts'
+import type { GuardState } from './guards/decide.ts'
+import type { OracleTotals } from './oracle.ts'
+
+/** The end of `step` of `stage` (0: its beginning), as long as the engine's weights are those. */
+export interface Boundary {
+  stage: StageName
+  step: number
+  num_tokens: number
+  mixture: MixtureState
+  /** What the guards of the grpo stage know. */
+  guards?: GuardState | undefined
+  /** What the oracle had counted; absent without one. */
+  oracle?: OracleTotals | undefined
+}
+
+export interface RunState extends Boundary {
+  version: 1
+  outcomes: [EvalStageName, Outcome[]][]
+}
+
+/** A state on disk. */
+export interface SavedState extends RunState {
+  path: string
+}
