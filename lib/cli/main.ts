@@ -39,11 +39,6 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
     load: () => import('./train.ts'),
   },
-  launch: {
-    usage: 'launch',
-    describe: 'Start the ranks of a training on this machine, or its part of several machines',
-    load: () => import('./launch.ts'),
-  },
   init: {
     usage: 'init [recipe]',
     describe: 'Write a commented recipe for your data and this machine',
@@ -68,6 +63,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     usage: 'compare <rows..>',
     describe: 'Put evaluations of several checkpoints on one table',
     load: () => import('./eval-compare.ts'),
+  },
+  launch: {
+    usage: 'launch',
+    describe: 'Start the ranks of a training on this machine, or its part of several machines',
+    load: () => import('./launch.ts'),
   },
   plan: {
     usage: 'plan <recipe>',

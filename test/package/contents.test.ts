@@ -50,7 +50,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
 
   it('holds nothing else', () => {
     const known =
-      /^(dist\/|native\/|cmake\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README\.md|LICENSE|NOTICE)$)/
+      /^(dist\/|native\/|cmake\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README(\.ko)?\.md|LICENSE|NOTICE)$)/
     expect(files.filter(file => !known.test(file))).toEqual([])
   })
 })
