@@ -108,7 +108,7 @@ describe('help', () => {
 describe('mistyped commands end with code 2 and the nearest spelling', () => {
   test.each([
     [['trian'], 'kogrpo: unknown command "trian"; did you mean "train"?\n'],
-    [['zzz'], 'kogrpo: unknown command "zzz"; commands: train, init, generate'],
+    [['zzz'], 'kogrpo: unknown command "zzz"; commands: train, '],
     [['--seed', '3', 'train'], 'kogrpo: expected a command before --seed: one of train, '],
     [
       ['train', recipe, '--sead', '3'],
