@@ -69,6 +69,7 @@ struct Fiber {
 struct Scheduler {
   std::vector<Fiber> fibers;
   Block block;
+  uint32_t random = 1;
   char* stacks = nullptr;
   size_t stack_bytes = 0;
   Fiber* running = nullptr;
@@ -186,9 +187,12 @@ void run_block(Scheduler& s, int threads, bool descending) {
                            std::min(kLanes, threads - warp * kLanes), descending);
     }
     if (progress) continue;
-    if (!s.block.transfers.empty()) {  // in no order that a kernel may rely on: the last one first
-      const auto transfer = std::move(s.block.transfers.back());
-      s.block.transfers.pop_back();
+    if (!s.block.transfers.empty()) {  // any of them: a kernel may not rely on their order
+      s.random = s.random * 1664525u + 1013904223u;
+      auto& transfers = s.block.transfers;
+      std::swap(transfers[(s.random >> 16) % transfers.size()], transfers.back());
+      const auto transfer = std::move(transfers.back());
+      transfers.pop_back();
       transfer();
       continue;
     }
