@@ -37,6 +37,10 @@ export function summaryTable(title: string, summary: EvaluationSummary): string[
       `no answer found: ${percent(summary.unanswered_rate)}; cut at the length limit: ${percent(summary.truncated_rate!)}; ${summary.mean_tokens!.toFixed(0)} tokens a sample`,
     )
   }
+  if (summary.missed_steps !== null) {
+    const counts = Object.entries(summary.missed_steps)
+    lines.push(`first step missed: ${counts.map(([step, n]) => `${step}: ${n}`).join(', ')}`)
+  }
   if (thinking !== null) {
     const agree =
       thinking.consistency === null

@@ -89,6 +89,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Clean, filter, deduplicate and split a data file',
     load: () => import('./data-prepare.ts'),
   },
+  'data commonsense': {
+    usage: 'commonsense',
+    describe: 'Generate questions of Korean commonsense in 1 to 6 steps',
+    load: () => import('./data-commonsense.ts'),
+  },
   'judge calibrate': {
     usage: 'calibrate <file>',
     describe: 'Measure a judge on labelled answers before it is trusted',

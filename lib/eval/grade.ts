@@ -8,11 +8,13 @@ import { extractAnswer } from '../rewards/extract.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import { chosenOption } from '../rewards/kinds/choice.ts'
 import { lastCodeBlock } from '../rewards/kinds/code.ts'
+import { exactGrader } from '../rewards/kinds/exact.ts'
 import { mathGrader } from '../rewards/kinds/math.ts'
 import type { Grader } from '../rewards/kinds/types.ts'
 import { splitThinking } from '../rewards/think.ts'
 import type { Likelihood, Sample } from './backend/types.ts'
 import type { Benchmark } from './benchmarks/types.ts'
+import { missedStep } from './commonsense/generate.ts'
 import { goldText } from './few-shot.ts'
 import { hretPartialMatch, hretStringMatch } from './hret.ts'
 import type { Item } from './items.ts'
@@ -43,6 +45,8 @@ export interface GradedSample extends Sample {
   /** Null where it cannot be told (a gold answer in prose, a judge that failed). */
   correct: 0 | 1 | null
   thinking: ThinkingMetrics
+  /** Of a question in steps: the first whose result is missing; null for none. */
+  missed_step?: number | null
 }
 
 export interface GenerationRow extends RowHead {
@@ -131,6 +135,7 @@ async function grade(
     return { answer: said, correct: 'verdict' in verdict ? verdict.verdict : null }
   }
   if (choice) return { answer: said, correct: said === item.gold ? 1 : 0 }
+  if (benchmark.kind === 'exact') return { answer: said, correct: await exactGrader(graded) }
   return { answer: said, correct: await math(graded) }
 }
 
@@ -147,7 +152,9 @@ export async function generationRow(
     samples.map(async (sample): Promise<GradedSample> => {
       const { answer, correct } = await grade(benchmark, item, sample.text, options)
       const thinking = thinkingMetrics(item.prompt, sample.text, choices)
-      return { ...sample, answer, correct, thinking }
+      if (item.steps === undefined) return { ...sample, answer, correct, thinking }
+      const missed_step = missedStep(item.steps, sample.text)
+      return { ...sample, answer, correct, thinking, missed_step }
     }),
   )
   const known = graded.flatMap(({ correct }) => correct ?? [])

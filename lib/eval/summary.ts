@@ -29,6 +29,8 @@ export interface EvaluationSummary {
   unanswered_rate: number | null
   truncated_rate: number | null
   mean_tokens: number | null
+  /** Of questions in steps: how many samples miss which step first ("none": no step). */
+  missed_steps: Record<string, number> | null
 }
 
 /** The score of one question that comparisons use; null where it is ungraded. */
@@ -142,6 +144,11 @@ export function summarizeRows(
   const samples = rows.flatMap(row => (row.mode === 'generation' ? row.samples : []))
   const share = (of: (s: (typeof samples)[number]) => number): number | null =>
     samples.length === 0 ? null : mean(samples.map(of))
+  const steps = samples.flatMap(({ missed_step }) =>
+    missed_step === undefined ? [] : [String(missed_step ?? 'none')],
+  )
+  const missed: Record<string, number> = {}
+  for (const step of steps.sort()) missed[step] = (missed[step] ?? 0) + 1
   return {
     questions: rows.length,
     ungraded: rows.length - graded.length,
@@ -160,5 +167,6 @@ export function summarizeRows(
     unanswered_rate: share(({ answer }) => Number(answer === null)),
     truncated_rate: share(({ finish }) => Number(finish === 'length')),
     mean_tokens: share(({ tokens }) => tokens),
+    missed_steps: steps.length === 0 ? null : missed,
   }
 }

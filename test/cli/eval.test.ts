@@ -256,6 +256,28 @@ describe('errors', () => {
   })
 })
 
+test('generated commonsense: by steps, and the step that is missed', async () => {
+  const data = path()
+  const made = await kogrpo([
+    'data',
+    'commonsense',
+    '--count',
+    '48',
+    '--seed',
+    '3',
+    '--output',
+    data,
+  ])
+  expect([made.code, made.stdout]).toEqual([0, `48 questions in ${data}\n`])
+  const args = [...own, '--benchmark', 'ko-commonsense', '--data', data, '--max-new-tokens', '4']
+  const { output, stdout } = await run(args)
+  const summary = summaryOf(output)
+  expect(summary.questions).toBe(48)
+  expect(Object.keys(summary.subsets).sort()).toEqual(['1', '2', '3', '4', '5', '6'])
+  expect(summary.missed_steps!['1']).toBeGreaterThan(40)
+  expect(stdout).toContain('first step missed: 1: ')
+})
+
 test('docs/eval.md has a row of every benchmark', () => {
   const text = readFileSync('docs/eval.md', 'utf8')
   for (const { name, example } of BENCHMARKS) {

@@ -1,6 +1,7 @@
 /** The benchmarks by name. A new one is a record in a file of its family and its name here. */
 import { didYouMean } from '../../config/nearest.ts'
 import { KogrpoError } from '../../errors.ts'
+import { commonsense } from './commonsense.ts'
 import { gpqa, humaneval, mmlu } from './english.ts'
 import { KOBEST } from './kobest.ts'
 import { click, haerae, kmmlu } from './korean.ts'
@@ -20,6 +21,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   gpqa,
   humaneval,
   mmlu,
+  commonsense,
 ]
 
 /** The benchmark called `name`. Throws `E_EVAL` naming those there are. */

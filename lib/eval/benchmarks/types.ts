@@ -5,7 +5,7 @@
 import type * as z from 'zod'
 
 /** How answers are scored; `code` needs the sandbox. */
-export type BenchmarkKind = 'choice' | 'math' | 'code'
+export type BenchmarkKind = 'choice' | 'math' | 'exact' | 'code'
 
 /** The forms of the HAE-RAE Evaluation Toolkit (`--compat hret`). */
 export interface HretForm {
@@ -33,6 +33,8 @@ export interface Question {
    */
   likelihood?: { context: string; options: readonly string[] }
   hret?: HretForm
+  /** Results on the way to the answer, where the question is of several steps. */
+  steps?: readonly { result: string }[]
 }
 
 export interface Benchmark {

@@ -1,0 +1,52 @@
+/** `kogrpo data commonsense`: generated questions of Korean commonsense, for `kogrpo eval` or training. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { generateCommonsense } from '../eval/commonsense/generate.ts'
+import type { CliContext } from './context.ts'
+import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
+import { requireOptions } from './record-job.ts'
+
+interface CommonsenseArguments {
+  output: string
+  count?: number
+  seed?: number
+  context: CliContext
+}
+
+async function handler(argv: ArgumentsCamelCase<CommonsenseArguments>): Promise<void> {
+  requireOptions('data commonsense', argv, ['output'])
+  const questions = generateCommonsense(argv.count ?? 600, argv.seed ?? 0)
+  mkdirSync(dirname(argv.output), { recursive: true })
+  writeFileSync(argv.output, questions.map(question => `${JSON.stringify(question)}\n`).join(''))
+  argv.context.stdout.write(`${questions.length} questions in ${argv.output}\n`)
+}
+
+export const command: CommandModule<object, CommonsenseArguments> = {
+  command: 'commonsense',
+  describe: 'Generate questions of Korean commonsense in 1 to 6 steps',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 commonsense --output FILE.jsonl\n\n' +
+          'Dates and holidays of both calendars, ages, animals, school and service, units of counting,\n' +
+          'kinship: each with its answer and the result of every step. Never train on a seed that you\n' +
+          'evaluate with. kogrpo eval --benchmark ko-commonsense says at which step a model fails.',
+      )
+      .options({
+        output: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'JSONL file to write [required]',
+          coerce: nonEmpty('output'),
+        },
+        count: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Questions, of all families and levels [default: 600]',
+          coerce: wholeNumber('count', 1, 20_000),
+        },
+        ...sharedOptions('seed'),
+      }) as never,
+  handler,
+}
