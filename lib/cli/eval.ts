@@ -6,10 +6,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { loadRecipe } from '../config/load.ts'
-import { KogrpoError } from '../errors.ts'
-import { EndpointBackend } from '../eval/backend/endpoint.ts'
-import { EngineBackend } from '../eval/backend/engine.ts'
 import type { Backend, Sampling } from '../eval/backend/types.ts'
 import { BENCHMARKS, benchmarkOf } from '../eval/benchmarks/index.ts'
 import type { Benchmark } from '../eval/benchmarks/types.ts'
@@ -19,46 +15,15 @@ import { collect, type Item, readItems } from '../eval/items.ts'
 import { readRowFile } from '../eval/row-file.ts'
 import { summarizeRows } from '../eval/summary.ts'
 import { writeJson } from '../report/run-directory.ts'
-import { readKey } from '../rewards/judge/key.ts'
-import type { Judge } from '../rewards/judge/types.ts'
 import { codeGrader } from '../rewards/kinds/code.ts'
 import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
-import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
+import { type EvalArguments, openBackend, openJudgeOf } from './eval-model.ts'
 import { evalOptions } from './eval-options.ts'
 import { summaryTable } from './eval-table.ts'
-import { readMemory } from './memory.ts'
-import { DEFAULT_SEED, type ModelArguments, modelIdentity, openModel } from './open-model.ts'
+import { DEFAULT_SEED, modelIdentity } from './open-model.ts'
 import { packageInfo } from './package-info.ts'
 import { type RecordWork, requireOptions, runRecordJob } from './record-job.ts'
-
-export interface EvalArguments extends Omit<ModelArguments, 'model'> {
-  model?: string
-  endpoint?: string
-  endpointModel?: string
-  apiKeyEnv?: string
-  concurrency?: number
-  benchmark: string
-  data: string
-  output: string
-  split?: string
-  limit?: number
-  mode?: 'likelihood' | 'generation'
-  numFewshot?: number
-  fewshotData?: string
-  compat?: 'none' | 'hret'
-  judge?: string
-  numSamples?: number
-  temperature?: number
-  topK?: number
-  topP?: number
-  minP?: number
-  maxNewTokens?: number
-  enableThinking?: boolean
-  system?: string
-  maxSequences?: number
-  context: CliContext
-}
 
 /** What to do, decided before anything is loaded. */
 interface Plan {
@@ -70,7 +35,6 @@ interface Plan {
   sampling: Sampling
 }
 
-const CACHE_SHARE = 0.5
 const CODE_TIMEOUT_MS = 10_000
 /** Characters of contexts and options scored at once, and batches of what runs at once. */
 const LIKELIHOOD_BUDGET = 16_384
@@ -108,49 +72,6 @@ function planOf(argv: EvalArguments): Plan {
       seed: argv.seed ?? DEFAULT_SEED,
     },
   }
-}
-
-async function openBackend(argv: EvalArguments): Promise<Backend> {
-  const { model, endpoint, enableThinking, system, maxSequences } = argv
-  if (endpoint !== undefined) {
-    return new EndpointBackend({
-      base_url: endpoint,
-      model: argv.endpointModel!,
-      key: readKey({ api_key_env: argv.apiKeyEnv }, argv.context.env),
-      timeout_s: 600,
-      max_retries: 4,
-      concurrency: argv.concurrency ?? 16,
-      enableThinking,
-      system,
-    })
-  }
-  const opened = await openModel({ ...argv, model: model! })
-  return new EngineBackend({
-    ...opened,
-    description: model!,
-    enableThinking,
-    system,
-    maxSequences: maxSequences ?? 256,
-    maxCacheBytes: Math.floor(readMemory().available * CACHE_SHARE),
-  })
-}
-
-async function openJudgeOf(argv: EvalArguments): Promise<Judge | undefined> {
-  if (argv.judge === undefined) return undefined
-  const { recipe } = loadRecipe(argv.judge)
-  const spec = recipe.grpo?.oracle.judge
-  if (!spec) throw new KogrpoError('E_CONFIG', `--judge ${argv.judge}: has no grpo.oracle.judge`)
-  const { openJudge } = await import('../rewards/judge/create.ts')
-  const { builtinPrograms } = await import('../rewards/judge/programs.ts')
-  const { modelPath } = await import('../train/session.ts')
-  return openJudge(spec, {
-    programs: builtinPrograms(),
-    cacheFile: `${argv.output}.judge-cache.jsonl`,
-    modelPath,
-    threads: argv.threads,
-    device: argv.device,
-    environment: argv.context.env,
-  })
 }
 
 interface Prepared {
