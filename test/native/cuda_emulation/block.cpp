@@ -2,6 +2,10 @@
 
 #include <sys/mman.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -106,6 +110,9 @@ void start(Fiber& f) {
   f.state = State::ready;
   f.thread.copies.clear();
   f.thread.products.clear();
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(f.stack, kStack);  // of a fiber that an error ended in the middle
+#endif
 #if defined(__x86_64__)
   auto* top = reinterpret_cast<void**>(f.stack + kStack);
   *--top = nullptr;                               // keeps the stack aligned at entry
