@@ -52,11 +52,11 @@ interface Load {
   stage: 'sft' | 'grpo'
   /** Tokens of a sequence or packed row: they bound the memory. */
   length: number
-  /** Sequences of an optimizer step of one rank. */
+  /** Sequences of an optimizer step over all ranks: a step is the same however many ranks make it. */
   sequences: number
   batch: number
   reference: boolean
-  /** Prompt and completion tokens, completions of one rank; null for sft. */
+  /** Prompt and completion tokens, completions of all ranks; null for sft. */
   rollout: { prompt: number; completion: number; completions: number } | null
 }
 
@@ -137,20 +137,26 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     ...{ microBatchTokens: batch * load.length, headChunk: HEAD_CHUNK },
   }
   const memory = planMemory(g, work, gpu.memory)
-  const microBatches = Math.ceil(load.sequences / batch)
+  // Micro-batches are handed out whole; with more ranks than micro-batches some have nothing to do.
+  const microBatches = Math.ceil(load.sequences / batch / ranks)
   const communication = communicationVolume(g, shard, ranks, microBatches, load.rollout !== null)
   // Completions differ in length; on the average a run's are about half of the limit.
   const mean = load.rollout ? load.rollout.prompt / 2 + load.rollout.completion / 2 : load.length
   const perToken = trainSecondsPerToken(g, mean, recompute, cluster, EFFICIENCY)
   const reference = load.reference ? perToken / 3 : 0
-  const trained = load.sequences * mean
+  const trained = microBatches * Math.min(batch, load.sequences) * mean
   const training = trained * (perToken + reference)
   const phases: PhaseTime[] = []
   let fits = memory.total <= gpu.memory
   let tokens: number | null = null
   if (load.rollout) {
     tokens = cacheTokens(g, memory.cache)
-    const { seconds, running } = rolloutSeconds(g, load.rollout, tokens, cluster)
+    const { seconds, running } = rolloutSeconds(
+      g,
+      { ...load.rollout, completions: Math.ceil(load.rollout.completions / ranks) },
+      tokens,
+      cluster,
+    )
     fits &&= running >= 1
     phases.push({ name: 'sampling', seconds })
   }
@@ -175,8 +181,8 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     cacheTokens: tokens,
     communication,
     phases,
-    tokens: trained * ranks,
-    tokensPerSecond: (trained * ranks) / step,
+    tokens: load.sequences * mean,
+    tokensPerSecond: (load.sequences * mean) / step,
     mfu: modelFlopsUtilisation(g, mean, trained / training, gpu.flops),
   }
 }

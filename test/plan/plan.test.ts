@@ -163,13 +163,30 @@ describe('a recipe', () => {
     expect(small.nearest.every(({ fits }) => !fits)).toBe(true)
   })
 
-  test('more ranks train more tokens a second, and never more than their number', () => {
-    const speed = (gpus: string): number =>
+  test('a step is the same tokens on any number of ranks, and more ranks than micro-batches do not help', () => {
+    const plan = (gpus: string) =>
       planRecipe(recipe, config14b, parseCluster(gpus), { shard: 'parameters' }).asked[1]!
-        .tokensPerSecond
-    const ratio = speed('8xH200') / speed('H200')
-    expect(ratio).toBeGreaterThan(5)
-    expect(ratio).toBeLessThan(8)
+    expect(plan('8xH200').tokens).toBe(plan('H200').tokens)
+    const seconds = (gpus: string): number =>
+      plan(gpus).phases.find(({ name }) => name === 'training')!.seconds
+    // 24 micro-batches.
+    expect(seconds('H200') / seconds('8xH200')).toBeCloseTo(8, 9)
+    expect(seconds('24x1xH200')).toBe(seconds('32x1xH200'))
+  })
+
+  test('more ranks train more tokens a second, the more so the larger the step; never more than their number', () => {
+    const speed = (gpus: string, accumulation: number): number => {
+      const grpo = { ...recipe.grpo!, gradient_accumulation_steps: accumulation }
+      const larger = { ...recipe, grpo }
+      const { asked } = planRecipe(larger, config14b, parseCluster(gpus), { shard: 'optimizer' })
+      return asked[1]!.tokensPerSecond
+    }
+    const small = speed('8xH200', 24) / speed('H200', 24)
+    const large = speed('8xH200', 8 * 24) / speed('H200', 8 * 24)
+    expect(small).toBeGreaterThan(2)
+    expect(large).toBeGreaterThan(small)
+    expect(large).toBeGreaterThan(5)
+    expect(large).toBeLessThan(8)
   })
 })
 
