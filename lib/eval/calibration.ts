@@ -16,7 +16,7 @@ import {
   type Table,
   total,
 } from '../rewards/judge/table.ts'
-import type { Judge, JudgeItem, Judgement } from '../rewards/judge/types.ts'
+import { type Judge, type JudgeItem, type Judgement, sumTokens } from '../rewards/judge/types.ts'
 import { mean, percentile, proportion } from './statistics.ts'
 
 export const INJECTION = 'injection'
@@ -157,7 +157,6 @@ function cost(
   judged: readonly Judgement[],
 ): Pick<CalibrationReport, 'latency_s' | 'cache_hits' | 'requests' | 'tokens' | 'failures'> {
   const waits = judged.filter(({ cached }) => !cached).map(({ latency_s }) => latency_s)
-  const used = judged.flatMap(({ tokens }) => (tokens ? [tokens] : []))
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
   const reasons = new Map<string, number>()
   for (const { verdict } of judged) {
@@ -175,13 +174,7 @@ function cost(
           },
     cache_hits: judged.length - waits.length,
     requests: sum(judged.map(({ requests }) => requests)),
-    tokens:
-      used.length === 0
-        ? null
-        : {
-            prompt: sum(used.map(({ prompt }) => prompt)),
-            completion: sum(used.map(({ completion }) => completion)),
-          },
+    tokens: sumTokens(judged),
     failures: [...reasons]
       .sort(([, a], [, b]) => b - a)
       .slice(0, 10)

@@ -17,7 +17,7 @@
  */
 import { KogrpoError } from '../../errors.ts'
 import { agreement, cohensKappa, count, emptyTable, type Table } from './table.ts'
-import type { Judge, JudgeItem, Judgement } from './types.ts'
+import { type Judge, type JudgeItem, type Judgement, sumTokens } from './types.ts'
 
 export type OracleRule = 'observe' | 'override' | 'appeal' | 'veto' | 'both'
 
@@ -153,7 +153,6 @@ function statistics(
   const failures = samples.filter(({ failure }) => failure !== null).length
   const waits = judgements.filter(({ cached }) => !cached).map(given => given.latency_s)
   const sum = (values: readonly number[]): number => values.reduce((total, x) => total + x, 0)
-  const used = judgements.flatMap(({ tokens }) => (tokens ? [tokens] : []))
   return {
     ...table,
     agreement: agreement(table),
@@ -163,13 +162,7 @@ function statistics(
     calls,
     cache_hits: calls - waits.length,
     requests: sum(judgements.map(({ requests }) => requests)),
-    tokens:
-      used.length === 0
-        ? null
-        : {
-            prompt: sum(used.map(({ prompt }) => prompt)),
-            completion: sum(used.map(({ completion }) => completion)),
-          },
+    tokens: sumTokens(judgements),
     latency_s,
     latency_mean_s: waits.length === 0 ? null : sum(waits) / waits.length,
     latency_max_s: waits.length === 0 ? null : waits.reduce((a, b) => Math.max(a, b)),
@@ -185,7 +178,6 @@ export function mergeStats(parts: readonly OracleStats[]): OracleStats {
   const table = { tp: sum(p => p.tp), fp: sum(p => p.fp), fn: sum(p => p.fn), tn: sum(p => p.tn) }
   const [calls, failures] = [sum(p => p.calls), sum(p => p.failures)]
   const waits = sum(p => p.calls - p.cache_hits)
-  const used = parts.flatMap(({ tokens }) => (tokens ? [tokens] : []))
   const slowest = parts.flatMap(({ latency_max_s }) => latency_max_s ?? [])
   return {
     ...table,
@@ -196,13 +188,7 @@ export function mergeStats(parts: readonly OracleStats[]): OracleStats {
     calls,
     cache_hits: sum(p => p.cache_hits),
     requests: sum(p => p.requests),
-    tokens:
-      used.length === 0
-        ? null
-        : {
-            prompt: used.reduce((total, { prompt }) => total + prompt, 0),
-            completion: used.reduce((total, { completion }) => total + completion, 0),
-          },
+    tokens: sumTokens(parts),
     latency_s: Math.max(...parts.map(({ latency_s }) => latency_s)),
     latency_mean_s:
       waits === 0 ? null : sum(p => (p.latency_mean_s ?? 0) * (p.calls - p.cache_hits)) / waits,

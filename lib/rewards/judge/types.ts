@@ -59,3 +59,14 @@ export interface KeyedJudge extends Judge {
 export function judgement(verdict: Verdict, taken: Partial<Judgement> = {}): Judgement {
   return { verdict, cached: false, requests: 0, tokens: null, latency_s: 0, ...taken }
 }
+
+/** Tokens of several judgements together; null where none told of any. */
+export function sumTokens(parts: readonly { readonly tokens: TokenUse | null }[]): TokenUse | null {
+  return parts.reduce<TokenUse | null>((sum, { tokens }) => {
+    if (!tokens || !sum) return sum ?? tokens
+    return {
+      prompt: sum.prompt + tokens.prompt,
+      completion: sum.completion + tokens.completion,
+    }
+  }, null)
+}
