@@ -41,7 +41,8 @@ inline double nmse(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  if (a.size() != b.size()) return false;
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 // Calls test(ops) for the CPU backend on every instruction set that runs here, with 1 and 3
