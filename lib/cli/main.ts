@@ -114,6 +114,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Measure the engine on this machine',
     load: () => import('./bench.ts'),
   },
+  experiments: {
+    usage: 'experiments [name]',
+    describe: "Repeat the neighbouring papers' claims at toy size",
+    load: () => import('./experiments.ts'),
+  },
   doctor: {
     usage: 'doctor',
     describe: 'Say what this machine can run, and why not the rest',

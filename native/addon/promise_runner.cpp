@@ -7,7 +7,14 @@
 
 namespace kogrpo {
 
-EngineThread::EngineThread(Napi::Env env) : settle_(Settle::New(env, "kogrpo engine", 0, 1, this)) {
+EngineThread::EngineThread(Napi::Env env)
+    : settle_(Settle::New(
+          env, "kogrpo engine", 0, 1, this,
+          [lifeline = lifeline_](Napi::Env, void*, EngineThread*) {
+            const std::lock_guard lock(lifeline->mutex);
+            lifeline->gone = true;
+          },
+          static_cast<void*>(nullptr))) {
   settle_.Unref(env);  // an idle engine does not keep the process alive
   thread_ = std::thread([this] { loop(); });
 }
@@ -21,7 +28,8 @@ EngineThread::~EngineThread() {
   }
   wake_.notify_all();
   thread_.join();
-  settle_.Release();
+  const std::lock_guard lock(lifeline_->mutex);
+  if (!lifeline_->gone) settle_.Release();
 }
 
 Napi::Promise EngineThread::run(Napi::Object owner, std::shared_ptr<JobControl> control,
@@ -87,7 +95,10 @@ void EngineThread::loop() {
       current_.reset();
     }
     Job* raw = job.release();
-    if (settle_.BlockingCall(raw) != napi_ok) job.reset(raw);  // the environment is going away
+    // The queue has no limit, so this does not wait. Once the environment is gone the job is left
+    // behind: its references belong to that environment.
+    const std::lock_guard lock(lifeline_->mutex);
+    if (!lifeline_->gone && settle_.BlockingCall(raw) != napi_ok) job.reset(raw);
   }
 }
 

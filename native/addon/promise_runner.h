@@ -51,8 +51,17 @@ class EngineThread {
   static void settle(Napi::Env env, Napi::Function, EngineThread* self, Job* job);
   using Settle = Napi::TypedThreadSafeFunction<EngineThread, Job, settle>;
 
+  // Node frees the thread-safe function of an environment that ends before it finalizes objects,
+  // this one's owner among them. Shared with the function's finalizer: from `gone` on nobody
+  // touches it.
+  struct Lifeline {
+    std::mutex mutex;
+    bool gone = false;
+  };
+
   void loop();
 
+  std::shared_ptr<Lifeline> lifeline_ = std::make_shared<Lifeline>();
   Settle settle_;
   int64_t pending_ = 0;  // JavaScript thread only
   std::mutex mutex_;

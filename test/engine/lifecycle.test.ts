@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
@@ -52,6 +53,22 @@ describe('engines', () => {
       code: 'ERR_INVALID_ARGUMENT',
       message: 'the engine is closed',
     })
+  })
+
+  it.each([true, false])('several, closed %s, leave a process that ends with 0', close => {
+    const path = addonPaths().find(candidate => existsSync(candidate))
+    const source = `
+      const { NativeEngine } = require(${JSON.stringify(path)})
+      const config = ${JSON.stringify({ ...config, raw: undefined })}
+      ;(async () => {
+        for (let i = 0; i < 3; i++) {
+          const engine = new NativeEngine()
+          await engine.open(config, { threads: 1 })
+          if (${close}) await engine.close()
+        }
+      })()`
+    const { status, signal } = spawnSync(process.execPath, ['-e', source])
+    expect({ status, signal }).toEqual({ status: 0, signal: null })
   })
 
   it('run in a worker thread that ends while they work', async () => {

@@ -1,0 +1,15 @@
+/** All experiments, in the order of the table. */
+import { KogrpoError } from '../errors.ts'
+import { prorlReset } from './prorl-reset.ts'
+import type { Experiment } from './types.ts'
+
+export const EXPERIMENTS: readonly Experiment[] = [prorlReset]
+
+/** The experiment of this name, or all of them. Throws `E_CONFIG` for an unknown one. */
+export function findExperiments(name?: string): readonly Experiment[] {
+  if (name === undefined) return EXPERIMENTS
+  const found = EXPERIMENTS.filter(experiment => experiment.name === name)
+  if (found.length > 0) return found
+  const names = EXPERIMENTS.map(experiment => experiment.name).join(', ')
+  throw new KogrpoError('E_CONFIG', `there is no experiment "${name}"; there are ${names}`)
+}

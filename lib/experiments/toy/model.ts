@@ -1,0 +1,41 @@
+/** Tiny Qwen3 models for experiments: everything the real one has, at a width of 64. */
+import { Engine } from '../../engine/engine.ts'
+import { parseModelConfig } from '../../model/config.ts'
+
+export interface ToyOptions {
+  /** Ids of the task's alphabet; rounded up to a multiple of 16. */
+  vocab: number
+  seed: number
+  threads: number
+  /** Default: 64. */
+  hidden?: number
+  /** Default: 2. */
+  layers?: number
+  /** Standard deviation of the first weights (default: 0.08). */
+  std?: number
+}
+
+/** An engine with random weights. The caller disposes it. */
+export async function toyEngine(options: ToyOptions): Promise<Engine> {
+  const { vocab, seed, threads, hidden = 64, layers = 2, std = 0.08 } = options
+  const config = parseModelConfig(
+    {
+      architectures: ['Qwen3ForCausalLM'],
+      model_type: 'qwen3',
+      vocab_size: Math.ceil(vocab / 16) * 16,
+      hidden_size: hidden,
+      intermediate_size: 2 * hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      head_dim: 16,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10_000,
+      max_position_embeddings: 512,
+      tie_word_embeddings: true,
+      hidden_act: 'silu',
+    },
+    'the toy model',
+  )
+  return await Engine.create({ config, threads, init: { seed, std } })
+}
