@@ -2,7 +2,7 @@
 // command into node_modules/.bin: npm links only the commands of dependencies, and npx looks there
 // first. Not part of the package, which carries dist/.
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,11 +18,10 @@ function removeStale() {
 }
 
 function linkCommand() {
-  chmodSync(join(dist, 'cli', 'main.js'), 0o755)
   const bin = join(root, 'node_modules', '.bin')
   mkdirSync(bin, { recursive: true })
   rmSync(join(bin, 'kogrpo'), { force: true })
-  symlinkSync('../../dist/cli/main.js', join(bin, 'kogrpo'))
+  symlinkSync('../../bin/kogrpo.mjs', join(bin, 'kogrpo'))
 }
 
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' })

@@ -147,11 +147,16 @@ function reportLines(
       `  no answer   ${report.withoutAnswer} records (the accuracy reward needs a column "answer")`,
     )
   }
-  const pairs = (title: string, { count, examples }: CheckReport['leaked']): void => {
-    if (count > 0) lines.push(`  ${title} ${count}, e.g. ${examples.slice(0, 3).join('; ')}`)
+  const pairs = (
+    title: string,
+    { count, examples }: CheckReport['leaked'],
+    remedy: string,
+  ): void => {
+    if (count > 0)
+      lines.push(`  ${title} ${count}, e.g. ${examples.slice(0, 3).join(', ')}${remedy}`)
   }
-  pairs('duplicates ', duplicates)
-  pairs('in benchmark', leaked)
+  pairs('duplicates ', duplicates, '; kogrpo data prepare leaves them out')
+  pairs('in benchmark', leaked, '; kogrpo data prepare --against leaves them out')
   if (report.errorCount > 0) {
     lines.push(`  mistakes    ${report.errorCount}:`, ...report.errors.map(text => `    ${text}`))
   }

@@ -11,6 +11,7 @@ import { addonPaths } from '../engine/native.ts'
 import { modelPath } from '../train/session.ts'
 import { type AddonProbe, probeAddon } from './addon-probe.ts'
 import { readMemory } from './memory.ts'
+import { nodeProblem } from './node-version.ts'
 import { packageInfo } from './package-info.ts'
 
 export interface Check {
@@ -40,24 +41,14 @@ function gib(bytes: number): string {
   return `${(bytes / GIB).toFixed(1)} GiB`
 }
 
-/** Whether version a.b.c is at least `>=x.y`. */
-export function satisfies(version: string, range: string): boolean {
-  const numbers = (text: string): number[] => (text.match(/\d+/g) ?? []).map(Number)
-  const [has, needs] = [numbers(version), numbers(range)]
-  for (const [i, need] of needs.entries()) {
-    if ((has[i] ?? 0) !== need) return (has[i] ?? 0) > need
-  }
-  return true
-}
-
 function checkNode(): Check {
   const { node } = packageInfo()
-  const ok = satisfies(process.version, node)
+  const problem = nodeProblem(process.version, node)
   return {
     name: 'node',
-    status: ok ? 'ok' : 'fail',
+    status: problem === null ? 'ok' : 'fail',
     message: `Node ${process.version} (${node} is needed)`,
-    ...(ok ? {} : { remedy: 'install a newer Node: https://nodejs.org' }),
+    ...(problem === null ? {} : { remedy: problem }),
     details: { version: process.version, needed: node },
   }
 }

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command `kogrpo`. The first argument names a command, whose module is loaded only then, so
  * that help is instant. Exit codes: 0 done, 1 failed, 2 mistyped, 130 / 143 stopped by a signal.

@@ -86,7 +86,7 @@ export async function openModel(argv: ModelArguments): Promise<OpenModel> {
   const directory = await openModelDirectory(modelPath(argv.model), { weights: !random })
   const { config } = directory
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
-  tokenizer.requireVocabulary(config.vocabSize)
+  tokenizer.requireModel(config)
   const options = {
     device: argv.device ?? 'cpu',
     threads: argv.threads ?? 0,

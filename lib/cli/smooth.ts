@@ -125,7 +125,7 @@ async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void>
   const directory = await openModelDirectory(modelPath(argv.model), { weights: dryRun !== true })
   refuseSmoothed(directory.config, directory.dir)
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
-  tokenizer.requireVocabulary(directory.config.vocabSize)
+  tokenizer.requireModel(directory.config)
   const smoothing = smoothVocabulary(tokenizer, directory.config.vocabSize, settings)
   context.stdout.write(report(tokenizer, smoothing, settings))
   if (dryRun === true || output === undefined) return

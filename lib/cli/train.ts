@@ -17,6 +17,7 @@ import { Progress } from '../report/progress.ts'
 import { Reporter } from '../report/reporter.ts'
 import {
   createRunDirectory,
+  discardRunDirectory,
   type RunDirectory,
   runDirectory,
   trimLines,
@@ -25,7 +26,7 @@ import { SummaryWriter } from '../report/summary.ts'
 import { TensorBoardWriter } from '../report/tensorboard.ts'
 import type { SavedState } from '../train/run-state.ts'
 import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
+import { Interrupted, UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty, sharedOptions } from './options.ts'
 import { splitOverrides } from './train-overrides.ts'
@@ -196,6 +197,9 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
         await runTraining(recipe, { reporter, signal, resume: state, place })
       },
     )
+  } catch (error) {
+    if (first && !(error instanceof Interrupted)) discardRunDirectory(directory)
+    throw error
   } finally {
     reporter.close()
     await report.page?.finished()

@@ -3,7 +3,7 @@
  * error about a key can name `file:line:column`.
  */
 
-import type { Node, Pair } from 'yaml'
+import type { Node, Pair, YAMLError } from 'yaml'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { KogrpoError } from '../errors.ts'
 
@@ -19,6 +19,19 @@ export interface RecipeDocument {
   has(path: readonly PropertyKey[]): boolean
 }
 
+/** What to do about the commonest mistakes, by the codes of the parser. */
+const SYNTAX_REMEDIES: Partial<Record<YAMLError['code'], string>> = {
+  TAB_AS_INDENT: 'Indent with spaces',
+  BAD_INDENT:
+    'Keys that belong together begin in one column; what belongs to a key stands further in',
+  MISSING_CHAR: 'A bracket, a quote, or the space behind a colon is missing',
+  MULTILINE_IMPLICIT_KEY: 'A colon behind a key is missing',
+  BLOCK_AS_IMPLICIT_KEY: 'Put quotes around text that holds a colon and a space',
+  BAD_SCALAR_START: 'Put quotes around the text',
+  BAD_ALIAS: 'Put quotes around text that begins with * or &',
+  DUPLICATE_KEY: 'Keep one of them',
+}
+
 /** Reads recipe text. Errors: `E_CONFIG` with file:line:column for a syntax error or a repeated key. */
 export function parseRecipeText(text: string, file: string): RecipeDocument {
   const lines = new LineCounter()
@@ -29,7 +42,14 @@ export function parseRecipeText(text: string, file: string): RecipeDocument {
   }
   const syntaxError = document.errors[0]
   if (syntaxError !== undefined) {
-    throw new KogrpoError('E_CONFIG', `${place(syntaxError.pos[0])}: ${syntaxError.message}`)
+    const { line } = lines.linePos(syntaxError.pos[0])
+    const remedy = /^Flow/.test(syntaxError.message)
+      ? 'A closing bracket is missing, or stands too far left'
+      : SYNTAX_REMEDIES[syntaxError.code]
+    throw new KogrpoError(
+      'E_CONFIG',
+      `${place(syntaxError.pos[0])}: not YAML: ${syntaxError.message}${remedy ? `. ${remedy}` : ''}\n  ${line} | ${text.split('\n')[line - 1]}`,
+    )
   }
   const root = document.contents
   if (!isMap(root)) {

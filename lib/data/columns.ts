@@ -9,6 +9,7 @@
  * not part of the conversation is kept in `extra`. What the template would drop without a word
  * (unknown roles, content that is no text) is refused here.
  */
+import { didYouMean } from '../config/nearest.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Message } from './chat-template.ts'
 import type { SourceRecord } from './readers.ts'
@@ -58,6 +59,17 @@ const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool
 /** An `E_DATA` error that names the file and line of a record. */
 export function recordError(source: { file: string; line: number }, problem: string): KogrpoError {
   return new KogrpoError('E_DATA', `${source.file}:${source.line}: ${problem}`)
+}
+
+/** The record lacks the column that the recipe maps to `name`, or has null there. */
+function missingColumn(source: SourceRecord, name: string, column: string): KogrpoError {
+  const present = Object.keys(source.record)
+  return recordError(
+    source,
+    present.includes(column)
+      ? `column "${column}" (${name}) is null`
+      : `column "${column}" (${name}) is missing${didYouMean(column, present)} (columns: ${present.join(', ')})`,
+  )
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -126,7 +138,7 @@ class Fields {
   has(name: Structural): boolean {
     const present = this.#source.record[this.column(name)] != null
     if (!present && this.#columns[name] !== undefined) {
-      throw recordError(this.#source, `column "${this.column(name)}" (${name}) is missing or null`)
+      throw missingColumn(this.#source, name, this.column(name))
     }
     return present
   }
@@ -152,7 +164,7 @@ class Fields {
       if ((STRUCTURAL as readonly string[]).includes(name)) continue
       const value = this.#source.record[column]
       if (value === undefined) {
-        throw recordError(this.#source, `column "${column}" (${name}) is missing`)
+        throw missingColumn(this.#source, name, column)
       }
       if (name !== column && rest.has(name)) {
         throw recordError(

@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { whyUnreadable } from '../file-errors.ts'
 
 /** One object of a file. */
 export interface SourceRecord {
@@ -114,7 +115,7 @@ async function* readJsonl(file: string, options: ReadOptions): AsyncGenerator<So
     yield* parseJsonl(stream, file, options)
   } catch (error) {
     if (error instanceof KogrpoError) throw error
-    throw dataError(file, `cannot be read: ${messageOf(error)}`, error)
+    throw dataError(file, `cannot be read: ${whyUnreadable(file, error)}`, error)
   } finally {
     stream.destroy()
     raw.destroy()
@@ -169,7 +170,7 @@ export async function* readRecords(
   options: ReadOptions = {},
 ): AsyncGenerator<SourceRecord> {
   const info = await stat(file).catch(error => {
-    throw dataError(file, `cannot be read: ${messageOf(error)}`, error)
+    throw dataError(file, `cannot be read: ${whyUnreadable(file, error)}`, error)
   })
   if (!info.isFile()) throw dataError(file, 'is not a file; name the data file itself')
   if (/\.jsonl(\.gz)?$/.test(file)) yield* readJsonl(file, options)

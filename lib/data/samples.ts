@@ -59,11 +59,17 @@ export interface Outcome<T> {
   truncated: boolean
 }
 
-function overlongError(from: Conversation, length: number, options: SampleOptions): KogrpoError {
+/** `key` is the recipe's limit, which depends on the stage. */
+function overlongError(
+  from: Conversation,
+  length: number,
+  { maxLength }: SampleOptions,
+  key: 'max_length' | 'max_prompt_length',
+): KogrpoError {
+  const [what, ways] = key === 'max_length' ? ['sample', 'skip or truncate'] : ['prompt', 'skip']
   return recordError(
     from,
-    `the sample has ${length} tokens, more than ${options.maxLength}; raise the limit or set ` +
-      '"overlong" to skip or truncate',
+    `the ${what} has ${length} tokens, more than ${key} ${maxLength}; raise ${key}, or set overlong: ${ways} (kogrpo data check shows how long all are)`,
   )
 }
 
@@ -100,10 +106,16 @@ export function toSftSample(source: SourceRecord, options: SampleOptions): Outco
   const { mask } = encoded
   mask[0] = 0
   if (count(mask) === 0) {
-    throw recordError(from, 'nothing to train: the sample has no assistant message')
+    const columns = Object.keys(source.record).join(', ')
+    throw recordError(
+      from,
+      `nothing to train: the sample has no assistant message; add one, or map the column to learn from with columns: { completion: … } (columns: ${columns})`,
+    )
   }
   const truncated = mask.length > options.maxLength
-  if (truncated && options.overlong === 'error') throw overlongError(from, mask.length, options)
+  if (truncated && options.overlong === 'error') {
+    throw overlongError(from, mask.length, options, 'max_length')
+  }
   if (truncated && options.overlong === 'skip') return { sample: null, truncated: false }
   const ids = Int32Array.from(encoded.ids).slice(0, options.maxLength)
   const kept = mask.slice(0, options.maxLength)
@@ -137,7 +149,9 @@ export function toGrpoSample(source: SourceRecord, options: SampleOptions): Outc
     ...(options.enableThinking === undefined ? {} : { enableThinking: options.enableThinking }),
   })
   if (ids.length > options.maxLength) {
-    if (options.overlong === 'error') throw overlongError(from, ids.length, options)
+    if (options.overlong === 'error') {
+      throw overlongError(from, ids.length, options, 'max_prompt_length')
+    }
     return { sample: null, truncated: false }
   }
   const promptIds = Int32Array.from(ids)

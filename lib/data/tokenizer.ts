@@ -11,7 +11,7 @@
 import path from 'node:path'
 import { z } from 'zod'
 import { KogrpoError, messageOf } from '../errors.ts'
-import { readJson } from '../model/config.ts'
+import { type ModelConfig, readJson } from '../model/config.ts'
 import { tokenBytes } from './byte-level.ts'
 import {
   HuggingFaceTokenizer,
@@ -209,14 +209,22 @@ export class Tokenizer {
   }
 
   /**
-   * Throws `KogrpoError` `E_TOKENIZER` when a model with `vocabSize` embedding rows lacks rows for
-   * some ids. More rows than ids are usual (padding) and must not be sampled: see `size`.
+   * Throws `KogrpoError` `E_TOKENIZER` when the tokenizer is of another model: it has ids without a row
+   * of the embedding, or does not know the end of a turn that config.json names. More rows than ids
+   * are usual (padding) and must not be sampled: see `size`.
    */
-  requireVocabulary(vocabSize: number): void {
+  requireModel({ vocabSize, raw }: Pick<ModelConfig, 'vocabSize' | 'raw'>): void {
+    const remedy =
+      'they do not belong together: take tokenizer.json and tokenizer_config.json from where the model came from'
     if (this.size > vocabSize) {
+      const sizes = `the tokenizer has ${this.size} ids, the model's vocab_size is ${vocabSize}`
+      fail(this.dir, `${sizes}; ${remedy}`)
+    }
+    for (const id of [raw.eos_token_id ?? []].flat()) {
+      if (this.#special.has(Number(id))) continue
       fail(
         this.dir,
-        `the tokenizer has ${this.size} ids but the model only ${vocabSize} embeddings`,
+        `config.json ends a turn with token ${id} (eos_token_id), which is no special token of the tokenizer; ${remedy}`,
       )
     }
   }

@@ -12,6 +12,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { whyUnreadable } from '../file-errors.ts'
 
 /** Geometry of a Qwen3 dense model; all sizes in elements. */
 export interface ModelConfig {
@@ -160,7 +161,7 @@ export async function readJson(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new KogrpoError('E_MODEL_FILE', `cannot read ${file}: ${messageOf(error)}`, {
+    throw new KogrpoError('E_MODEL_FILE', `cannot read ${file}: ${whyUnreadable(file, error)}`, {
       cause: error,
     })
   }

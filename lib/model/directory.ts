@@ -20,7 +20,8 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import path from 'node:path'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { whyUnwritable } from '../file-errors.ts'
 import { type ModelConfig, readJson, readModelConfig } from './config.ts'
 import {
   matchParameters,
@@ -245,7 +246,7 @@ export async function writeModelDirectory(
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
     if (error instanceof KogrpoError) throw error
-    throw new KogrpoError('E_MODEL_WRITE', `writing ${dir} failed: ${messageOf(error)}`, {
+    throw new KogrpoError('E_MODEL_WRITE', `cannot write ${dir}: ${whyUnwritable(error)}`, {
       cause: error,
     })
   }

@@ -4,7 +4,8 @@
  * cannot hold (NaN, infinities) become null, as JSON.stringify has it.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { whyUnwritable } from '../file-errors.ts'
 
 export class JsonLinesWriter {
   readonly #path: string
@@ -23,7 +24,7 @@ export class JsonLinesWriter {
         written += writeSync(this.#descriptor, line, written)
       }
     } catch (cause) {
-      throw new KogrpoError('E_REPORT', `cannot write ${this.#path}: ${messageOf(cause)}`, {
+      throw new KogrpoError('E_REPORT', `cannot write ${this.#path}: ${whyUnwritable(cause)}`, {
         cause,
       })
     }

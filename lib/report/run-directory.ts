@@ -9,12 +9,14 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { whyUnwritable } from '../file-errors.ts'
 
 /** All that a run writes. `overwrite` removes these and nothing else. */
 const OWN_NAMES = new Set([
@@ -45,7 +47,7 @@ export function writeJson(path: string, value: unknown): void {
     writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`)
     renameSync(partial, path)
   } catch (cause) {
-    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${whyUnwritable(cause)}`, { cause })
   }
 }
 
@@ -95,6 +97,16 @@ export function createRunDirectory(
   const directory = runDirectory(path)
   writeJson(directory.config, config)
   return directory
+}
+
+/**
+ * Takes back a run directory in which nothing was made yet, so that a run which was refused over its
+ * data can be started again as it was.
+ */
+export function discardRunDirectory({ path, config }: RunDirectory): void {
+  if (!existsSync(path) || readdirSync(path).some(name => name !== 'config.json')) return
+  rmSync(config, { force: true })
+  rmdirSync(path)
 }
 
 /** The files of a run directory. */

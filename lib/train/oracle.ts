@@ -3,6 +3,7 @@
  * recipe's rule, with what it took. Too many failed verdicts stop the run; its state is saved then
  * (run.ts), so that it can go on when the judge is well again.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { OracleSpec } from '../config/schema/oracle.ts'
 import type { Recipe } from '../config/schema.ts'
@@ -20,6 +21,7 @@ import {
   RULES,
 } from '../rewards/judge/oracle.ts'
 import { builtinPrograms } from '../rewards/judge/programs.ts'
+import { whyUnreachable } from '../rewards/judge/reachable.ts'
 import { agreement, cohensKappa } from '../rewards/judge/table.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
@@ -106,14 +108,20 @@ export class Oracle {
       )
     }
     const column = accuracy.options?.answer_column
+    const cacheFile = join(config.output_dir, 'judge-cache.jsonl')
+    const silent = await unreachable(oracle, cacheFile)
     const judge = await openJudge(oracle.judge, {
       programs: builtinPrograms(),
       defaultProgram: data.every(isBuiltin) ? 'mini' : undefined,
-      cacheFile: join(config.output_dir, 'judge-cache.jsonl'),
+      cacheFile,
       modelPath,
       threads: config.threads,
       device: config.device,
     })
+    if (silent) {
+      await judge.close()
+      throw silent
+    }
     const referenceColumn = typeof column === 'string' ? column : undefined
     return new Oracle(oracle.rule, oracle, judge, referenceColumn, reporter, ranks, { ...totals })
   }
@@ -208,4 +216,20 @@ export class Oracle {
       else totals[key] += stats[key]
     }
   }
+}
+
+/**
+ * The error of a judge at whose address nobody listens; null also when failures are no matter, and
+ * when verdicts of an earlier run are kept, which may be all that are asked for.
+ */
+async function unreachable(oracle: OracleSpec, cacheFile: string): Promise<KogrpoError | null> {
+  const { judge, max_failure_rate } = oracle
+  if (judge?.kind !== 'openai' || max_failure_rate === 1) return null
+  if (judge.cache && existsSync(judge.cache_file ?? cacheFile)) return null
+  const reason = await whyUnreachable(judge.base_url)
+  if (reason === null) return null
+  return new KogrpoError(
+    'E_JUDGE',
+    `grpo.oracle.judge: nobody answers at ${judge.base_url} (${reason}); start the judge's server, or correct base_url. Nothing has been trained yet`,
+  )
 }

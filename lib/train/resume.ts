@@ -11,6 +11,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import type { Mixture } from '../data/mixture.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { whyUnwritable } from '../file-errors.ts'
 import type { StageName } from '../report/events.ts'
 import type { RunState, SavedState } from './run-state.ts'
 import type { Session } from './session.ts'
@@ -48,7 +49,7 @@ export async function saveState(session: Session): Promise<string | null> {
       }
     })
   } catch (cause) {
-    throw new KogrpoError('E_CHECKPOINT', `cannot save the run's state: ${messageOf(cause)}`, {
+    throw new KogrpoError('E_CHECKPOINT', `cannot save the run's state: ${whyUnwritable(cause)}`, {
       cause,
     })
   }

@@ -5,10 +5,13 @@ import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Mixture } from '../data/mixture.ts'
 import type { SourceRecord } from '../data/readers.ts'
+import { describeRepeated } from '../data/repeated.ts'
 import {
   collectSamples,
+  type GrpoSample,
   type SampleOptions,
   type Outcome as SampleOutcome,
+  type SftSample,
 } from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
@@ -24,7 +27,7 @@ import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
 import type { Boundary, SavedState } from './run-state.ts'
-import { modelPath, sourceRecords } from './sources.ts'
+import { isBuiltin, modelPath, sourceRecords } from './sources.ts'
 
 export { modelPath } from './sources.ts'
 
@@ -70,12 +73,7 @@ export async function openSession(config: Recipe, io: RunIo): Promise<Session> {
     config: changes,
   })
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
-  if (tokenizer.size > directory.config.vocabSize) {
-    throw new KogrpoError(
-      'E_TOKENIZER',
-      `${directory.tokenizerDir}: the tokenizer has ids up to ${tokenizer.size - 1}, the model's vocab_size is ${directory.config.vocabSize}; they do not belong together`,
-    )
-  }
+  tokenizer.requireModel(directory.config)
   const engine = await openEngine(config, directory, tokenizer, io)
   try {
     return await sessionOf(config, io, directory, tokenizer, engine)
@@ -213,8 +211,8 @@ export interface SampleSettings {
   enableThinking?: boolean | undefined
 }
 
-/** Samples of one source; what was skipped or truncated is reported. */
-export async function loadSamples<T>(
+/** Samples of one source; what was skipped, truncated or stands there twice is reported. */
+export async function loadSamples<T extends SftSample | GrpoSample>(
   session: Session,
   source: Source,
   make: SampleMaker<T>,
@@ -232,11 +230,15 @@ export async function loadSamples<T>(
       message: `${source.path}: of ${counts.records} samples ${counts.skipped} were skipped and ${counts.truncated} truncated (longer than ${settings.maxLength} tokens)`,
     })
   }
+  const repeated = isBuiltin(source) ? null : describeRepeated(samples)
+  if (repeated !== null) {
+    reporter.emit({ type: 'note', level: 'warning', message: `${source.path}: ${repeated}` })
+  }
   return samples
 }
 
 /** The sources of a stage as an endless, shuffled mixture. */
-export async function loadMixture<T>(
+export async function loadMixture<T extends SftSample | GrpoSample>(
   session: Session,
   sources: Source[],
   seed: number,

@@ -2,8 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Check, satisfies } from '../../lib/cli/doctor-checks.ts'
+import type { Check } from '../../lib/cli/doctor-checks.ts'
 import { readMemory } from '../../lib/cli/memory.ts'
+import { satisfies } from '../../lib/cli/node-version.ts'
 import { kogrpo, temporaryDirectory } from './running.ts'
 
 const directory = temporaryDirectory()

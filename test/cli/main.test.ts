@@ -223,6 +223,24 @@ describe('train', () => {
     expect((await kogrpo(['train', recipe, '--output-dir', out, '--overwrite'])).code).toBe(0)
   })
 
+  test('a run that is refused before anything is made leaves no directory in the way', async () => {
+    const out = outputDir()
+    training.run.mockImplementation(async () => {
+      throw new KogrpoError('E_DATA', 'a.jsonl:3: bad')
+    })
+    for (const _ of [1, 2]) {
+      const { stderr } = await kogrpo(['train', recipe, '--output-dir', out])
+      expect(stderr).toContain('a.jsonl:3: bad')
+      expect(existsSync(out)).toBe(false)
+    }
+    training.run.mockImplementation(async (_config: Recipe, io: { reporter: Reporter }) => {
+      io.reporter.emit({ type: 'step', stage: 'sft', step: 1, metrics: { loss: 1 } })
+      throw new KogrpoError('E_DATA', 'later')
+    })
+    await kogrpo(['train', recipe, '--output-dir', out])
+    expect(existsSync(join(out, 'config.json'))).toBe(true)
+  })
+
   test('errors: clear ones as they are, others marked; KOGRPO_DEBUG shows the stack and causes', async () => {
     training.run.mockImplementation(async () => {
       throw new KogrpoError('E_DATA', 'a.jsonl:3: bad', { cause: new Error('inner') })

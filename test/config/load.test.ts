@@ -157,8 +157,16 @@ describe('files', () => {
       '- a',
       'r.yaml: expected a recipe (keys such as model, sft, grpo, eval), found something else',
     ],
-    ['seed: 1\nseed: 2\n', 'r.yaml:2:1: Map keys must be unique'],
-    ['seed: [1\nsft: 3\n', /^r\.yaml:\d+:\d+: Flow sequence/],
+    [
+      'seed: 1\nseed: 2\n',
+      'r.yaml:2:1: not YAML: Map keys must be unique. Keep one of them\n  2 | seed: 2',
+    ],
+    [
+      'seed: [1\nsft: 3\n',
+      /^r\.yaml:2:1: not YAML: Flow sequence.*closing bracket.*\n {2}2 \| sft: 3$/,
+    ],
+    ['sft:\n\tdata: 1\n', /^r\.yaml:2:1: not YAML: Tabs.*\. Indent with spaces\n/],
+    ['sft:\n  a: 1\n b: 2\n', /^r\.yaml:3:1: not YAML: .*begin in one column/],
     [
       'seed: 1\n',
       'r.yaml:1:1: there is nothing to do; add a stage (pretrain, sft or grpo) or eval',

@@ -117,7 +117,7 @@ describe('toSftSample', () => {
 
   it('refuses a sample with nothing to train', () => {
     expect(() => toSftSample(source({ prompt: 'q' }), options())).toThrow(
-      'd.jsonl:7: nothing to train',
+      'd.jsonl:7: nothing to train: the sample has no assistant message; add one, or map the column to learn from with columns: { completion: … } (columns: prompt)',
     )
   })
 
@@ -126,7 +126,7 @@ describe('toSftSample', () => {
     const full = toSftSample(record, options()).sample!
     const maxLength = full.ids.length - 10
     expect(() => toSftSample(record, options({ maxLength }))).toThrow(
-      `d.jsonl:7: the sample has ${full.ids.length} tokens, more than ${maxLength}`,
+      `d.jsonl:7: the sample has ${full.ids.length} tokens, more than max_length ${maxLength}; raise max_length, or set overlong: skip or truncate`,
     )
     expect(toSftSample(record, options({ maxLength, overlong: 'skip' })).sample).toBeNull()
     const cut = toSftSample(record, options({ maxLength, overlong: 'truncate' }))

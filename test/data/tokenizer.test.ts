@@ -17,9 +17,14 @@ describe('Tokenizer', () => {
     expect(tokenizer.encode('각')).toEqual([0xea, 0xb0, 0x81])
   })
 
-  it('refuses a model with fewer embeddings than ids', () => {
-    tokenizer.requireVocabulary(263)
-    expect(() => tokenizer.requireVocabulary(262)).toThrow(/263 ids but the model only 262/)
+  it('refuses a model with fewer embeddings than ids, or with another end of a turn', () => {
+    tokenizer.requireModel({ vocabSize: 263, raw: {} })
+    tokenizer.requireModel({ vocabSize: 300, raw: { eos_token_id: [260, 258] } })
+    const require = (vocabSize: number, raw: object) => () =>
+      tokenizer.requireModel({ vocabSize, raw: { ...raw } })
+    expect(require(262, {})).toThrow(/263 ids, the model's vocab_size is 262; they do not belong/)
+    expect(require(300, { eos_token_id: 151_645 })).toThrow(/token 151645 \(eos_token_id\), which/)
+    expect(require(300, { eos_token_id: 97 })).toThrow(/no special token of the tokenizer/)
   })
 
   it('round-trips any text after NFC (property)', () => {

@@ -35,6 +35,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
         'scripts/install.mjs',
         'scripts/native-sources.mjs',
         'native/sources.txt',
+        'bin/kogrpo.mjs',
         'dist/cli/main.js',
         'dist/index.js',
         'dist/index.d.ts',
@@ -50,7 +51,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
 
   it('holds nothing else', () => {
     const known =
-      /^(dist\/|native\/|cmake\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README(\.ko)?\.md|LICENSE|NOTICE)$)/
+      /^(bin\/|dist\/|native\/|cmake\/|recipes\/|assets\/|bench\/geometry-|scripts\/(install|native-sources)\.mjs$|(package\.json|binding\.gyp|CMakeLists\.txt|README(\.ko)?\.md|LICENSE|NOTICE)$)/
     expect(files.filter(file => !known.test(file))).toEqual([])
   })
 })

@@ -39,7 +39,7 @@ export async function openLocalJudge(
   checkPrompt(spec)
   const directory = await openModelDirectory(options.directory)
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
-  tokenizer.requireVocabulary(directory.config.vocabSize)
+  tokenizer.requireModel(directory.config)
   const template = new ChatTemplate(tokenizer)
   const identity = spec.cache ? await contentHash(options.directory) : ''
   const engine = await Engine.load(directory, {

@@ -26,6 +26,8 @@ export async function fakeEndpoint(handler: Handler): Promise<FakeEndpoint> {
   const requests: Asked[] = []
   let behaviour = handler
   const server = createServer((message, response) => {
+    // What asks whether anybody is there at all is no request to the model.
+    if (message.method === 'HEAD') return void response.writeHead(404).end()
     const chunks: Buffer[] = []
     message.on('data', chunk => chunks.push(chunk as Buffer))
     message.on('end', () => {

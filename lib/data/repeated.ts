@@ -1,0 +1,30 @@
+/**
+ * Samples that stand in a source more than once. They are kept, since a recipe may mean it, but what is
+ * repeated is learnt more often and, in GRPO, asked more often: most people do not know it of their data.
+ */
+import { createHash } from 'node:crypto'
+import type { GrpoSample, SftSample } from './samples.ts'
+
+const EXAMPLES = 3
+
+/** How many samples repeat an earlier one of the same tokens, in words; null when none does. */
+export function describeRepeated(samples: readonly (SftSample | GrpoSample)[]): string | null {
+  const seen = new Map<string, SftSample | GrpoSample>()
+  const examples: string[] = []
+  let repeated = 0
+  for (const sample of samples) {
+    const ids = 'ids' in sample ? sample.ids : sample.promptIds
+    const bytes = new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)
+    const key = createHash('sha256').update(bytes).digest('base64')
+    const earlier = seen.get(key)
+    if (earlier === undefined) {
+      seen.set(key, sample)
+      continue
+    }
+    repeated++
+    if (examples.length < EXAMPLES) examples.push(`line ${sample.line} = ${earlier.line}`)
+  }
+  if (repeated === 0) return null
+  const what = 'ids' in samples[0]! ? 'samples' : 'prompts'
+  return `${repeated} of ${samples.length} ${what} stand there twice (${examples.join(', ')}) and are trained on that much more; kogrpo data prepare leaves them out`
+}

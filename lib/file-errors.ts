@@ -1,0 +1,47 @@
+/**
+ * Why a file could not be read or written, in words that say what to do: the operating system's codes
+ * mean nothing to most people.
+ */
+import { readdirSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { didYouMean } from './config/nearest.ts'
+import { messageOf } from './errors.ts'
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined
+
+function namesIn(directory: string): string[] | null {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return null
+  }
+}
+
+/** Why reading `path` failed: a missing file with the nearest name beside it, or the system's words. */
+export function whyUnreadable(path: string, error: unknown): string {
+  const whole = resolve(path)
+  switch (codeOf(error)) {
+    case 'ENOENT': {
+      const names = namesIn(dirname(whole))
+      if (names === null) return `there is no directory ${dirname(whole)}`
+      return `there is no such file (looked at ${whole})${didYouMean(basename(whole), names)}`
+    }
+    case 'EACCES':
+      return `no permission to read ${whole}`
+    default:
+      return messageOf(error)
+  }
+}
+
+/** Why writing failed, as far as it can be told: a full disk (also the engine's own), no permission. */
+export function whyUnwritable(error: unknown): string {
+  const message = messageOf(error)
+  if (/ENOSPC|EDQUOT|no space left|quota exceeded/i.test(message)) {
+    return 'the disk is full; free some space, or write elsewhere with --output-dir'
+  }
+  if (/EACCES|EROFS|EPERM|permission denied|read-only file system/i.test(message)) {
+    return `no permission to write there (${message}); write elsewhere with --output-dir`
+  }
+  return message
+}
