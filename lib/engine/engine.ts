@@ -89,6 +89,9 @@ export interface GenerateOptions {
   signal?: AbortSignal
   /** Called about five times a second with the number of tokens generated so far. */
   onProgress?: (tokens: number) => void
+  /** Called for each completion soon after it is done, with the place of its request, while others
+   *  are still generated; for all of them before generate() returns. If it throws, so does generate(). */
+  onCompletion?: ((completion: Completion, place: number) => void) | undefined
 }
 
 export interface Completion {
@@ -144,6 +147,9 @@ export interface BenchmarkOptions {
   seed?: number
   signal?: AbortSignal
 }
+
+/** How often completions that are done are looked for. */
+const HAND_OVER_MS = 10
 
 export class Engine implements AsyncDisposable {
   readonly config: ModelConfig
@@ -279,11 +285,46 @@ export class Engine implements AsyncDisposable {
    *  computation. The bytes of a completion do not depend on the other requests. */
   async generate(
     requests: GenerateRequest[],
-    { signal, onProgress, ...options }: GenerateOptions = {},
+    { signal, onProgress, onCompletion, ...options }: GenerateOptions = {},
   ): Promise<Completion[]> {
+    if (!onCompletion) {
+      return await this.#call(
+        signal,
+        control => this.#native.generate(requests, options, control),
+        onProgress,
+      )
+    }
     return await this.#call(
       signal,
-      control => this.#native.generate(requests, options, control),
+      async control => {
+        let failure: { error: unknown } | undefined
+        const hand = (): void => {
+          try {
+            for (const part of control.take() as (Completion & { place: number })[]) {
+              const { place, ...completion } = part
+              onCompletion(completion, place)
+            }
+          } catch (error) {
+            failure ??= { error }
+            control.abort()
+          }
+        }
+        const timer = setInterval(hand, HAND_OVER_MS)
+        try {
+          const completions = await this.#native.generate(
+            requests,
+            { ...options, stream: true },
+            control,
+          )
+          hand()
+          if (failure) throw failure.error
+          return completions
+        } catch (error) {
+          throw failure ? failure.error : error
+        } finally {
+          clearInterval(timer)
+        }
+      },
       onProgress,
     )
   }

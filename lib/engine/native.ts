@@ -25,6 +25,8 @@ export interface NativeTokenValues {
 export interface Control {
   abort(): void
   readonly progress: number
+  /** Parts of the result that have come since it was asked last (generate with `stream`). */
+  take(): unknown[]
 }
 
 /** Events of a serving session, as parallel arrays (native/addon/engine_serve.cpp). */

@@ -24,6 +24,8 @@ export interface SamplingOptions {
   maxSequences?: number | undefined
   signal?: AbortSignal
   onProgress?: (tokens: number) => void
+  /** Called with each prompt's completions when its last one is done, while others are still sampled. */
+  onGroup?: ((prompt: number, group: Rollout[]) => void) | undefined
 }
 
 /** One completion with its prompt. */
@@ -59,16 +61,35 @@ export async function sampleRollouts(
     })),
   )
   // Ids that the tokenizer does not have are never sampled.
-  const completions = await engine.generate(requests, {
+  const rollouts: Rollout[] = new Array(requests.length)
+  const missing = prompts.map(() => numGenerations)
+  const onCompletion = (completion: Completion, place: number): void => {
+    const p = Math.floor(place / numGenerations)
+    rollouts[place] = toRollout(tokenizer, prompts[p]!, completion)
+    missing[p]!--
+    if (missing[p] === 0) {
+      options.onGroup?.(p, rollouts.slice(p * numGenerations, (p + 1) * numGenerations))
+    }
+  }
+  await engine.generate(requests, {
     vocabLimit: tokenizer.size,
     maxSequences,
     signal,
     onProgress,
+    onCompletion,
   })
-  return completions.map((completion, i) => ({
+  return rollouts
+}
+
+export function toRollout(
+  tokenizer: Tokenizer,
+  prompt: GrpoSample,
+  completion: Completion,
+): Rollout {
+  return {
     ...completion,
-    prompt: prompts[Math.floor(i / numGenerations)]!,
+    prompt,
     text: tokenizer.decode(completion.tokens, { skipSpecial: true }),
     truncated: completion.finishReason === 'length',
-  }))
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * The groups of one round: prompts are drawn, completed and scored. With dynamic sampling (DAPO,
+ * The groups of one round: prompts are drawn and completed, and each group is rated while others are
+ * still sampled. With dynamic sampling (DAPO,
  * arXiv 2503.14476, sec. 3.2) only groups that can teach something stay, those whose rewards differ:
  *
  *   mask       the others are left out of the loss and of its denominators
@@ -11,14 +12,22 @@
  */
 import { equalGroups } from '../algorithms/group-statistics.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import type { Mixture } from '../data/mixture.ts'
+import type { Mixture, MixtureState } from '../data/mixture.ts'
 import type { GrpoSample } from '../data/samples.ts'
-import type { Metrics } from '../report/events.ts'
+import type { CompletionRow, Metrics } from '../report/events.ts'
 import type { RewardValues } from '../rewards/types.ts'
-import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
+import type { Rollout } from '../rollout/rollout.ts'
 import { completionMetrics, completionRows } from './completion-metrics.ts'
-import type { Scorer, Scores } from './scoring.ts'
+import { Ratings } from './ratings.ts'
+import {
+  loadGeneration,
+  type SavedGeneration,
+  type SavedRound,
+  saveGeneration,
+} from './saved-round.ts'
+import { columnNames, type Scorer, type Scores } from './scoring.ts'
 import type { Session } from './session.ts'
+import { sampleShared } from './shared-sampling.ts'
 import type { Timer } from './timer.ts'
 
 /** What is trained on in a round. */
@@ -26,8 +35,8 @@ export interface Groups {
   rollouts: Rollout[]
   /** One a rollout. */
   advantages: Float32Array
-  /** Tokens generated, those of groups that were left out included. */
-  generated: number
+  /** Everything that was sampled. */
+  rows: CompletionRow[]
   /** Of everything that was sampled; rewards and verdicts are those of the first generation, the
    *  judge's costs those of all. */
   metrics: Metrics
@@ -41,68 +50,195 @@ export interface GroupSource {
   prompts: number
 }
 
-/** Samples the groups of round `round` (from 0), which begins with optimizer step `step`. */
-export async function sampleGroups(
-  session: Session,
-  stage: GrpoStage,
-  { mixture, scorer, seed, prompts }: GroupSource,
-  round: number,
-  step: number,
-  timer: Timer,
-): Promise<Groups> {
-  const { mode, max_rounds } = stage.dynamic_sampling
-  const size = stage.num_generations
-  const generations = mode === 'resample' ? 1 + max_rounds : 1
-  const streams = round * generations * prompts * size
-  const all: Rollout[] = []
-  const rollouts: Rollout[] = []
-  const values: RewardValues[] = []
-  const dead: boolean[] = []
-  let first: Scores | null = null
-  let rounds = 0
-  while (rounds < generations && rollouts.length < prompts * size) {
-    const drawn = mixture.take(prompts - rollouts.length / size).map(draw => draw.item)
-    const sampled = await timer.time('gen', () =>
-      complete(session, stage, drawn, seed, streams + all.length, step),
-    )
-    const scores = await timer.time('reward', () => scorer.score(sampled, session.signal))
-    const tokenizer = session.config.logging.token_logprobs ? session.tokenizer : null
-    const rows = completionRows(step, sampled, scores, tokenizer)
-    session.reporter.emit({ type: 'completions', rows })
-    const equal = deadGroups(stage, scores)
-    if (first) addCosts(first.metrics, scores.metrics)
-    first ??= scores
-    rounds++
-    all.push(...sampled)
-    dead.push(...equal)
-    const stays = (i: number): boolean => mode === 'off' || !equal[Math.floor(i / size)]
-    rollouts.push(...sampled.filter((_, i) => stays(i)))
-    scores.values.forEach((row, k) => {
-      values[k] = [...(values[k] ?? []), ...row.filter((_, i) => stays(i))]
-    })
+/** Which round it is. */
+export interface RoundPlace {
+  /** From 0. */
+  round: number
+  /** The optimizer step whose end's weights sample. */
+  sampledAt: number
+  /** What was sampled before a resume; stands for sampling it. */
+  saved?: SavedGeneration[] | undefined
+}
+
+/** Completions of some prompts, and what is thought of them as far as it is known. */
+interface Generation {
+  rollouts: Rollout[]
+  ratings: Ratings
+}
+
+/**
+ * One round under way: its first generation is sampled, its ratings may still be on their way.
+ * `finish` waits for them and samples what dynamic sampling still wants.
+ */
+export class SampledRound {
+  /** The optimizer step whose end's weights sampled. */
+  readonly sampledAt: number
+  readonly #session: Session
+  readonly #stage: GrpoStage
+  readonly #source: GroupSource
+  /** From 0. */
+  readonly #round: number
+  readonly #mixture: MixtureState
+  readonly #saved: SavedGeneration[]
+  readonly #generations: Generation[] = []
+  #position: number
+  #groups: Promise<Groups> | null = null
+
+  private constructor(
+    session: Session,
+    stage: GrpoStage,
+    source: GroupSource,
+    { round, sampledAt, saved = [] }: RoundPlace,
+  ) {
+    this.#session = session
+    this.#stage = stage
+    this.#source = source
+    this.#round = round
+    this.sampledAt = sampledAt
+    this.#saved = saved
+    this.#mixture = source.mixture.state()
+    this.#position = source.mixture.position
   }
-  const scored = first!.metrics
-  const groups = rollouts.length / size
-  let advantages = first!.advantages
-  if (mode !== 'off') {
-    advantages = groups === 0 ? new Float32Array() : scorer.advantages(values).advantages
+
+  /** Draws the prompts of a round and samples with the present weights. */
+  static async begin(
+    session: Session,
+    stage: GrpoStage,
+    source: GroupSource,
+    place: RoundPlace,
+    timer: Timer,
+  ): Promise<SampledRound> {
+    const sampled = new SampledRound(session, stage, source, place)
+    await sampled.#generate(source.prompts, timer)
+    return sampled
   }
-  return {
-    rollouts,
-    advantages,
-    generated: all.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    metrics: {
-      ...scored,
-      ...completionMetrics(all),
-      ...(mode === 'off'
-        ? {}
-        : {
-            frac_reward_zero_std: dead.filter(Boolean).length / dead.length,
-            'dynamic_sampling/rounds': rounds,
-            'dynamic_sampling/kept_groups': groups,
-            'dynamic_sampling/rollouts_per_kept_group': groups === 0 ? null : all.length / groups,
-          }),
-    },
+
+  /** Samples drawn from the data up to the last prompt. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** What a saved state needs to have the same round again. */
+  state(): SavedRound {
+    return {
+      sampled_at: this.sampledAt,
+      mixture: this.#mixture,
+      generations: this.#generations.map(({ rollouts }) => saveGeneration(rollouts)),
+    }
+  }
+
+  /** Tokens generated so far. */
+  get generated(): number {
+    const all = this.#generations.flatMap(({ rollouts }) => rollouts)
+    return all.reduce((sum, { tokens }) => sum + tokens.length, 0)
+  }
+
+  /** Waits for the ratings; with `resample`, samples the groups that are missing. */
+  async finish(timer: Timer): Promise<Groups> {
+    this.#groups ??= this.#finish(timer)
+    return await this.#groups
+  }
+
+  async #finish(timer: Timer): Promise<Groups> {
+    const { mode, max_rounds } = this.#stage.dynamic_sampling
+    const { scorer, prompts } = this.#source
+    const size = this.#stage.num_generations
+    const most = mode === 'resample' ? 1 + max_rounds : 1
+    const rollouts: Rollout[] = []
+    const values: RewardValues[] = []
+    const dead: boolean[] = []
+    const rows: CompletionRow[] = []
+    let first: Scores | null = null
+    for (let rounds = 0; rounds < most && rollouts.length < prompts * size; rounds++) {
+      const missing = prompts - rollouts.length / size
+      const generation = this.#generations[rounds] ?? (await this.#generate(missing, timer))
+      const sampled = generation.rollouts
+      const scores = await timer.time('reward', () => this.#score(generation))
+      rows.push(...this.#rows(sampled, scores))
+      const equal = deadGroups(this.#stage, scores)
+      if (first) addCosts(first.metrics, scores.metrics)
+      first ??= scores
+      dead.push(...equal)
+      const stays = (i: number): boolean => mode === 'off' || !equal[Math.floor(i / size)]
+      rollouts.push(...sampled.filter((_, i) => stays(i)))
+      scores.values.forEach((row, k) => {
+        values[k] = [...(values[k] ?? []), ...row.filter((_, i) => stays(i))]
+      })
+    }
+    let advantages = first!.advantages
+    if (mode !== 'off') {
+      advantages = rollouts.length === 0 ? new Float32Array() : scorer.advantages(values).advantages
+    }
+    const all = this.#generations.flatMap(generation => generation.rollouts)
+    const groups = rollouts.length / size
+    return {
+      rollouts,
+      advantages,
+      rows,
+      metrics: {
+        ...first!.metrics,
+        ...completionMetrics(all),
+        ...(mode === 'off'
+          ? {}
+          : {
+              frac_reward_zero_std: dead.filter(Boolean).length / dead.length,
+              'dynamic_sampling/rounds': this.#generations.length,
+              'dynamic_sampling/kept_groups': groups,
+              'dynamic_sampling/rollouts_per_kept_group': groups === 0 ? null : all.length / groups,
+            }),
+      },
+    }
+  }
+
+  /** The first optimizer step that trains on the round. */
+  get #step(): number {
+    return this.#round * this.#stage.num_iterations + 1
+  }
+
+  #rows(rollouts: readonly Rollout[], scores: Scores): CompletionRow[] {
+    const { config, tokenizer } = this.#session
+    const shown = config.logging.token_logprobs ? tokenizer : null
+    return completionRows(this.#step, rollouts, scores, shown)
+  }
+
+  /** What all ranks think of a generation. */
+  async #score({ rollouts, ratings }: Generation): Promise<Scores> {
+    const { ranks } = this.#session
+    const groups = Array.from({ length: rollouts.length / this.#stage.num_generations })
+    const label = `scores, step ${this.#step}`
+    const rated = await ranks.share(groups, label, () => ratings.all())
+    const seconds = await ranks.gather(ratings.seconds(), `${label}, their time`)
+    return this.#source.scorer.settle(rollouts, rated, Math.max(...seconds))
+  }
+
+  /** One more generation: completions of `count` further prompts, whose rating has begun. */
+  async #generate(count: number, timer: Timer): Promise<Generation> {
+    const { reporter, ranks, signal, tokenizer } = this.#session
+    const { mixture, scorer, prompts: most, seed } = this.#source
+    const { num_generations: size, dynamic_sampling } = this.#stage
+    const prompts = mixture.take(count).map(draw => draw.item)
+    this.#position = mixture.position
+    const ratings = new Ratings(scorer, columnNames(prompts), reporter, signal)
+    const before = this.#generations.reduce((sum, { rollouts }) => sum + rollouts.length, 0)
+    const generations = dynamic_sampling.mode === 'resample' ? 1 + dynamic_sampling.max_rounds : 1
+    const streams = this.#round * generations * most * size + before
+    const saved = this.#saved[this.#generations.length]
+    let rollouts: Rollout[]
+    if (saved) {
+      rollouts = loadGeneration(saved, prompts, size, tokenizer)
+      for (const p of ranks.turns(prompts.length)) {
+        ratings.begin(p, rollouts.slice(p * size, (p + 1) * size))
+      }
+    } else {
+      const label = `generation, step ${this.#step}`
+      rollouts = await timer.time('gen', () =>
+        sampleShared(this.#session, this.#stage, { prompts, seed, streams, label, ratings }),
+      )
+    }
+    ratings.sampled()
+    const generation = { rollouts, ratings }
+    this.#generations.push(generation)
+    return generation
   }
 }
 
@@ -123,42 +259,4 @@ function deadGroups(stage: GrpoStage, scores: Scores): boolean[] {
   const { metric } = stage.dynamic_sampling
   if (metric === 'reward') return scores.zero_std
   return equalGroups(scores.values[scores.names.indexOf(metric)]!, stage.num_generations)
-}
-
-/** Completions of the prompts, `num_generations` adjacent ones each. */
-async function complete(
-  { engine, tokenizer, reporter, ranks, signal }: Session,
-  stage: GrpoStage,
-  prompts: readonly GrpoSample[],
-  seed: number,
-  firstStream: number,
-  step: number,
-): Promise<Rollout[]> {
-  reporter.emit({ type: 'activity', activity: 'generation' })
-  const size = stage.num_generations
-  const sample = async (
-    own: GrpoSample[],
-    places: number[],
-  ): Promise<Omit<Rollout, 'prompt'>[][]> => {
-    const total = own.length * size * stage.max_completion_length
-    const rollouts = await sampleRollouts(engine, tokenizer, own, {
-      numGenerations: size,
-      maxCompletionLength: stage.max_completion_length,
-      temperature: stage.sampling_temperature ?? stage.temperature,
-      topK: stage.top_k,
-      topP: stage.top_p,
-      minP: stage.min_p,
-      places,
-      seed,
-      firstStream,
-      signal,
-      onProgress: done => reporter.emit({ type: 'activity', activity: 'generation', done, total }),
-    })
-    // Every rank has the prompts.
-    return own.map((_, p) =>
-      rollouts.slice(p * size, (p + 1) * size).map(({ prompt: _prompt, ...rest }) => rest),
-    )
-  }
-  const groups = await ranks.share(prompts, `generation, step ${step}`, sample)
-  return groups.flatMap((group, p) => group.map(rest => ({ ...rest, prompt: prompts[p]! })))
 }

@@ -11,13 +11,14 @@ import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
-import { type Groups, sampleGroups } from './groups.ts'
 import { Guards } from './guards.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
 import { beginReference, moveReference } from './reference.ts'
 import { beginStage, saveState } from './resume.ts'
 import { prepareRound, type Round } from './round.ts'
+import { type ReadyRound, RoundQueue } from './round-queue.ts'
+import type { Boundary } from './run-state.ts'
 import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
@@ -41,46 +42,61 @@ export async function trainGrpo(
     systemPrompt: stage.system_prompt,
     enableThinking: stage.enable_thinking,
   })
-  const source = { mixture, scorer: new Scorer(stage, session.oracle, ranks), seed, prompts }
-  const rounds = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
-  const steps = stage.max_steps ?? Math.max(1, rounds) * stage.num_iterations
+  const source = { mixture, scorer: new Scorer(stage, session.oracle), seed, prompts }
+  const epochs = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
+  const steps = stage.max_steps ?? Math.max(1, epochs) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
   if (session.oracle) {
     reporter.emit({ type: 'note', level: 'info', message: session.oracle.describe() })
   }
 
-  let groups: Groups | null = null
-  let round: Round | null = null
+  const queue = new RoundQueue(session, stage, source, Math.ceil(steps / stage.num_iterations))
   const guards = new Guards(session, stage)
+  const pending = session.resumed?.stage === 'grpo' ? session.resumed.pending : undefined
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
   await guards.begin(first - 1)
+  const roundOf = (step: number): number => Math.floor((step - 1) / stage.num_iterations)
+  if (pending) await queue.restore(roundOf(first), pending, new Timer())
+  const boundary = (step: number): Boundary => ({
+    stage: 'grpo',
+    step,
+    num_tokens: seen,
+    mixture: mixture.state(),
+    guards: session.guards ?? undefined,
+    oracle: session.oracle?.totals(),
+    pending: queue.state(),
+  })
+
+  let ready: ReadyRound | null = null
+  let round: Round | null = null
   for (let step = first; step <= steps; step++) {
     const timer = new Timer()
     const fresh = (step - 1) % stage.num_iterations === 0
-    if (fresh || !groups || !round) {
-      // Between two rounds the run can be stopped: no rollouts are under way.
-      session.boundary = {
-        stage: 'grpo',
-        step: step - 1,
-        num_tokens: seen,
-        mixture: mixture.state(),
-        guards: session.guards ?? undefined,
-        oracle: session.oracle?.totals(),
-      }
+    let generated = 0
+    if (fresh || !ready || !round) {
+      // Between two rounds the run can be stopped: no update is under way.
+      session.boundary = boundary(step - 1)
       if (savesAfter(stage, step - 1)) await saveState(session)
       await ranks.boundary(`grpo step ${step}`)
-      const number = Math.floor((step - 1) / stage.num_iterations)
-      groups = await sampleGroups(session, stage, source, number, step, timer)
-      const { rollouts, advantages } = groups
+      ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
+      const { rollouts, advantages, rows } = ready
+      reporter.emit({ type: 'completions', rows })
       round = await timer.time('update_actor', () =>
         prepareRound(session, stage, rollouts, advantages, step),
       )
     }
     reporter.emit({ type: 'activity', activity: 'update' })
     const pass = round
+    const staleness = step - 1 - ready.sampledAt
     const update = await timer.time('update_actor', () =>
-      accumulatePolicyGradient(fresh ? session : uninterrupted(session), stage, pass, fresh, step),
+      accumulatePolicyGradient(
+        fresh ? session : uninterrupted(session),
+        stage,
+        pass,
+        staleness === 0,
+        step,
+      ),
     )
     const optimizer = await timer.time('optimizer', () =>
       optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
@@ -88,34 +104,30 @@ export async function trainGrpo(
     await moveReference(session, stage, step)
     seen += update.tokens
     const roundEnds = step % stage.num_iterations === 0 || step === steps
-    const measured = { ...update.metrics, ...groups.metrics, ...optimizer }
+    const measured = { ...update.metrics, ...ready.metrics, ...optimizer }
     reporter.emit({
       type: 'step',
       stage: 'grpo',
       step,
       metrics: {
         ...measured,
+        ...(stage.rollout_mode === 'one_step_off' ? { 'sampling/staleness': staleness } : {}),
         ...(roundEnds ? guards.observe(step, measured) : {}),
-        epoch: mixture.position / mixture.size,
+        epoch: ready.position / mixture.size,
         num_tokens: seen,
         ...(await unlessAborted(signal, evaluate(step))),
-        ...timer.metrics(update.tokens + (fresh ? groups.generated : 0)),
+        ...timer.metrics(update.tokens + generated),
       },
     })
-    const { stop } = await guards.act(step)
+    const { stop, restored } = await guards.act(step)
     if (stop) break
+    if (restored) queue.drop()
     if (savesAfter(stage, step) && step < steps) {
       await saveCheckpoint(session, `checkpoints/grpo-${step}`)
     }
   }
-  session.boundary = {
-    stage: 'grpo',
-    step: steps,
-    num_tokens: seen,
-    mixture: mixture.state(),
-    guards: session.guards ?? undefined,
-    oracle: session.oracle?.totals(),
-  }
+  queue.drop()
+  session.boundary = boundary(steps)
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
   return checkpoint

@@ -82,10 +82,10 @@ export class Guards {
 
   /**
    * Does what was decided on the last round, if anything is left to do: afterwards the engine may
-   * hold earlier weights. Returns whether the stage is to end here.
+   * hold earlier weights. Returns whether it does, and whether the stage is to end here.
    */
-  async act(step: number): Promise<{ stop: boolean }> {
-    if (!this.#decided) return { stop: false }
+  async act(step: number): Promise<{ stop: boolean; restored: boolean }> {
+    if (!this.#decided) return { stop: false, restored: false }
     const { engine, reporter } = this.#session
     const { state, record, keep } = this.#decided
     this.#decided = null
@@ -95,7 +95,7 @@ export class Guards {
     }
     this.#session.guards = state
     if (record) reporter.emit({ type: 'note', level: 'warning', message: record.message })
-    return { stop: record?.action === 'stop' }
+    return { stop: record?.action === 'stop', restored: record?.restored_step !== undefined }
   }
 
   get #state(): GuardState {

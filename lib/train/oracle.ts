@@ -9,11 +9,11 @@ import type { OracleSpec } from '../config/schema/oracle.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Metrics, OracleSummary } from '../report/events.ts'
-import type { Reporter } from '../report/reporter.ts'
 import { openJudge } from '../rewards/judge/create.ts'
 import { judgeItems } from '../rewards/judge/items.ts'
 import {
   applyOracle,
+  type JudgedBatch,
   mergeStats,
   type OracleRule,
   type OracleSample,
@@ -26,7 +26,6 @@ import { agreement, cohensKappa } from '../rewards/judge/table.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
 import type { RewardInput, RewardValues } from '../rewards/types.ts'
-import type { Ranks } from './ranks.ts'
 import { isBuiltin, modelPath } from './sources.ts'
 
 export const ACCURACY = 'accuracy'
@@ -62,8 +61,6 @@ export class Oracle {
   readonly #rule: OracleRule
   readonly #spec: OracleSpec
   readonly #judge: Judge
-  readonly #reporter: Reporter
-  readonly #ranks: Ranks
   readonly #referenceColumn: string | undefined
   /** Of the last rounds, oldest first. */
   #window: OracleStats[] = []
@@ -74,16 +71,12 @@ export class Oracle {
     spec: OracleSpec,
     judge: Judge,
     referenceColumn: string | undefined,
-    reporter: Reporter,
-    ranks: Ranks,
     totals: OracleTotals,
   ) {
     this.#rule = rule
     this.#spec = spec
     this.#judge = judge
     this.#referenceColumn = referenceColumn
-    this.#reporter = reporter
-    this.#ranks = ranks
     this.#totals = totals
   }
 
@@ -91,12 +84,7 @@ export class Oracle {
    * Opens the judge of a recipe; null where it has no oracle. `totals` is what was counted before a
    * resume. The caller closes it. Throws `E_CONFIG`, and what the files of a local judge say.
    */
-  static async open(
-    config: Recipe,
-    reporter: Reporter,
-    ranks: Ranks,
-    totals: OracleTotals = NOTHING,
-  ): Promise<Oracle | null> {
+  static async open(config: Recipe, totals: OracleTotals = NOTHING): Promise<Oracle | null> {
     if (!config.grpo) return null
     const { oracle, rewards, data } = config.grpo
     if (oracle.rule === 'none' || !oracle.judge) return null
@@ -123,7 +111,7 @@ export class Oracle {
       throw silent
     }
     const referenceColumn = typeof column === 'string' ? column : undefined
-    return new Oracle(oracle.rule, oracle, judge, referenceColumn, reporter, ranks, { ...totals })
+    return new Oracle(oracle.rule, oracle, judge, referenceColumn, { ...totals })
   }
 
   /** The combination in words: who judges, by which rule, and what becomes of failures. */
@@ -138,37 +126,42 @@ export class Oracle {
   }
 
   /**
-   * Asks the judge about a batch by the rule; `checker` holds the accuracy reward. Throws
-   * `JudgeUnwell` beyond `max_failure_rate`.
+   * Asks the judge about some completions by the rule; `checker` holds their accuracy reward. Nothing
+   * is counted yet: see `settle`. Any number of calls may be under way.
    */
-  async consult(
+  async judge(
     input: RewardInput,
     checker: RewardValues,
     signal: AbortSignal,
-  ): Promise<{ samples: OracleSample[]; metrics: Metrics }> {
+    onProgress: (done: number, asked: number) => void,
+  ): Promise<JudgedBatch> {
     const { judge } = this.#spec
     const items = judgeItems(input, {
       referenceColumn: this.#referenceColumn,
       seeThinking: judge !== undefined && judge.kind !== 'program' && judge.see_thinking,
     })
-    let mine: OracleStats | null = null
-    const samples = await this.#ranks.share(items, 'verdicts', async (own, places) => {
-      const judged = await applyOracle({
-        rule: this.#rule,
-        judge: this.#judge,
-        checker: places.map(i => checker[i]!),
-        items: own,
-        signal,
-        onProgress: (done, total) =>
-          this.#reporter.emit({ type: 'activity', activity: 'judge', done, total }),
-      })
-      mine = judged.stats
-      return judged.samples
+    return await applyOracle({
+      rule: this.#rule,
+      judge: this.#judge,
+      checker,
+      items,
+      signal,
+      onProgress,
     })
-    const stats = mergeStats(await this.#ranks.gather(mine!, 'costs of the verdicts'))
-    this.#refuse(samples, stats)
+  }
+
+  /**
+   * Counts what was judged in a generation, in parts; `wall_s` is how long judging was under way. Throws
+   * `JudgeUnwell` beyond `max_failure_rate`.
+   */
+  settle(parts: readonly JudgedBatch[], wall_s: number): Metrics {
+    const stats = { ...mergeStats(parts.map(part => part.stats)), latency_s: wall_s }
+    this.#refuse(
+      parts.flatMap(({ samples }) => samples),
+      stats,
+    )
     this.#add(stats)
-    return { samples, metrics: oracleMetrics(stats) }
+    return oracleMetrics(stats)
   }
 
   /** What was counted so far, for a saved state. */

@@ -69,7 +69,7 @@ export class Ranks {
     label: string,
     work: (own: T[], places: number[]) => Promise<R[]>,
   ): Promise<R[]> {
-    const places = [...items.keys()].filter(i => i % this.size === this.rank)
+    const places = this.turns(items.length)
     const own = await work(
       places.map(i => items[i]!),
       places,
@@ -77,6 +77,11 @@ export class Ranks {
     if (this.size === 1) return own
     const all = await this.gather(own, label)
     return items.map((_, i) => all[i % this.size]![Math.floor(i / this.size)]!)
+  }
+
+  /** The places of this rank's items among `count`. */
+  turns(count: number): number[] {
+    return Array.from({ length: count }, (_, i) => i).filter(i => i % this.size === this.rank)
   }
 
   /** `share` item by item. */

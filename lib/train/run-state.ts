@@ -4,6 +4,7 @@ import type { Outcome } from '../eval/evaluate.ts'
 import type { EvalStageName, StageName } from '../report/events.ts'
 import type { GuardState } from './guards/decide.ts'
 import type { OracleTotals } from './oracle.ts'
+import type { SavedRound } from './saved-round.ts'
 
 /** The end of `step` of `stage` (0: its beginning), as long as the engine's weights are those. */
 export interface Boundary {
@@ -15,6 +16,8 @@ export interface Boundary {
   guards?: GuardState | undefined
   /** What the oracle had counted; absent without one. */
   oracle?: OracleTotals | undefined
+  /** The next round, where it is sampled already (rollout_mode: one_step_off). */
+  pending?: SavedRound | undefined
 }
 
 export interface RunState extends Boundary {

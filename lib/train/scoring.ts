@@ -3,12 +3,16 @@
  * checker's verdicts, and what it decides replaces the accuracy reward before the group baseline.
  *
  *   r = Σ_k w_k r_k  with  r_accuracy = oracle(rule, checker, judge),   A = r − mean of its group
+ *
+ * Groups are rated one by one (`rate`), as their completions come (ratings.ts); `settle` makes one of
+ * what all ranks rated.
  */
 import { type GroupAdvantages, groupAdvantages } from '../algorithms/advantages.ts'
 import { defaultScaleRewards } from '../config/derive.ts'
 import type { GrpoStage } from '../config/schema.ts'
+import type { GrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
-import type { OracleSample } from '../rewards/judge/oracle.ts'
+import type { JudgedBatch, OracleSample } from '../rewards/judge/oracle.ts'
 import { languageMetrics } from '../rewards/language/metrics.ts'
 import { rewardMetrics } from '../rewards/metrics.ts'
 import { createRewards } from '../rewards/registry.ts'
@@ -17,7 +21,6 @@ import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts
 import type { Rollout } from '../rollout/rollout.ts'
 import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
-import type { Ranks } from './ranks.ts'
 
 export interface Scores extends GroupAdvantages {
   names: string[]
@@ -28,33 +31,60 @@ export interface Scores extends GroupAdvantages {
   metrics: Metrics
 }
 
+/** What rating one group gave; plain data, as ranks exchange it. */
+export interface RatedGroup {
+  /** values[k][i]: reward k of completion i, as the functions gave it. */
+  values: RewardValues[]
+  /** Null without an oracle. */
+  judged: JudgedBatch | null
+}
+
 /** The reward functions and the oracle of a stage. */
 export class Scorer {
   readonly #stage: GrpoStage
   readonly #rewards: NamedReward[]
   readonly #oracle: Oracle | null
-  readonly #ranks: Ranks
 
   /** Throws `E_CONFIG` for rewards that cannot be. */
-  constructor(stage: GrpoStage, oracle: Oracle | null, ranks: Ranks) {
+  constructor(stage: GrpoStage, oracle: Oracle | null) {
     this.#stage = stage
     this.#rewards = createRewards(stage.rewards, {
       ...stage,
       code_runner: () => new BubblewrapRunner(),
     })
     this.#oracle = oracle
-    this.#ranks = ranks
   }
 
-  /** Scores completions of which `num_generations` adjacent ones share a prompt. */
-  async score(rollouts: readonly Rollout[], signal: AbortSignal): Promise<Scores> {
-    const input = rewardInput(rollouts)
+  /**
+   * Runs the reward functions on one group and asks the oracle about it. `columns` are the names of the data
+   * columns in the whole generation: every group is shown the same. `onJudged` is told how far the
+   * judge is. Any number of groups may be under way.
+   */
+  async rate(
+    group: readonly Rollout[],
+    columns: Iterable<string>,
+    signal: AbortSignal,
+    onJudged: (done: number, asked: number) => void,
+  ): Promise<RatedGroup> {
+    const input = rewardInput(group, columns)
+    const values = await runRewards(this.#rewards, input)
+    if (!this.#oracle) return { values, judged: null }
+    const checker = values[this.#row()]!
+    return { values, judged: await this.#oracle.judge(input, checker, signal, onJudged) }
+  }
+
+  /**
+   * The scores of completions, `num_generations` adjacent ones to a group, from the rated groups in
+   * their order; `judge_s` is how long judging was under way. Throws `JudgeUnwell`.
+   */
+  settle(rollouts: readonly Rollout[], rated: readonly RatedGroup[], judge_s: number): Scores {
     const names = this.#rewards.map(({ name }) => name)
-    const values = await this.#rate(rollouts)
+    const values = names.map((_, k) => rated.flatMap(group => group.values[k]!))
     const metrics: Metrics = {}
-    const verdicts = await this.#consult(input, values, names, metrics, signal)
+    const verdicts = this.#overrule(rated, values, judge_s, metrics)
     const advantages = this.advantages(values)
-    Object.assign(metrics, rewardMetrics(names, values, advantages), languageMetrics(input))
+    const language = languageMetrics(rewardInput(rollouts))
+    Object.assign(metrics, rewardMetrics(names, values, advantages), language)
     return { ...advantages, names, values, verdicts, metrics }
   }
 
@@ -70,46 +100,43 @@ export class Scorer {
     })
   }
 
-  /** Every rank rates its groups. */
-  async #rate(rollouts: readonly Rollout[]): Promise<RewardValues[]> {
-    const size = this.#stage.num_generations
-    const groups = Array.from({ length: rollouts.length / size }, (_, g) =>
-      rollouts.slice(g * size, (g + 1) * size),
-    )
-    const rated = await this.#ranks.share(groups, 'rewards', async own => {
-      if (own.length === 0) return []
-      const values = await runRewards(this.#rewards, rewardInput(own.flat()))
-      return own.map((_, g) => values.map(row => row.slice(g * size, (g + 1) * size)))
-    })
-    return this.#rewards.map((_, k) => rated.flatMap(rows => rows[k]!))
+  #row(): number {
+    return this.#rewards.findIndex(({ name }) => name === ACCURACY)
   }
 
   /** Replaces the row of the accuracy reward in `values` by the oracle's. */
-  async #consult(
-    input: RewardInput,
+  #overrule(
+    rated: readonly RatedGroup[],
     values: RewardValues[],
-    names: string[],
+    judge_s: number,
     metrics: Metrics,
-    signal: AbortSignal,
-  ): Promise<OracleSample[] | null> {
+  ): OracleSample[] | null {
     if (!this.#oracle) return null
-    const row = names.indexOf(ACCURACY)
-    const checker = values[row]!
-    const { samples, metrics: judged } = await this.#oracle.consult(input, checker, signal)
-    const applicable = checker.filter(value => value !== null)
+    const judged = rated.map(group => group.judged!)
+    const counted = this.#oracle.settle(judged, judge_s)
+    const row = this.#row()
+    const applicable = values[row]!.filter(value => value !== null)
     if (applicable.length > 0) {
       metrics['rewards/checker/mean'] =
         applicable.reduce((sum, x) => sum + x, 0) / applicable.length
     }
+    const samples = judged.flatMap(part => part.samples)
     values[row] = samples.map(({ final }) => final)
-    Object.assign(metrics, judged)
+    Object.assign(metrics, counted)
     return samples
   }
 }
 
-/** Rollouts as reward functions see them. */
-export function rewardInput(rollouts: readonly Rollout[]): RewardInput {
-  const columns = new Set(rollouts.flatMap(({ prompt }) => Object.keys(prompt.extra)))
+/** The names of all data columns of some prompts. */
+export function columnNames(prompts: readonly GrpoSample[]): Set<string> {
+  return new Set(prompts.flatMap(({ extra }) => Object.keys(extra)))
+}
+
+/** Rollouts as reward functions see them, with these data columns (default: all that they have). */
+export function rewardInput(
+  rollouts: readonly Rollout[],
+  columns: Iterable<string> = columnNames(rollouts.map(({ prompt }) => prompt)),
+): RewardInput {
   return {
     prompts: rollouts.map(({ prompt }) => prompt.messages),
     completions: rollouts.map(({ text }) => text),

@@ -91,7 +91,7 @@ async function sessionOf(
   engine: Engine,
 ): Promise<Session> {
   const { config, ranks } = await joinRanks(recipe, engine, io)
-  const oracle = await Oracle.open(config, io.reporter, ranks, io.resume?.oracle)
+  const oracle = await Oracle.open(config, io.resume?.oracle)
   return {
     config,
     engine,

@@ -37,7 +37,15 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 Napi::Function Control::define(Napi::Env env) {
   return DefineClass(
       env, "Control",
-      {InstanceMethod<&Control::abort>("abort"), InstanceAccessor<&Control::progress>("progress")});
+      {InstanceMethod<&Control::abort>("abort"), InstanceAccessor<&Control::progress>("progress"),
+       InstanceMethod<&Control::take>("take")});
+}
+
+Napi::Value Control::take(const Napi::CallbackInfo& info) {
+  const std::vector<ToJs> parts = shared_->take();
+  Napi::Array out = Napi::Array::New(info.Env(), parts.size());
+  for (uint32_t i = 0; i < parts.size(); ++i) out.Set(i, parts[i](info.Env()));
+  return out;
 }
 
 Control::Control(const Napi::CallbackInfo& info)

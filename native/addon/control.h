@@ -1,5 +1,6 @@
 #pragma once
-// class Control in JavaScript: aborts the call it was given to and tells its progress.
+// class Control in JavaScript: aborts the call it was given to, tells its progress and hands out
+// what of its result is there already.
 
 #include <napi.h>
 
@@ -22,6 +23,9 @@ class Control : public Napi::ObjectWrap<Control> {
   Napi::Value progress(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(shared_->progress.load()));
   }
+
+  // The parts of the result that were posted since the last call.
+  Napi::Value take(const Napi::CallbackInfo& info);
 
   std::shared_ptr<JobControl> shared_;
 };

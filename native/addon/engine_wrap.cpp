@@ -344,6 +344,16 @@ Napi::Value EngineWrap::logits(Info info) {
              });
 }
 
+namespace {
+Napi::Object completion(Napi::Env env, const GenerateResult& result) {
+  Napi::Object r = Napi::Object::New(env);
+  r.Set("tokens", to_js(env, result.tokens));
+  r.Set("logprobs", to_js(env, result.logprobs));
+  r.Set("finishReason", result.reason == FinishReason::stop ? "stop" : "length");
+  return r;
+}
+}  // namespace
+
 Napi::Value EngineWrap::generate(Info info) {
   const auto list = info[0].As<Napi::Array>();
   std::vector<GenerateRequest> requests;
@@ -356,20 +366,26 @@ Napi::Value EngineWrap::generate(Info info) {
   options.max_sequences = integer_or(o, "maxSequences", options.max_sequences);
   options.max_cache_bytes = integer_or(o, "maxCacheBytes", 0);
   options.prefill_rows = integer_or(o, "prefillRows", options.prefill_rows);
+  const bool stream = boolean_or(o, "stream", false);
   return run(
       info, info[2],
-      [requests = std::move(requests), options](Engine& engine, JobControl& control) {
+      [requests = std::move(requests), options, stream](Engine& engine, JobControl& control) {
+        OnFinish on_finish;
+        if (stream)
+          on_finish = [&](size_t place, const GenerateResult& result) {
+            control.post([place, result](Napi::Env env) -> Napi::Value {
+              Napi::Object r = completion(env, result);
+              r.Set("place", static_cast<double>(place));
+              return r;
+            });
+          };
         std::vector<GenerateResult> results = engine.generate(
-            requests, options, [&](int64_t done) { control.progress = done; }, control.abort);
+            requests, options, [&](int64_t done) { control.progress = done; }, control.abort,
+            on_finish);
         return [results = std::move(results)](Napi::Env env) -> Napi::Value {
           Napi::Array out = Napi::Array::New(env, results.size());
-          for (size_t i = 0; i < results.size(); ++i) {
-            Napi::Object r = Napi::Object::New(env);
-            r.Set("tokens", to_js(env, results[i].tokens));
-            r.Set("logprobs", to_js(env, results[i].logprobs));
-            r.Set("finishReason", results[i].reason == FinishReason::stop ? "stop" : "length");
-            out.Set(static_cast<uint32_t>(i), r);
-          }
+          for (size_t i = 0; i < results.size(); ++i)
+            out.Set(static_cast<uint32_t>(i), completion(env, results[i]));
           return out;
         };
       });

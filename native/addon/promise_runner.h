@@ -15,18 +15,36 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "engine/errors.h"
 
 namespace kogrpo {
 
-// Abort flag and progress of one call, shared with JavaScript (class Control in control.h).
+using ToJs = std::function<Napi::Value(Napi::Env)>;
+
+// Abort flag, progress and early results of one call, shared with JavaScript (class Control in
+// control.h).
 struct JobControl {
   AbortFlag abort;
   std::atomic<int64_t> progress{0};
+
+  // From the engine's thread: a part of the result that JavaScript may have before the rest.
+  void post(ToJs part) {
+    const std::lock_guard lock(mutex);
+    parts.push_back(std::move(part));
+  }
+  std::vector<ToJs> take() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(parts, {});
+  }
+
+ private:
+  std::mutex mutex;
+  std::vector<ToJs> parts;
 };
 
-using ToJs = std::function<Napi::Value(Napi::Env)>;
 using Work = std::function<ToJs(JobControl&)>;
 
 class EngineThread {

@@ -371,14 +371,14 @@ std::vector<float> Engine::logits(std::span<const int32_t> tokens,
 std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> requests,
                                              GenerateOptions options,
                                              const std::function<void(int64_t)>& on_progress,
-                                             const AbortFlag& abort) {
+                                             const AbortFlag& abort, const OnFinish& on_finish) {
   if (options.vocab_limit == 0) options.vocab_limit = config_.vocab_size;
   if (options.vocab_limit < 1 || options.vocab_limit > config_.vocab_size)
     throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
                                 std::to_string(config_.vocab_size));
   if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
   if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
-  return generator_.run(policy_, packed(), requests, options, on_progress, abort);
+  return generator_.run(policy_, packed(), requests, options, on_progress, abort, on_finish);
 }
 
 // ---- serving

@@ -97,7 +97,7 @@ class Engine {
   std::vector<GenerateResult> generate(std::span<const GenerateRequest> requests,
                                        GenerateOptions options,
                                        const std::function<void(int64_t)>& on_progress,
-                                       const AbortFlag& abort);
+                                       const AbortFlag& abort, const OnFinish& on_finish = {});
 
   // A serving session (serving.h); one at a time. Requests go through the inbox, from any thread.
   std::shared_ptr<RequestInbox> serve_open(const ServeOptions& options);

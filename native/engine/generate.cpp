@@ -31,7 +31,7 @@ std::vector<GenerateResult> Generator::run(const ModelView& weights, const Packe
                                            std::span<const GenerateRequest> requests,
                                            const GenerateOptions& options,
                                            const std::function<void(int64_t)>& on_progress,
-                                           const AbortFlag& abort) {
+                                           const AbortFlag& abort, const OnFinish& on_finish) {
   for (size_t i = 0; i < requests.size(); ++i)
     check_request(requests[i], "requests[" + std::to_string(i) + "]", config_.vocab_size);
   scheduler_.configure({options.vocab_limit, options.max_sequences, options.prefill_rows},
@@ -59,6 +59,7 @@ std::vector<GenerateResult> Generator::run(const ModelView& weights, const Packe
         ++generated;
       } else if (event.kind == Event::Kind::finish) {
         result.reason = event.reason;
+        if (on_finish) on_finish(static_cast<size_t>(event.request), result);
       }
     }
     on_progress(generated);

@@ -19,6 +19,9 @@ struct GenerateResult {
   FinishReason reason = FinishReason::length;
 };
 
+// Called with the place of a request among the requests of the call, as soon as it is done.
+using OnFinish = std::function<void(size_t, const GenerateResult&)>;
+
 struct GenerateOptions {
   int64_t vocab_limit = 0;
   int64_t max_sequences = 256;  // running at once
@@ -36,7 +39,7 @@ class Generator {
                                   std::span<const GenerateRequest> requests,
                                   const GenerateOptions& options,
                                   const std::function<void(int64_t)>& on_progress,
-                                  const AbortFlag& abort);
+                                  const AbortFlag& abort, const OnFinish& on_finish = {});
 
  private:
   int64_t plan_pages(std::span<const GenerateRequest> requests,

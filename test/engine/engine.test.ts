@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Engine } from '../../lib/engine/engine.ts'
+import { type Completion, Engine } from '../../lib/engine/engine.ts'
 import { loadNative } from '../../lib/engine/native.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
@@ -25,6 +25,38 @@ const create = (threads = 2, options: object = {}): Promise<Engine> =>
   Engine.create({ config, threads, init: { seed: 7, std: 0.1, normScale: 0.1 }, ...options })
 
 describe('engine', () => {
+  it('hands out completions while others are still generated', async () => {
+    await using engine = await create()
+    const requests = [400, 1, 400, 2].map((maxNewTokens, stream) => ({
+      tokens: sequence(20, 5),
+      maxNewTokens,
+      stream,
+    }))
+    const handed: [number, Completion][] = []
+    let turned = false
+    const completions = await engine.generate(requests, {
+      onCompletion: (completion, place) => {
+        if (handed.length === 0) {
+          setImmediate(() => {
+            turned = true
+          })
+        }
+        handed.push([place, completion])
+      },
+    })
+    // The event loop went on between the first one and the end.
+    expect(turned).toBe(true)
+    expect(handed.map(([place]) => place)).toEqual([1, 3, 0, 2])
+    for (const [place, completion] of handed) expect(completion).toEqual(completions[place])
+    const broken = engine.generate(requests, {
+      onCompletion: () => {
+        throw new Error('the taker is broken')
+      },
+    })
+    await expect(broken).rejects.toThrow('the taker is broken')
+    expect(await engine.generate(requests)).toEqual(completions)
+  })
+
   it('has the parameter order that lib/model states', async () => {
     await using engine = await create()
     const native = await engine.layout()

@@ -118,6 +118,12 @@ export const grpoStage = z.strictObject({
     .boolean()
     .default(true)
     .describe("ref_reset_steps: forget AdamW's moments and step count too"),
+  rollout_mode: z
+    .enum(['on_policy', 'one_step_off'])
+    .default('on_policy')
+    .describe(
+      'on_policy = each round is sampled by the weights that it is trained on; one_step_off = by those of a round earlier, while the judge still rates that round',
+    ),
   num_iterations: count.default(1).describe('optimizer passes over one batch of completions'),
   importance_sampling_level: z
     .enum(['token', 'sequence'])

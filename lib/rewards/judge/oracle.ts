@@ -77,10 +77,14 @@ export interface OracleStats extends Table {
   latency_max_s: number | null
 }
 
+/** What became of a batch, and what that took. */
+export interface JudgedBatch {
+  samples: OracleSample[]
+  stats: OracleStats
+}
+
 /** Applies the rule to a batch. Throws `E_JUDGE` for values that are not 0, 1 or null. */
-export async function applyOracle(
-  input: OracleInput,
-): Promise<{ samples: OracleSample[]; stats: OracleStats }> {
+export async function applyOracle(input: OracleInput): Promise<JudgedBatch> {
   const { rule, judge, items, signal, onProgress } = input
   const checker = input.checker.map(binary)
   if (items.length !== checker.length) {

@@ -1,0 +1,75 @@
+/**
+ * The ratings of one generation. Each group is rated as soon as its last completion is there, while others
+ * are still sampled: reward functions and judge take their time beside the sampler, not after it.
+ */
+import type { Reporter } from '../report/reporter.ts'
+import type { Rollout } from '../rollout/rollout.ts'
+import type { RatedGroup, Scorer } from './scoring.ts'
+
+export class Ratings {
+  readonly #scorer: Scorer
+  readonly #columns: Iterable<string>
+  readonly #reporter: Reporter
+  readonly #signal: AbortSignal
+  readonly #groups = new Map<number, Promise<RatedGroup>>()
+  readonly #judged = new Map<number, { done: number; asked: number }>()
+  #sampled = false
+  #first = Number.POSITIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+
+  /** `columns`: names of the data columns of the generation. */
+  constructor(scorer: Scorer, columns: Iterable<string>, reporter: Reporter, signal: AbortSignal) {
+    this.#scorer = scorer
+    this.#columns = columns
+    this.#reporter = reporter
+    this.#signal = signal
+  }
+
+  /** Begins to rate the group at `place` among those of the generation. */
+  begin(place: number, group: readonly Rollout[]): void {
+    const rated = this.#rate(place, group)
+    // An error is thrown where the ratings are asked for.
+    rated.catch(() => {})
+    this.#groups.set(place, rated)
+  }
+
+  /** Call when nothing is sampled any more: from now on the judge's progress is what is waited for. */
+  sampled(): void {
+    this.#sampled = true
+    this.#show()
+  }
+
+  /** What was begun, in the order of places. The first error wins. */
+  async all(): Promise<RatedGroup[]> {
+    const places = [...this.#groups.keys()].sort((a, b) => a - b)
+    return await Promise.all(places.map(place => this.#groups.get(place)!))
+  }
+
+  /** Seconds from the first rating's begin to the last one's end. */
+  seconds(): number {
+    return Math.max(0, this.#last - this.#first) / 1000
+  }
+
+  async #rate(place: number, group: readonly Rollout[]): Promise<RatedGroup> {
+    this.#first = Math.min(this.#first, performance.now())
+    const onJudged = (done: number, asked: number): void => {
+      this.#judged.set(place, { done, asked })
+      this.#show()
+    }
+    const rated = await this.#scorer.rate(group, this.#columns, this.#signal, onJudged)
+    this.#last = Math.max(this.#last, performance.now())
+    return rated
+  }
+
+  #show(): void {
+    if (!this.#sampled || this.#judged.size === 0) return
+    const sum = (of: 'done' | 'asked'): number =>
+      [...this.#judged.values()].reduce((total, part) => total + part[of], 0)
+    this.#reporter.emit({
+      type: 'activity',
+      activity: 'judge',
+      done: sum('done'),
+      total: sum('asked'),
+    })
+  }
+}
