@@ -46,6 +46,8 @@ struct OptimizerArguments {
   float max_grad_norm = 0;  // 0: no clipping
 };
 
+constexpr size_t kMaxSlotName = 64;  // bytes, in a state's file
+
 struct MemoryUse {
   int64_t parameters = 0, gradients = 0, moments = 0, slots = 0;  // bytes
 };

@@ -1,0 +1,134 @@
+// NativeEngine's methods for parameters, their files and slots.
+
+#include <utility>
+
+#include "addon/control.h"
+#include "addon/convert.h"
+#include "addon/engine_wrap.h"
+#include "addon/results.h"
+#include "engine/rewrite.h"
+
+namespace kogrpo {
+namespace {
+
+DType dtype(const Napi::Value& value) {
+  const std::string name = string(value, "dtype");
+  if (name == "F32") return DType::f32;
+  if (name == "BF16") return DType::bf16;
+  if (name == "F16") return DType::f16;
+  throw bad(value.Env(), "dtype", "F32, BF16 or F16");
+}
+
+}  // namespace
+
+Napi::Value EngineWrap::initialize(Info info) {
+  const Napi::Object o = object(info[0], "init");
+  const InitOptions options{static_cast<uint64_t>(integer(o, "seed")), number_or(o, "std", 0.02),
+                            number_or(o, "normScale", 0.0)};
+  return run(info, info[1], [options](Engine& engine, JobControl&) {
+    engine.initialize(options);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::load_parameters(Info info) {
+  struct Entry {
+    std::string name, file;
+    int64_t begin;
+    DType dtype;
+  };
+  std::vector<Entry> entries;
+  const auto list = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object(list.Get(i), "tensors[" + std::to_string(i) + "]");
+    entries.push_back({string(o.Get("name"), "name"), string(o.Get("file"), "file"),
+                       integer(o, "begin"), dtype(o.Get("dtype"))});
+  }
+  return run(info, info[1], [entries = std::move(entries)](Engine& engine, JobControl& control) {
+    for (const Entry& e : entries) {
+      control.abort.check();
+      engine.load_parameter(e.name, e.file, e.begin, e.dtype);
+      control.progress += 1;
+    }
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::save_parameters(Info info) {
+  std::vector<std::string> names;
+  const auto list = info[2].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) names.push_back(string(list.Get(i), "name"));
+  return run(info, info[4],
+             [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+              names = std::move(names), type = dtype(info[3])](Engine& engine, JobControl&) {
+               engine.save_parameters(path, header, names, type);
+               return undefined();
+             });
+}
+
+// Needs no open engine, only its thread.
+Napi::Value EngineWrap::rewrite_tensors(Info info) {
+  std::vector<TensorSource> sources;
+  const auto list = info[2].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = object(list.Get(i), "sources[" + std::to_string(i) + "]");
+    sources.push_back({string(o.Get("file"), "file"), integer(o, "begin"), dtype(o.Get("dtype")),
+                       integer(o, "rows"), integer(o, "cols"),
+                       array_or_empty<float>(o.Get("rowScale"), "rowScale")});
+  }
+  return thread_->run(info.This().As<Napi::Object>(), Control::from(info[4]),
+                      [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+                       sources = std::move(sources), type = dtype(info[3])](JobControl& control) {
+                        kogrpo::rewrite_tensors(
+                            path, header, sources, type, [&] { control.progress += 1; },
+                            control.abort);
+                        return undefined();
+                      });
+}
+
+Napi::Value EngineWrap::read_parameter(Info info) {
+  return run(info, info[1], [name = string(info[0], "name")](Engine& engine, JobControl&) {
+    return typed(engine.read_parameter(name));
+  });
+}
+
+Napi::Value EngineWrap::write_parameter(Info info) {
+  return run(info, info[2],
+             [name = string(info[0], "name"), values = array<float>(info[1], "values")](
+                 Engine& engine, JobControl&) {
+               engine.write_parameter(name, values);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::read_gradient(Info info) {
+  return run(info, info[1], [name = string(info[0], "name")](Engine& engine, JobControl&) {
+    return typed(engine.read_gradient(name));
+  });
+}
+
+Napi::Value EngineWrap::save_state(Info info) {
+  return run(info, info[1], [path = string(info[0], "path")](Engine& engine, JobControl&) {
+    engine.save_state(path);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::load_state(Info info) {
+  return run(info, info[1], [path = string(info[0], "path")](Engine& engine, JobControl&) {
+    engine.load_state(path);
+    return undefined();
+  });
+}
+
+Napi::Value EngineWrap::update_slot(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [slot = string(o.Get("slot"), "slot"), alpha = static_cast<float>(number(o, "alpha"))](
+                 Engine& engine, JobControl&) {
+               engine.update_slot(slot, alpha);
+               return undefined();
+             });
+}
+
+}  // namespace kogrpo

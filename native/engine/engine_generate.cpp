@@ -1,0 +1,76 @@
+// Generation on the engine's model, as one call and as a session.
+
+#include <chrono>
+#include <stdexcept>
+
+#include "engine/engine.h"
+
+namespace kogrpo {
+
+std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> requests,
+                                             GenerateOptions options,
+                                             const std::function<void(int64_t)>& on_progress,
+                                             const AbortFlag& abort, const OnFinish& on_finish) {
+  if (options.vocab_limit == 0) options.vocab_limit = config_.vocab_size;
+  if (options.vocab_limit < 1 || options.vocab_limit > config_.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config_.vocab_size));
+  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
+  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  return generator_.run(policy_, packed(), requests, options, on_progress, abort, on_finish);
+}
+
+// ---- serving
+
+std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
+  if (session_) throw std::invalid_argument("a serving session is open already: close it first");
+  const int64_t vocab_limit = options.vocab_limit == 0 ? config_.vocab_size : options.vocab_limit;
+  if (vocab_limit < 1 || vocab_limit > config_.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config_.vocab_size));
+  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
+  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  auto session = std::make_unique<Session>(ops_, config_, decoder_);
+  const int64_t page_bytes = session->scheduler.page_bytes();
+  const int64_t pages = options.max_cache_bytes / page_bytes;
+  if (pages < 1)
+    throw std::invalid_argument("maxCacheBytes = " + std::to_string(options.max_cache_bytes) +
+                                " must hold a page of keys and values, " +
+                                std::to_string(page_bytes) + " bytes, at least");
+  session->scheduler.configure({vocab_limit, options.max_sequences, options.prefill_rows}, pages);
+  session->inbox = std::make_shared<RequestInbox>(config_.vocab_size, pages);
+  session_ = std::move(session);
+  return session_->inbox;
+}
+
+bool Engine::serve_step(double seconds, std::vector<Event>& events) {
+  if (!session_) throw std::invalid_argument("no serving session is open");
+  Scheduler& scheduler = session_->scheduler;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  do {
+    session_->inbox->empty_into(scheduler);
+    if (scheduler.idle()) return false;
+    scheduler.step(policy_, packed(), events);
+  } while (std::chrono::steady_clock::now() < end);
+  return !scheduler.idle();
+}
+
+SchedulerStats Engine::serve_stats() const {
+  if (!session_) throw std::invalid_argument("no serving session is open");
+  return session_->scheduler.stats();
+}
+
+void Engine::serve_close() {
+  session_.reset();
+}
+
+void Engine::require_idle(const char* what) const {
+  if (session_ && !session_->scheduler.idle())
+    throw std::invalid_argument(
+        std::string(what) + ": " +
+        std::to_string(session_->scheduler.stats().running + session_->scheduler.stats().waiting) +
+        " requests of the serving session are live, and the weights of a "
+        "completion must not change: await or cancel them first");
+}
+
+}  // namespace kogrpo
