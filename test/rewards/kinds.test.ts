@@ -167,6 +167,23 @@ describe('code', () => {
     ])
   })
 
+  it('takes tests and time limit from where the options say', async () => {
+    const seen: CodeJob[] = []
+    const codeRunner = (): CodeRunner => ({
+      run: async job => {
+        seen.push(job)
+        return { passed: 1, total: 1 }
+      },
+    })
+    const options = { kind: 'code' as const, tests_column: 'checks', code_timeout_ms: 250 }
+    const reward = accuracyReward(options, { codeRunner })
+    expect(await reward(input([answer], { tests: ['no'], checks: ['assert f(2) == 2'] }))).toEqual([
+      1,
+    ])
+    expect(seen).toMatchObject([{ tests: 'assert f(2) == 2', timeoutMs: 250 }])
+    await expect(reward(input([answer], { tests: ['no'] }))).rejects.toThrow(/column 'checks'/)
+  })
+
   it("a runner's own failure is no verdict; missing tests are an error", async () => {
     const failing: CodeRunner = { run: async () => ({ failure: 'no container' }) }
     const reward = accuracyReward({ kind: 'code' }, { codeRunner: () => failing })

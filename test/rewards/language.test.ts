@@ -79,6 +79,12 @@ describe('exemptions', () => {
     expect(share(hidden)!).toBeLessThan(0.2)
   })
 
+  it('takes what stands in quotation marks, unless it shall not', async () => {
+    const text = completion('중국어로 서울은 "首尔"이라고 씁니다', '답은 5입니다')
+    expect(await one({ value: 'share' }, text)).toBe(1)
+    expect(await one({ value: 'share', exempt_quotes: false }, text)).toBeCloseTo(13 / 15, 12)
+  })
+
   it('takes words of a Korean prompt, and languages that it asks for', async () => {
     const prompt = 'apple 변수의 값을 모두 더하면 얼마입니까?'
     const text = completion('변수 apple 값을 모두 더하면 다섯이 됩니다', '답은 5입니다')

@@ -2,10 +2,12 @@
  * Options of the stage grpo in whole, tiny runs: what each changes, that the cut into micro-batches
  * does not, and that a stopped and resumed run is the same to the bit.
  */
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { CompletionRow } from '../../lib/report/events.ts'
 import { fakeEndpoint, reply } from '../rewards/judge/fake-endpoint.ts'
 import { type GrpoInput, type GrpoRun, grpoRun, type StepMetrics } from './grpo-runs.ts'
+import { temporaryDirectory } from './tiny.ts'
 
 const column = (run: GrpoRun, key: string): (number | null | undefined)[] =>
   run.steps.map(step => step[key])
@@ -19,8 +21,11 @@ const first = ({ steps }: GrpoRun): StepMetrics => steps[0]!
 describe('every option changes the run', () => {
   const changes: [string, GrpoInput][] = [
     ['loss_type grpo', { loss_type: 'grpo' }],
+    ['loss_type dapo', { loss_type: 'dapo' }],
+    ['loss_type bnpo', { loss_type: 'bnpo' }],
     ['loss_type cispo', { loss_type: 'cispo' }],
     ['loss_type sapo', { loss_type: 'sapo' }],
+    ['scale_rewards group', { loss_type: 'dr_grpo', scale_rewards: 'group' }],
     ['scale_rewards batch', { loss_type: 'dr_grpo', scale_rewards: 'batch' }],
     [
       'normalize_then_sum',
@@ -54,6 +59,36 @@ describe('every option changes the run', () => {
     const stage = { num_iterations: 4, learning_rate: 1e-2, ...common }
     const [plain, changed] = [await grpoRun(stage), await grpoRun({ ...stage, ...change })]
     expect(changed.weights.equals(plain.weights)).toBe(false)
+  })
+})
+
+describe('what the model is shown and how it samples', () => {
+  it.each<[string, GrpoInput]>([
+    ['system_prompt', { system_prompt: '한국어로 생각하세요.' }],
+    ['enable_thinking', { enable_thinking: false }],
+    ['temperature', { temperature: 0.5 }],
+  ])('%s changes what is sampled', async (_name, change) => {
+    const [plain, changed] = [
+      await grpoRun({ max_steps: 1 }),
+      await grpoRun({ ...change, max_steps: 1 }),
+    ]
+    const texts = (run: GrpoRun): string[] => rows(run).map(row => row.completion)
+    expect(texts(changed)).not.toEqual(texts(plain))
+    expect(rows(changed).map(row => row.prompt)).toEqual(rows(plain).map(row => row.prompt))
+  })
+
+  it('max_prompt_length: longer prompts are an error with file and line, or are skipped', async () => {
+    const lengths = rows(await grpoRun({ max_steps: 10 })).map(row => row.prompt_tokens)
+    const limit = [...lengths].sort((a, b) => a - b)[lengths.length / 2]!
+    expect(Math.max(...lengths)).toBeGreaterThan(limit)
+    const bounded = { max_prompt_length: limit, max_steps: 10 }
+    await expect(grpoRun(bounded)).rejects.toThrow(new RegExp(`mini:grpo.*${limit}`))
+    const skipped = await grpoRun({ ...bounded, overlong: 'skip' })
+    const kept = rows(skipped).map(row => row.prompt_tokens)
+    expect(kept).toHaveLength(160)
+    expect(Math.max(...kept)).toBeLessThanOrEqual(limit)
+    // Fewer prompts make an epoch of fewer steps.
+    expect(column(skipped, 'epoch')[0]).toBeGreaterThan(2 / 40)
   })
 })
 
@@ -165,6 +200,32 @@ describe('dynamic sampling', () => {
     const byAccuracy = await grpoRun({ rewards, dynamic_sampling: { mode, metric: 'accuracy' } })
     expect(column(byAccuracy, 'frac_reward_zero_std')).toEqual([1, 1, 1, 1])
     expect(column(bySum, 'frac_reward_zero_std').some(share => share! < 1)).toBe(true)
+  })
+})
+
+describe('cache_file', () => {
+  it('is one for several runs: the second asks nothing and ends with the same bytes', async () => {
+    const endpoint = await fakeEndpoint((_, response) => reply(response, '{"verdict": 1}'))
+    const cache_file = join(await temporaryDirectory(), 'verdicts.jsonl')
+    const judge = { kind: 'openai' as const, base_url: endpoint.base_url, model: 'm', cache_file }
+    const stage: GrpoInput = {
+      max_steps: 2,
+      rewards: [{ name: 'accuracy', weight: 1 }],
+      oracle: { rule: 'override', judge },
+    }
+    const one = await grpoRun(stage)
+    const asked = endpoint.requests.length
+    expect(asked).toBeGreaterThan(0)
+    const two = await grpoRun(stage)
+    expect(endpoint.requests).toHaveLength(asked)
+    expect(two.steps).toEqual(one.steps)
+    const own = await grpoRun({
+      ...stage,
+      oracle: { rule: 'override', judge: { ...judge, cache_file: undefined } },
+    })
+    expect(endpoint.requests).toHaveLength(2 * asked)
+    expect(own.weights.equals(two.weights)).toBe(true)
+    endpoint.close()
   })
 })
 

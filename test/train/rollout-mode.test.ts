@@ -173,6 +173,7 @@ describe('ratings', () => {
         judge: { kind: 'openai', base_url: endpoint.base_url, model: 'm' },
       },
     })
+    expect(run.steps).toHaveLength(2)
     for (const [i, step] of run.steps.entries()) {
       const rows = run.events
         .flatMap(event => (event.type === 'completions' ? event.rows : []))

@@ -230,6 +230,24 @@ describe('openai judge', () => {
     expect(requests).toHaveLength(14)
   })
 
+  it('leaves it alone for breaker_cooldown_s', async () => {
+    const clock = new FakeClock()
+    const { base_url, requests } = await serve((_, response) => refuse(response, 500))
+    const options = { base_url, max_retries: 0, breaker_failures: 1, breaker_cooldown_s: 7 }
+    const judge = openAiJudge(openAiSpec(options), {}, clock)
+    for (const [pause, asked] of [
+      [0, 1],
+      [6_900, 1],
+      [100, 2],
+      [6_999, 2],
+      [1, 3],
+    ] as const) {
+      clock.time += pause
+      await judge.judge(item('1'))
+      expect(requests).toHaveLength(asked)
+    }
+  })
+
   it('cancellation rejects, also while waiting to retry', async () => {
     const { base_url } = await serve((_, response) => refuse(response, 503, '20'))
     const judge = openAiJudge(openAiSpec({ base_url }))
