@@ -75,7 +75,9 @@ function hackedAnswers(path, steps) {
 
 function readArm(directory) {
   const summary = readJson(join(directory, 'summary.json'))
-  const rows = readLines(join(directory, 'metrics.jsonl')).filter(row => row.stage === 'grpo')
+  const rows = readLines(join(directory, 'metrics.jsonl')).filter(
+    row => row.stage === 'grpo' && row.step > 0,
+  )
   const evaluated = rows.filter(row => typeof row.eval_accuracy === 'number')
   const curve = [[0, summary.base.accuracy], ...evaluated.map(r => [r.step, r.eval_accuracy])]
   const guards = guardsOf(rows, summary, directory)

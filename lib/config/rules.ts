@@ -131,6 +131,29 @@ function checkSchedule(
   }
 }
 
+/** The best model is one of those that are evaluated between steps. */
+function checkBest(
+  name: 'pretrain' | 'sft' | 'grpo',
+  stage: TrainStage | GrpoStage,
+  { errors, warnings }: Findings,
+): void {
+  const { eval_steps, metric_for_best_model, load_best_model_at_end, greater_is_better } = stage
+  const wanted = metric_for_best_model !== undefined || load_best_model_at_end
+  if (wanted && eval_steps === 0) {
+    const key = load_best_model_at_end ? 'load_best_model_at_end' : 'metric_for_best_model'
+    errors.push({
+      path: [name, key],
+      message: `needs evaluations between the steps to choose from; set ${name}.eval_steps`,
+    })
+  }
+  if (!wanted && greater_is_better !== undefined) {
+    warnings.push({
+      path: [name, 'greater_is_better'],
+      message: 'has no effect without metric_for_best_model',
+    })
+  }
+}
+
 /** Checks `recipe` (resolved); `written` tells which keys the user gave. Never throws. */
 export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeInput): Findings {
   const findings: Findings = { errors: [], warnings: [] }
@@ -160,6 +183,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
   ] as const) {
     if (stage === undefined) continue
     checkSchedule(name, stage, written[name] ?? {}, findings.warnings)
+    checkBest(name, stage, findings)
     if (stage.eval_steps > 0 && stage.eval_data === undefined) {
       findings.errors.push({
         path: [name, 'eval_steps'],
@@ -172,6 +196,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
     checkLoss(grpo, (written.grpo ?? {}) as Partial<GrpoStage>, findings)
     checkRewards(grpo, findings)
     checkSchedule('grpo', grpo, written.grpo ?? {}, findings.warnings)
+    checkBest('grpo', grpo, findings)
     if (grpo.eval_steps > 0 && recipe.eval === undefined) {
       findings.errors.push({
         path: ['grpo', 'eval_steps'],

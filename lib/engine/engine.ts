@@ -191,23 +191,28 @@ export class Engine implements AsyncDisposable {
     directory: ModelDirectory,
     options: Omit<EngineOptions, 'config' | 'init'> = {},
   ): Promise<Engine> {
-    const { config, weights, dir } = directory
-    if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+    const { config } = directory
     const engine = await Engine.create({ ...options, config })
     try {
-      await engine.#native.loadParameters(
-        weights.map(({ parameter: { name }, entry: { file, begin, dtype } }) => ({
-          name,
-          file,
-          begin,
-          dtype,
-        })),
-      )
+      await engine.loadWeights(directory)
       return engine
     } catch (error) {
       await engine.dispose()
       throw error
     }
+  }
+
+  /** Replaces the weights by those of a directory of the same geometry; moments and slots stay. */
+  async loadWeights({ weights, dir }: ModelDirectory): Promise<void> {
+    if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+    await this.#native.loadParameters(
+      weights.map(({ parameter: { name }, entry: { file, begin, dtype } }) => ({
+        name,
+        file,
+        begin,
+        dtype,
+      })),
+    )
   }
 
   /** Writes `header` (a safetensors header of all parameters in flat order as `dtype`) and the

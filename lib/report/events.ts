@@ -88,6 +88,16 @@ export interface OracleSummary {
   completion_tokens: number
 }
 
+/** The best of a stage's evaluations between steps. */
+export interface BestModel {
+  /** Step after which it was evaluated; 0: before the first. */
+  step: number
+  metric: string
+  value: number
+  /** Where its weights lie in the run directory. */
+  checkpoint: string
+}
+
 /** What summary.json holds. */
 export interface Summary {
   base?: EvalResults
@@ -95,6 +105,8 @@ export interface Summary {
   rl?: EvalResults
   /** By comparison, then by metric (`accuracy`, `korean_thinking_rate`, …). */
   paired_differences: Partial<Record<ComparisonName, Record<string, PairedDifference>>>
+  /** The best models that were kept, by stage; absent where the recipe asks for none. */
+  best?: Partial<Record<StageName, BestModel>>
   /** What the guards decided, in order; empty when nothing tripped, absent without a grpo stage. */
   guards?: GuardDecision[]
   oracle?: OracleSummary
@@ -117,7 +129,7 @@ export type RunEvent =
    * live line and in heartbeats ("waiting for generation, 12/64"); never written to a file.
    */
   | { type: 'activity'; activity: string; done?: number; total?: number }
-  /** An optimizer step is over. `step` counts from 1 within its stage. */
+  /** An optimizer step is over. `step` counts from 1 within its stage; 0 is the evaluation before it. */
   | { type: 'step'; stage: StageName; step: number; metrics: Metrics }
   | { type: 'completions'; rows: CompletionRow[] }
   | { type: 'eval'; stage: EvalStageName; results: EvalResults }

@@ -71,6 +71,7 @@ function metricWords(metrics: Metrics): string[] {
   number('reward', 'reward', 3) || number('loss', 'loss', 3)
   share('accuracy', 'rewards/accuracy/mean') || share('token accuracy', 'mean_token_accuracy')
   share('Korean', 'korean_thinking_rate') || share('Korean', 'rewards/korean/mean')
+  share('held out', 'eval_accuracy') || number('held out', 'eval_loss', 3)
   share('judge agrees', 'judge/agreement')
   if (metrics['judge/failures']) share('judge failed', 'judge/failure_rate')
   const throughput = metrics['perf/throughput']
@@ -182,7 +183,7 @@ export class Progress implements Consumer {
     stage.step = step
     stage.maxSteps = Math.max(stage.maxSteps, step)
     stage.metrics = metrics
-    stage.stepTimes.push(now)
+    if (step > 0) stage.stepTimes.push(now)
     if (stage.stepTimes.length > SPEED_WINDOW + 1) stage.stepTimes.shift()
     this.#activity = undefined
     const due = step % this.#plainEverySteps === 0 || step === 1 || step === stage.maxSteps

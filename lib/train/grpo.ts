@@ -10,6 +10,7 @@
 import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
+import { BestKeeper } from './best.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { Guards } from './guards.ts'
 import { optimizerStep } from './optimizer.ts'
@@ -23,14 +24,19 @@ import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 
-/** Called between steps: the metrics of an evaluation, where one is due. */
-export type EvaluateDuring = (step: number) => Promise<Metrics>
+/** The held-out problems, for evaluations between steps. */
+export interface HeldOut {
+  /** Metrics of the weights that the stage begins with, which have been evaluated. */
+  before(): Metrics
+  /** Evaluates the present weights. */
+  now(): Promise<Metrics>
+}
 
 /** Runs the stage; returns the path of its checkpoint. */
 export async function trainGrpo(
   session: Session,
   stage: GrpoStage,
-  evaluate: EvaluateDuring,
+  heldOut: HeldOut,
 ): Promise<string> {
   const { config, reporter, ranks, signal } = session
   const seed = stage.seed ?? config.seed
@@ -52,7 +58,9 @@ export async function trainGrpo(
 
   const queue = new RoundQueue(session, stage, source, Math.ceil(steps / stage.num_iterations))
   const guards = new Guards(session, stage)
-  const pending = session.resumed?.stage === 'grpo' ? session.resumed.pending : undefined
+  const best = new BestKeeper(session, 'grpo', stage)
+  const begins = session.resumed?.stage !== 'grpo'
+  const pending = begins ? undefined : session.resumed?.pending
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
   await guards.begin(first - 1)
@@ -63,10 +71,24 @@ export async function trainGrpo(
     step,
     num_tokens: seen,
     mixture: mixture.state(),
+    best: session.best,
     guards: session.guards ?? undefined,
     oracle: session.oracle?.totals(),
     pending: queue.state(),
   })
+
+  const evaluate = async (step: number): Promise<Metrics> => {
+    const metrics = await unlessAborted(signal, heldOut.now())
+    if (metrics) await best.consider(step, metrics)
+    else best.miss(step)
+    return metrics ?? {}
+  }
+  if (begins && best.due(0, steps)) {
+    const metrics = heldOut.before()
+    reporter.emit({ type: 'step', stage: 'grpo', step: 0, metrics })
+    await best.consider(0, metrics)
+  }
+  if (best.missed === first - 1) await evaluate(first - 1)
 
   let ready: ReadyRound | null = null
   let round: Round | null = null
@@ -115,7 +137,7 @@ export async function trainGrpo(
         ...(roundEnds ? guards.observe(step, measured) : {}),
         epoch: ready.position / mixture.size,
         num_tokens: seen,
-        ...(await unlessAborted(signal, evaluate(step))),
+        ...(best.due(step, steps) ? await evaluate(step) : {}),
         ...timer.metrics(update.tokens + generated),
       },
     })
@@ -127,6 +149,10 @@ export async function trainGrpo(
     }
   }
   queue.drop()
+  // A stop may have cost the last evaluation, which decides with what weights the stage ends.
+  session.boundary = boundary(steps)
+  await ranks.boundary('the end of grpo')
+  await best.end()
   session.boundary = boundary(steps)
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
@@ -138,10 +164,13 @@ function uninterrupted(session: Session): Session {
   return { ...session, signal: new AbortController().signal }
 }
 
-/** The step is made when it is evaluated; an evaluation that is stopped is left out of its metrics. */
-async function unlessAborted(signal: AbortSignal, metrics: Promise<Metrics>): Promise<Metrics> {
+/** The step is made when it is evaluated; an evaluation that is stopped is left out of it (null). */
+async function unlessAborted(
+  signal: AbortSignal,
+  metrics: Promise<Metrics>,
+): Promise<Metrics | null> {
   return await metrics.catch(error => {
-    if (signal.aborted) return {}
+    if (signal.aborted) return null
     throw error
   })
 }

@@ -2,6 +2,7 @@
 import type { MixtureState } from '../data/mixture.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { EvalStageName, StageName } from '../report/events.ts'
+import type { BestStates } from './best.ts'
 import type { GuardState } from './guards/decide.ts'
 import type { OracleTotals } from './oracle.ts'
 import type { SavedRound } from './saved-round.ts'
@@ -12,6 +13,8 @@ export interface Boundary {
   step: number
   num_tokens: number
   mixture: MixtureState
+  /** The best models so far. */
+  best?: BestStates | undefined
   /** What the guards of the grpo stage know. */
   guards?: GuardState | undefined
   /** What the oracle had counted; absent without one. */

@@ -18,7 +18,7 @@ import type {
   StageName,
   Summary,
 } from '../report/events.ts'
-import { trainGrpo } from './grpo.ts'
+import { type HeldOut, trainGrpo } from './grpo.ts'
 import { JudgeUnwell } from './oracle.ts'
 import { STAGES, saveState } from './resume.ts'
 import { loadSamples, openSession, type RunIo, type Session } from './session.ts'
@@ -43,10 +43,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
       await exam.take('sft')
     }
     if (config.grpo) {
-      const every = config.grpo.eval_steps
-      await trainGrpo(session, config.grpo, async step =>
-        every > 0 && step % every === 0 ? await exam.metrics() : {},
-      )
+      await trainGrpo(session, config.grpo, exam)
       await exam.take('rl')
     }
     const summary = exam.summary((performance.now() - started) / 1000)
@@ -73,7 +70,7 @@ async function stopped(session: Session, error: JudgeUnwell): Promise<KogrpoErro
 }
 
 /** The evaluations of a run: the same held-out problems for every model. */
-class Exam {
+class Exam implements HeldOut {
   readonly #session: Session
   readonly #problems: GrpoSample[]
   readonly #outcomes: Map<EvalStageName, Outcome[]>
@@ -118,18 +115,15 @@ class Exam {
     reporter.emit({ type: 'eval', stage, results: summarize(outcomes) })
   }
 
+  /** The last evaluation that was made before a stage, as metrics. */
+  before(): Metrics {
+    const last = [...this.#outcomes.values()].at(-1)
+    return last ? metricsOf(last) : {}
+  }
+
   /** Evaluation between two steps, as metrics. */
-  async metrics(): Promise<Metrics> {
-    if (this.#problems.length === 0) return {}
-    const { accuracy, korean_thinking_rate, format_rate, mean_length } = summarize(
-      await this.#evaluate('evaluation'),
-    )
-    return {
-      eval_accuracy: accuracy,
-      eval_korean_thinking_rate: korean_thinking_rate,
-      eval_format_rate: format_rate,
-      eval_mean_length: mean_length,
-    }
+  async now(): Promise<Metrics> {
+    return this.#problems.length === 0 ? {} : metricsOf(await this.#evaluate('evaluation'))
   }
 
   summary(wall_s: number): Summary {
@@ -144,9 +138,13 @@ class Exam {
       const [earlier, later] = [this.#outcomes.get(before), this.#outcomes.get(after)]
       if (earlier && later) differences[name] = compare(earlier, later)
     }
+    const best = Object.entries(this.#session.best).flatMap(([stage, { kept }]) =>
+      kept ? [[stage, kept]] : [],
+    )
     return {
       ...Object.fromEntries(results),
       paired_differences: differences,
+      ...(best.length > 0 ? { best: Object.fromEntries(best) } : {}),
       ...(this.#session.guards ? { guards: this.#session.guards.records } : {}),
       ...(this.#session.oracle ? { oracle: this.#session.oracle.summary() } : {}),
       wall_s,
@@ -196,5 +194,15 @@ class Exam {
         onProgress: done => reporter.emit({ type: 'activity', activity, done, total }),
       })
     })
+  }
+}
+
+function metricsOf(outcomes: readonly Outcome[]): Metrics {
+  const { accuracy, korean_thinking_rate, format_rate, mean_length } = summarize(outcomes)
+  return {
+    eval_accuracy: accuracy,
+    eval_korean_thinking_rate: korean_thinking_rate,
+    eval_format_rate: format_rate,
+    eval_mean_length: mean_length,
   }
 }

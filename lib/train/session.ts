@@ -22,6 +22,7 @@ import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
+import type { BestStates } from './best.ts'
 import { expandedEngine } from './expand.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
@@ -49,6 +50,8 @@ export interface Session {
   boundary: Boundary | null
   /** The state this run is taken up from, until its stage has begun. */
   resumed: SavedState | null
+  /** The best models of the stages so far. */
+  best: BestStates
   /** What the guards of the grpo stage know; null before it. */
   guards: GuardState | null
   /** The judge of the grpo stage, opened before anything is trained; null without an oracle. */
@@ -104,6 +107,7 @@ async function sessionOf(
     outcomes: new Map(io.resume?.outcomes),
     boundary: null,
     resumed: io.resume ?? null,
+    best: io.resume?.best ?? {},
     guards: null,
     oracle,
   }

@@ -10,9 +10,11 @@ import type { Mixture } from '../data/mixture.ts'
 import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
 import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
+import { BestKeeper } from './best.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { optimizerStep } from './optimizer.ts'
 import { beginStage, saveState } from './resume.ts'
+import type { Boundary } from './run-state.ts'
 import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 
@@ -35,7 +37,7 @@ export async function trainSupervised(
   const settings = { maxLength: stage.max_length, overlong: stage.overlong }
   const make = sampleMaker(stage)
   const { mixture, samples } = await loadMixture(session, stage.data, seed, make, settings)
-  const held = []
+  const held: SftSample[] = []
   for (const source of stage.eval_data ?? []) {
     held.push(...(await loadSamples(session, source, make, settings)))
   }
@@ -43,9 +45,26 @@ export async function trainSupervised(
   const steps = stage.max_steps ?? stepsOf(stage, samples)
   reporter.emit({ type: 'stage_start', stage: name, max_steps: steps })
   const draw = drawer(mixture, stage)
+  const best = new BestKeeper(session, name, stage)
+  const begins = session.resumed?.stage !== name
   let { first, seen } = await beginStage(session, name, mixture)
+  const boundary = (step: number): Boundary => ({
+    stage: name,
+    step,
+    num_tokens: seen,
+    mixture: mixture.state(),
+    best: session.best,
+  })
+  const evaluate = async (step: number): Promise<Metrics> => {
+    const metrics = await evaluateLoss(session, held, stage)
+    await best.consider(step, metrics)
+    return metrics
+  }
+  if (begins && best.due(0, steps)) {
+    reporter.emit({ type: 'step', stage: name, step: 0, metrics: await evaluate(0) })
+  }
   for (let step = first; step <= steps; step++) {
-    session.boundary = { stage: name, step: step - 1, num_tokens: seen, mixture: mixture.state() }
+    session.boundary = boundary(step - 1)
     if (savesAfter(stage, step - 1)) await saveState(session)
     await ranks.boundary(`${name} step ${step}`)
     const timer = new Timer()
@@ -67,15 +86,16 @@ export async function trainSupervised(
       num_tokens: seen,
       ...timer.metrics(totals.tokens),
     }
-    const due =
-      stage.eval_steps > 0 ? step % stage.eval_steps === 0 || step === steps : step === steps
-    if (held.length > 0 && due) Object.assign(metrics, await evaluateLoss(session, held, stage))
+    if (held.length > 0 && (best.due(step, steps) || step === steps)) {
+      Object.assign(metrics, await evaluate(step))
+    }
     reporter.emit({ type: 'step', stage: name, step, metrics })
     if (savesAfter(stage, step) && step < steps) {
       await saveCheckpoint(session, `checkpoints/${name}-${step}`)
     }
   }
-  session.boundary = { stage: name, step: steps, num_tokens: seen, mixture: mixture.state() }
+  await best.end()
+  session.boundary = boundary(steps)
   const checkpoint = await saveCheckpoint(session, name)
   reporter.emit({ type: 'stage_end', stage: name, checkpoint })
   return checkpoint

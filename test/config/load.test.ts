@@ -332,6 +332,17 @@ describe('rules between keys', () => {
     expect(grpoFails(...lines)).toContain(part)
   })
 
+  test('the best model is chosen among evaluations', () => {
+    expect(grpoFails('load_best_model_at_end: true')).toContain(
+      'grpo.load_best_model_at_end: needs evaluations between the steps to choose from; set grpo.eval_steps',
+    )
+    expect(grpoFails('metric_for_best_model: eval_acuracy')).toContain(
+      'got "eval_acuracy"; did you mean "eval_accuracy"?',
+    )
+    const idle = 'sft: {data: [{path: mini:sft}], greater_is_better: true}'
+    expect(parseRecipe(idle, 'r.yaml').warnings.join()).toContain('no effect without metric_for')
+  })
+
   test('evaluation steps need evaluation data', () => {
     expect(fails('sft: {data: [{path: a.jsonl}], eval_steps: 2}')).toBe(
       'r.yaml:1:44: sft.eval_steps: needs held-out data; add sft.eval_data, or set eval_steps: 0',

@@ -96,7 +96,12 @@ describe('a whole run', () => {
   })
 
   it('goes on to the bit after being stopped, wherever that was', async () => {
-    const changes: Partial<RecipeInput> = { grpo: { ...recipe.grpo!, max_steps: 6, eval_steps: 2 } }
+    const grpo = { ...recipe.grpo!, max_steps: 6, eval_steps: 2 }
+    const best = {
+      metric_for_best_model: 'eval_mean_length',
+      load_best_model_at_end: true,
+    } as const
+    const changes: Partial<RecipeInput> = { grpo: { ...grpo, ...best, learning_rate: 1e-2 } }
     const straight = await run(changes)
     const config = await tinyRecipe({ ...recipe, ...changes })
     const events: RunEvent[] = []
@@ -130,10 +135,13 @@ describe('a whole run', () => {
     }
     const expected = metrics(straight.events)
     const got = metrics(events)
-    // The evaluation that was stopped is left out of its step; everything else is the same.
+    // An evaluation that was stopped is left out of its step; everything else is the same.
     const withoutEval = (rows: typeof got): typeof got =>
       rows.map(row => Object.fromEntries(Object.entries(row).filter(([k]) => !/^eval_/.test(k))))
     expect(withoutEval(got)).toEqual(withoutEval(expected))
+    // Two were stopped, after the steps 2 and 6; that either may have been the best is made up for.
+    expect(got.filter(row => 'eval_accuracy' in row)).toHaveLength(2)
+    expect(expected.filter(row => 'eval_accuracy' in row)).toHaveLength(4)
     const weights = (path: string): Promise<Buffer> => readFile(join(path, 'rl/model.safetensors'))
     expect(
       (await weights(config.output_dir)).equals(await weights(straight.config.output_dir)),

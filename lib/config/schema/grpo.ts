@@ -169,5 +169,8 @@ export const grpoStage = z.strictObject({
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
   guards: guards.prefault({}).describe('what is watched for a collapse, and what then happens'),
   ...optimizerShape({ learning_rate: 1e-6, lr_scheduler_type: 'constant', warmup_ratio: 0 }),
-  ...checkpointShape,
+  ...checkpointShape([
+    ...(['eval_accuracy', 'eval_korean_thinking_rate', 'eval_format_rate'] as const),
+    'eval_mean_length',
+  ]),
 })

@@ -37,11 +37,28 @@ export const optimizerShape = (defaults: OptimizerDefaults) => ({
   seed: seed.optional().describe("seed of this stage (default: the recipe's)"),
 })
 
-export const checkpointShape = {
+/** `metrics`: what an evaluation between steps measures. */
+export const checkpointShape = <const M extends readonly [string, ...string[]]>(metrics: M) => ({
   eval_steps: countOrZero
     .default(0)
-    .describe('evaluate every so many steps (0 = only at the end of the stage)'),
+    .describe(
+      'evaluate every so many steps, and before the first (0 = only at the end of the stage)',
+    ),
+  metric_for_best_model: z
+    .enum(metrics)
+    .optional()
+    .describe('keep the model that is best by this metric in checkpoints/STAGE-best'),
+  greater_is_better: z
+    .boolean()
+    .optional()
+    .describe(
+      'metric_for_best_model: more of it is better (default: not of losses, entropies, lengths)',
+    ),
+  load_best_model_at_end: z
+    .boolean()
+    .default(false)
+    .describe(`end the stage with the best model (by ${metrics[0]} where no metric is named)`),
   save_steps: countOrZero
     .default(0)
     .describe('write a checkpoint every so many steps (0 = only at the end of the stage)'),
-}
+})

@@ -28,5 +28,5 @@ export const trainStage = (defaults: OptimizerDefaults & { assistant_only_loss: 
       .describe('packed rows of max_length tokens in a micro-batch'),
     gradient_accumulation_steps: count.default(1).describe('micro-batches in an optimizer step'),
     ...optimizerShape(defaults),
-    ...checkpointShape,
+    ...checkpointShape(['eval_loss', 'eval_mean_token_accuracy', 'eval_entropy']),
   })
