@@ -93,6 +93,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Generate questions of Korean commonsense in 1 to 6 steps',
     load: () => import('./data-commonsense.ts'),
   },
+  'corpus filter': {
+    usage: 'filter <inputs..>',
+    describe: 'Filter a corpus: rules, duplicates, perplexity',
+    load: () => import('./corpus-filter.ts'),
+  },
   'judge calibrate': {
     usage: 'calibrate <file>',
     describe: 'Measure a judge on labelled answers before it is trusted',
