@@ -177,6 +177,12 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       message: '"expanded" needs the new depth: model.config: { num_hidden_layers: … }',
     })
   }
+  if (recipe.lora !== undefined && init !== 'pretrained') {
+    findings.errors.push({
+      path: ['lora'],
+      message: `needs weights that an adapter can name as its base, and those of init: ${init} are in no file; train them first, without lora`,
+    })
+  }
   for (const [name, stage] of [
     ['pretrain', pretrain],
     ['sft', sft],

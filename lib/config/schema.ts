@@ -11,10 +11,12 @@
 import * as z from 'zod'
 import { evaluation } from './schema/evaluation.ts'
 import { grpoStage } from './schema/grpo.ts'
+import { lora } from './schema/lora.ts'
 import { model } from './schema/model.ts'
 import { trainStage } from './schema/train-stage.ts'
 import { count, countOrZero, name, positive, seed } from './schema/values.ts'
 
+export type { LoraSpec } from './schema/lora.ts'
 export type { ModelSpec } from './schema/model.ts'
 export type { JudgeSpec, OracleSpec } from './schema/oracle.ts'
 export type { RewardSpec } from './schema/rewards.ts'
@@ -40,6 +42,11 @@ export const recipeSchema = z.strictObject({
     ),
   output_dir: name.optional().describe('run directory (default: runs/NAME-DATE-TIME)'),
   model: model.prefault({}).describe('the model to start from'),
+  lora: lora
+    .optional()
+    .describe(
+      'train low-rank adapters beside the frozen weights in every stage ({} for the defaults); checkpoints are adapters in the format of PEFT',
+    ),
   pretrain: trainStage({
     learning_rate: 3e-4,
     lr_scheduler_type: 'cosine_with_min_lr',

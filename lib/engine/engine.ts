@@ -15,6 +15,7 @@
 import { KogrpoError } from '../errors.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
+import { type Adapter, adapterParameters, type LoraConfig, loraScale } from '../model/lora.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
 import { type Control, loadNative, type NativeEngine } from './native.ts'
 import type { GenerateRequest } from './request.ts'
@@ -48,6 +49,17 @@ export interface EngineOptions {
   dtype?: 'float32' | 'bfloat16'
   /** Random weights instead of a checkpoint's. */
   init?: InitOptions
+  /** Adapters beside the weights, which are then frozen. They begin as PEFT's: B is 0. */
+  lora?: LoraConfig | undefined
+  /** Of the adapters' first values. */
+  loraSeed?: number
+}
+
+/** What training moves: parameters by name, and those of them that are trained in part. */
+export interface TrainableOptions {
+  names: readonly string[]
+  /** Ascending indices of the rows or of the columns that are trained. */
+  parts?: readonly { name: string; rows?: Int32Array; columns?: Int32Array }[]
 }
 
 export interface Batch {
@@ -156,11 +168,18 @@ export class Engine implements AsyncDisposable {
   readonly threads: number
   /** Instruction set of the kernels in use. */
   readonly isa: string
+  /** The adapters it has; null: none, and the weights themselves are trained. */
+  readonly lora: LoraConfig | null
   readonly #native: NativeEngine
 
-  private constructor(native: NativeEngine, config: ModelConfig, threads: number, isa: string) {
+  private constructor(
+    native: NativeEngine,
+    { config, lora = null }: Pick<EngineOptions, 'config'> & { lora?: LoraConfig | null },
+    { threads, isa }: { threads: number; isa: string },
+  ) {
     this.#native = native
     this.config = config
+    this.lora = lora
     this.threads = threads
     this.isa = isa
   }
@@ -175,24 +194,29 @@ export class Engine implements AsyncDisposable {
     const native = new (loadNative().NativeEngine)()
     const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
     const bfloat16 = options.dtype === 'bfloat16'
+    const { lora } = options
     const opened = await native.open(config, {
       threads,
       gradientCheckpointing,
       lmHeadChunk,
       bfloat16,
+      ...(lora && { lora: { rank: lora.r, scale: loraScale(lora), targets: lora.target_modules } }),
     })
-    const engine = new Engine(native, config, opened.threads, opened.isa)
+    const engine = new Engine(native, { config, lora: lora ?? null }, opened)
     if (options.init) await native.initialize(options.init)
+    if (lora) await native.initialize({ seed: options.loraSeed ?? 0, adapters: true })
     return engine
   }
 
-  /** An engine with the weights of a Hugging Face directory (opened with its weights). */
+  /** An engine with the weights of a Hugging Face directory (opened with its weights), and of its
+   *  adapter where it has one. */
   static async load(
     directory: ModelDirectory,
     options: Omit<EngineOptions, 'config' | 'init'> = {},
   ): Promise<Engine> {
-    const { config } = directory
-    const engine = await Engine.create({ ...options, config })
+    const { config, adapter } = directory
+    const lora = options.lora ?? adapter?.config
+    const engine = await Engine.create({ ...options, config, lora })
     try {
       await engine.loadWeights(directory)
       return engine
@@ -202,9 +226,20 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  /** Replaces the weights by those of a directory of the same geometry; moments and slots stay. */
-  async loadWeights({ weights, dir }: ModelDirectory): Promise<void> {
+  /** Replaces the weights, and the adapters where it has some, by those of a directory of the same
+   *  geometry; moments and slots stay. */
+  async loadWeights({ weights, dir, adapter }: ModelDirectory): Promise<void> {
     if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+    await this.#load(weights)
+    if (adapter) await this.loadAdapter(adapter)
+  }
+
+  /** Reads an adapter of this engine's shape. */
+  async loadAdapter(adapter: Adapter): Promise<void> {
+    await this.#load(adapter.weights)
+  }
+
+  async #load(weights: Adapter['weights']): Promise<void> {
     await this.#native.loadParameters(
       weights.map(({ parameter: { name }, entry: { file, begin, dtype } }) => ({
         name,
@@ -222,7 +257,22 @@ export class Engine implements AsyncDisposable {
     await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
   }
 
-  /** Log-probs and entropies of a batch under a parameter slot; nothing is kept. */
+  /** Writes the adapters in the same way, behind a header of theirs in flat order. */
+  async writeAdapter(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
+    if (!this.lora) throw new KogrpoError('E_ADAPTER', 'this engine has no adapters to write')
+    const names = adapterParameters(this.config, this.lora, 0).map(p => p.name)
+    await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
+  }
+
+  /** What training moves from now on: the rest keeps its bits, and has no gradient, no moments and no
+   *  copy in a slot. Until then: every parameter, or the adapters. Forgets moments and step count;
+   *  refused while slots are held. */
+  async setTrainable({ names, parts = [] }: TrainableOptions): Promise<void> {
+    await this.#native.setTrainable({ names: [...names], parts: [...parts] })
+  }
+
+  /** Log-probs and entropies of a batch under a parameter slot (`base`: the model without its
+   *  adapters); nothing is kept. */
   async score(
     batch: Batch,
     { signal, ...options }: ForwardOptions & { slot?: string } = {},
@@ -375,7 +425,8 @@ export class Engine implements AsyncDisposable {
     await this.#native.resetOptimizer()
   }
 
-  /** slot ← (1 − alpha)·slot + alpha·policy; a new slot becomes a copy. */
+  /** slot ← (1 − alpha)·slot + alpha·policy; a new slot becomes a copy. It holds what is trained: of a
+   *  model with adapters these alone. */
   async updateSlot(slot: string, alpha = 1): Promise<void> {
     await this.#native.updateSlot({ slot, alpha })
   }

@@ -84,6 +84,7 @@ export interface NativeEngine {
   readGradient(name: string): Promise<Float32Array>
   saveState(path: string): Promise<void>
   loadState(path: string): Promise<void>
+  setTrainable(options: { names: string[]; parts: object[] }): Promise<void>
   updateSlot(options: { slot: string; alpha: number }): Promise<void>
   forward(batch: object, control?: Control): Promise<NativeTokenValues & { handle?: number }>
   backward(options: object, control?: Control): Promise<void>

@@ -24,6 +24,19 @@ import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 import { type ModelConfig, readJson, readModelConfig } from './config.ts'
 import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  type Adapter,
+  adapterConfigForSaving,
+  adapterParameters,
+  baseDirectory,
+  isAdapterDirectory,
+  type LoraConfig,
+  peftName,
+  readAdapter,
+  readAdapterConfig,
+} from './lora.ts'
+import {
   matchParameters,
   type Parameter,
   type ParameterLayout,
@@ -40,6 +53,8 @@ export interface ModelDirectory {
   weights: { parameter: Parameter; entry: IndexEntry }[] | null
   /** The directory the tokenizer files come from. */
   tokenizerDir: string
+  /** The adapter beside the weights; absent: none. */
+  adapter?: Adapter | undefined
 }
 
 /** Storage types of written weights. */
@@ -83,20 +98,29 @@ async function isFile(file: string): Promise<boolean> {
   return info?.isFile() ?? false
 }
 
+export interface OpenOptions {
+  weights?: boolean
+  tokenizerDir?: string | undefined
+  config?: Record<string, unknown> | undefined
+  /** The model of an adapter, where it is not where the adapter says. */
+  base?: string | undefined
+}
+
 /**
- * Opens a model directory. `weights: false` reads only config.json (for random initialisation);
- * `tokenizerDir` names another directory for the tokenizer files; `config` replaces keys of
- * config.json, for a model of another size that is to be made. Throws `KogrpoError`
- * `E_MODEL_CONFIG`, `E_MODEL_FILE`, `E_MODEL_WEIGHTS` or `E_SAFETENSORS`.
+ * Opens a model directory, or the directory of a LoRA adapter together with the model it names.
+ * `weights: false` reads only config.json (for random initialisation); `tokenizerDir` names another
+ * directory for the tokenizer files; `config` replaces keys of config.json, for a model of another size
+ * that is to be made. Throws `KogrpoError` `E_MODEL_CONFIG`, `E_MODEL_FILE`, `E_MODEL_WEIGHTS`,
+ * `E_ADAPTER` or `E_SAFETENSORS`.
  */
 export async function openModelDirectory(
   dir: string,
-  options: {
-    weights?: boolean
-    tokenizerDir?: string | undefined
-    config?: Record<string, unknown> | undefined
-  } = {},
+  options: OpenOptions = {},
 ): Promise<ModelDirectory> {
+  if (isAdapterDirectory(dir)) return await openAdapterDirectory(dir, options)
+  if (options.base !== undefined) {
+    throw new KogrpoError('E_ADAPTER', `${dir} is not an adapter, so it has no base model to name`)
+  }
   const config = await readModelConfig(dir, options.config)
   const layout = parameterLayout(config)
   const weights = options.weights === false ? null : matchParameters(layout, await readIndex(dir))
@@ -111,6 +135,18 @@ export async function openModelDirectory(
     }
   }
   return { dir, config, layout, weights, tokenizerDir }
+}
+
+async function openAdapterDirectory(dir: string, options: OpenOptions): Promise<ModelDirectory> {
+  const { base: _base, ...rest } = options
+  const { base } = await readAdapterConfig(dir)
+  // A checkpoint of this project has the tokenizer that was trained with; PEFT's may have none.
+  const own = await Promise.all(REQUIRED_FILES.map(name => isFile(path.join(dir, name))))
+  const model = await openModelDirectory(await baseDirectory(dir, base, options.base), {
+    ...rest,
+    tokenizerDir: options.tokenizerDir ?? (own.every(Boolean) ? dir : undefined),
+  })
+  return { ...model, adapter: await readAdapter(dir, model.config, model.layout.total) }
 }
 
 /** `config.json` as transformers expects it beside weights stored as `dtype`. */
@@ -180,7 +216,8 @@ async function checkReplaceable(dir: string): Promise<boolean> {
     throw new KogrpoError('E_MODEL_WRITE', `cannot write ${dir}: ${error.message}`)
   })
   if (names === null) return false
-  if (names.length > 0 && !names.includes('config.json')) {
+  const ours = ['config.json', ADAPTER_CONFIG]
+  if (names.length > 0 && !ours.some(name => names.includes(name))) {
     throw new KogrpoError(
       'E_MODEL_WRITE',
       `${dir} exists and is not a model directory; choose another or remove it`,
@@ -217,12 +254,15 @@ async function fill(temporary: string, contents: ModelDirectoryContents): Promis
   )
   const weights = path.join(temporary, WEIGHTS_FILE)
   await contents.writeWeights(weights, header)
-  const expected = header.length + layout.total * DTYPE_BYTES[dtype]
-  const { size } = await stat(weights)
-  if (size !== expected) {
-    throw new KogrpoError('E_MODEL_WRITE', `${weights} has ${size} bytes, expected ${expected}`)
-  }
+  await checkSize(weights, header.length + layout.total * DTYPE_BYTES[dtype])
   await contents.writeExtras?.(temporary)
+}
+
+async function checkSize(file: string, expected: number): Promise<void> {
+  const { size } = await stat(file)
+  if (size !== expected) {
+    throw new KogrpoError('E_MODEL_WRITE', `${file} has ${size} bytes, expected ${expected}`)
+  }
 }
 
 /**
@@ -234,13 +274,53 @@ export async function writeModelDirectory(
   dir: string,
   contents: ModelDirectoryContents,
 ): Promise<void> {
+  await writeDirectory(dir, temporary => fill(temporary, contents))
+}
+
+/** What a written adapter directory is made of. */
+export interface AdapterDirectoryContents {
+  /** Of the model that the adapter belongs to, and where it is. */
+  config: ModelConfig
+  base: string
+  lora: LoraConfig
+  dtype: 'F32' | 'BF16'
+  tokenizerDir: string
+  /** Writes `header` and then every parameter of the adapter in flat order. */
+  writeWeights: (file: string, header: Buffer) => Promise<void>
+}
+
+/** Writes an adapter as PEFT does, with the tokenizer beside it, in the same way. */
+export async function writeAdapterDirectory(
+  dir: string,
+  { config, base, lora, dtype, tokenizerDir, writeWeights }: AdapterDirectoryContents,
+): Promise<void> {
+  await writeDirectory(dir, async temporary => {
+    const parameters = adapterParameters(config, lora, 0)
+    const json = toJson(adapterConfigForSaving(lora, path.resolve(base)))
+    await writeFile(path.join(temporary, ADAPTER_CONFIG), json)
+    await copyTokenizer(tokenizerDir, temporary)
+    const header = encodeHeader(
+      parameters.map(({ name, shape }) => ({ name: peftName(name), dtype, shape })),
+      { format: 'pt' },
+    )
+    const weights = path.join(temporary, ADAPTER_WEIGHTS)
+    await writeWeights(weights, header)
+    const elements = parameters.reduce((sum, { size }) => sum + size, 0)
+    await checkSize(weights, header.length + elements * DTYPE_BYTES[dtype])
+  })
+}
+
+async function writeDirectory(
+  dir: string,
+  make: (temporary: string) => Promise<void>,
+): Promise<void> {
   const target = path.resolve(dir)
   const temporary = path.join(path.dirname(target), `.${path.basename(target)}.tmp-${process.pid}`)
   const replace = await checkReplaceable(target)
   try {
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary, { recursive: true })
-    await fill(temporary, contents)
+    await make(temporary)
     await flushTree(temporary)
     await publish(temporary, target, replace)
   } catch (error) {

@@ -1,6 +1,9 @@
-/** Checkpoints in Hugging Face's layout, which transformers, vLLM and kogrpo itself load as they are. */
+/**
+ * Checkpoints in Hugging Face's layout, which transformers, vLLM and kogrpo itself load as they are; of
+ * a model with adapters the adapter alone, in PEFT's.
+ */
 import { join } from 'node:path'
-import { writeModelDirectory } from '../model/directory.ts'
+import { writeAdapterDirectory, writeModelDirectory } from '../model/directory.ts'
 import type { Session } from './session.ts'
 
 /** Writes the present weights to `name` in the run directory; returns the path. */
@@ -9,6 +12,17 @@ export async function saveCheckpoint(session: Session, name: string): Promise<st
   const path = join(config.output_dir, name)
   const dtype = config.model.save_dtype === 'bfloat16' ? 'BF16' : 'F32'
   await ranks.once(`checkpoint ${name}`, async () => {
+    if (engine.lora) {
+      await writeAdapterDirectory(path, {
+        config: directory.config,
+        base: directory.dir,
+        lora: engine.lora,
+        dtype,
+        tokenizerDir: directory.tokenizerDir,
+        writeWeights: (file, header) => engine.writeAdapter(file, header, dtype),
+      })
+      return
+    }
     await writeModelDirectory(path, {
       config: directory.config,
       dtype,

@@ -22,6 +22,7 @@ import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
+import { adaptersOf } from './adapters.ts'
 import type { BestStates } from './best.ts'
 import { expandedEngine } from './expand.ts'
 import type { GuardState } from './guards/decide.ts'
@@ -158,6 +159,8 @@ async function openEngine(
     dtype,
     gradientCheckpointing: gradient_checkpointing,
     lmHeadChunk: lm_head_chunk ?? 0,
+    lora: adaptersOf(config, directory, reporter),
+    loraSeed: config.lora?.seed ?? config.seed,
   }
   const make = async (): Promise<Engine> => {
     if (init === 'pretrained') return await Engine.load(directory, options)

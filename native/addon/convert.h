@@ -56,6 +56,14 @@ inline std::string string(const Napi::Value& value, const std::string& name) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+inline std::vector<std::string> strings(const Napi::Value& value, const std::string& name) {
+  if (!value.IsArray()) throw bad(value.Env(), name, "an array of strings");
+  const auto list = value.As<Napi::Array>();
+  std::vector<std::string> copy;
+  for (uint32_t i = 0; i < list.Length(); ++i) copy.push_back(string(list.Get(i), name));
+  return copy;
+}
+
 template <class T>
 constexpr napi_typedarray_type array_type();
 template <>

@@ -29,6 +29,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value read_gradient(Info);
   Napi::Value save_state(Info);
   Napi::Value load_state(Info);
+  Napi::Value set_trainable(Info);
   Napi::Value update_slot(Info);
   Napi::Value forward(Info);
   Napi::Value backward(Info);

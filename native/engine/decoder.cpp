@@ -32,6 +32,7 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
   const Tensor ids = ints(const_cast<int32_t*>(rows.tokens.data()), r);
   const Tensor positions = ints(const_cast<int32_t*>(rows.positions.data()), r);
   RopeTable& rope = transformer_.rope();
+  Lora& lora = transformer_.lora();
   rope.reserve(1 + *std::max_element(rows.positions.begin(), rows.positions.end()));
   const RowSpans spans{rows.cu_rows.data(), rows.first_position.data(),
                        static_cast<int64_t>(rows.first_position.size())};
@@ -51,6 +52,7 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
         cache.layer(static_cast<int64_t>(l), block_table_.data(), static_cast<int64_t>(max_pages));
     ops_.rmsnorm_forward({x, w.input_norm, normed, rstd, config_.rms_norm_eps});
     ops_.linear({normed, w.qkv, qkv, p.qkv.get(), false});
+    lora.forward(w.lora_qkv, normed, qkv);
     ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope.cos(), rope.sin(), qk,
                                config_.num_heads, config_.num_kv_heads, config_.head_dim,
                                config_.rms_norm_eps});
@@ -58,10 +60,13 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
     ops_.attention_cached({qk.columns(0, q), attention, pages, spans, config_.num_heads,
                            1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
     ops_.linear({attention, w.o, x, p.o.get(), true});
+    lora.forward(w.lora_o, attention, x);
     ops_.rmsnorm_forward({x, w.post_norm, normed, rstd, config_.rms_norm_eps});
     ops_.linear({normed, w.gate_up, gate_up, p.gate_up.get(), false});
+    lora.forward(w.lora_gate_up, normed, gate_up);
     ops_.swiglu_forward({gate_up, act});
     ops_.linear({act, w.down, x, p.down.get(), true});
+    lora.forward(w.lora_down, act, x);
   }
   ops_.rmsnorm_forward({x, weights.final_norm, normed, rstd, config_.rms_norm_eps});
 }

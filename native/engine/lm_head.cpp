@@ -125,7 +125,8 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
     scale(chunk.logits);
     const Tensor dx = matrix(dhidden_.reserve(static_cast<size_t>(count * h)), count, h);
     ops_.linear_backward_input({chunk.logits, head, dx, false});
-    ops_.linear_backward_weight({chunk.logits, matrix(hidden_.data(), count, h), dhead});
+    if (dhead.data)
+      ops_.linear_backward_weight({chunk.logits, matrix(hidden_.data(), count, h), dhead});
     for (int64_t i = 0; i < count; ++i) {  // a row's predictions in order, whatever the chunk
       const auto row = static_cast<size_t>(chunk.rows[static_cast<size_t>(i)]);
       float* to = dhidden.row(static_cast<int64_t>(row));

@@ -49,7 +49,8 @@ class LmHead {
                const AbortFlag& abort);
 
   // Forward, and the gradient of L with ∂L/∂logprob[t] = coef[t], ∂L/∂entropy[t] = coef_entropy[t]
-  // (may be empty: 0) formed inside each chunk: dhidden [T,H] overwritten, dhead accumulated.
+  // (may be empty: 0) formed inside each chunk: dhidden [T,H] overwritten, dhead accumulated (none
+  // where it has no data).
   void forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
                         const HeadOptions& options, std::span<const float> coef,
                         std::span<const float> coef_entropy, TokenValues& out,

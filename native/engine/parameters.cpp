@@ -1,5 +1,6 @@
 #include "engine/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
@@ -8,29 +9,93 @@
 
 namespace kogrpo {
 
-ParameterLayout::ParameterLayout(const ModelConfig& c) {
+namespace {
+
+constexpr std::string_view kLoraA = ".lora_A.weight", kLoraB = ".lora_B.weight";
+
+// A projection, and the widths of its input and output.
+struct Target {
+  std::string_view block, name;
+  int64_t in, out;
+};
+using Site = std::vector<Target>;
+
+// The targets of a layer by the input they read, in the order of the model's parameters.
+std::array<Site, 4> lora_sites(const ModelConfig& c) {
+  const int64_t h = c.hidden_size, i = c.intermediate_size, q = c.q_size(), kv = c.kv_size();
+  return {Site{{"self_attn.", "q_proj", h, q},
+               {"self_attn.", "k_proj", h, kv},
+               {"self_attn.", "v_proj", h, kv}},
+          Site{{"self_attn.", "o_proj", q, h}},
+          Site{{"mlp.", "gate_proj", h, i}, {"mlp.", "up_proj", h, i}},
+          Site{{"mlp.", "down_proj", i, h}}};
+}
+
+std::string layer_prefix(int64_t layer) {
+  return "model.layers." + std::to_string(layer) + ".";
+}
+
+}  // namespace
+
+bool LoraConfig::has(std::string_view target) const {
+  return rank > 0 && std::find(targets.begin(), targets.end(), target) != targets.end();
+}
+
+ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora) {
   add("model.embed_tokens.weight", c.vocab_size, c.hidden_size, true);
   for (int64_t l = 0; l < c.num_layers; ++l) {
-    const std::string p = "model.layers." + std::to_string(l) + ".";
+    const std::string p = layer_prefix(l);
     add(p + "input_layernorm.weight", 1, c.hidden_size, false);
     add(p + "self_attn.q_proj.weight", c.q_size(), c.hidden_size, true);
-    add(p + "self_attn.k_proj.weight", c.kv_size(), c.hidden_size, true);
-    add(p + "self_attn.v_proj.weight", c.kv_size(), c.hidden_size, true);
+    add(p + "self_attn.k_proj.weight", c.kv_size(), c.hidden_size, true, true);
+    add(p + "self_attn.v_proj.weight", c.kv_size(), c.hidden_size, true, true);
     add(p + "self_attn.q_norm.weight", 1, c.head_dim, false);
     add(p + "self_attn.k_norm.weight", 1, c.head_dim, false);
     add(p + "self_attn.o_proj.weight", c.hidden_size, c.q_size(), true);
     add(p + "post_attention_layernorm.weight", 1, c.hidden_size, false);
     add(p + "mlp.gate_proj.weight", c.intermediate_size, c.hidden_size, true);
-    add(p + "mlp.up_proj.weight", c.intermediate_size, c.hidden_size, true);
+    add(p + "mlp.up_proj.weight", c.intermediate_size, c.hidden_size, true, true);
     add(p + "mlp.down_proj.weight", c.hidden_size, c.intermediate_size, true);
   }
   add("model.norm.weight", 1, c.hidden_size, false);
   if (!c.tie_word_embeddings) add("lm_head.weight", c.vocab_size, c.hidden_size, true);
+  model_total_ = total_;
+  if (lora.rank != 0) add_adapters(c, lora);
 }
 
-void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool decay) {
-  parameters_.push_back({std::move(name), rows, cols, total_, decay});
+void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool decay, bool joined) {
+  parameters_.push_back({std::move(name), rows, cols, total_, decay, false, joined});
   total_ += rows * cols;
+}
+
+void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& lora) {
+  if (lora.rank < 1 || !std::isfinite(lora.scale) || lora.targets.empty())
+    throw std::invalid_argument(
+        "lora: a rank of at least 1, a finite scale and targets are needed");
+  const auto sites = lora_sites(config);
+  for (const std::string& name : lora.targets)
+    if (std::none_of(sites.begin(), sites.end(), [&](const Site& site) {
+          return std::any_of(site.begin(), site.end(),
+                             [&](const Target& t) { return t.name == name; });
+        }))
+      throw std::invalid_argument("lora: there is no projection named '" + name + "'");
+  for (int64_t l = 0; l < config.num_layers; ++l)
+    for (const Site& site : sites) {
+      const auto each = [&](std::string_view suffix, bool joined, auto shape) {
+        bool first = true;
+        for (const Target& t : site) {
+          if (!lora.has(t.name)) continue;
+          const auto [rows, cols] = shape(t);
+          std::string name = layer_prefix(l);
+          name.append(t.block).append(t.name).append(suffix);
+          add(std::move(name), rows, cols, true, joined && !first);
+          parameters_.back().adapter = true;
+          first = false;
+        }
+      };
+      each(kLoraA, true, [&](const Target& t) { return std::pair(lora.rank, t.in); });
+      each(kLoraB, false, [&](const Target& t) { return std::pair(t.out, lora.rank); });
+    }
 }
 
 const Parameter& ParameterLayout::find(std::string_view name) const {
@@ -39,14 +104,13 @@ const Parameter& ParameterLayout::find(std::string_view name) const {
   throw std::invalid_argument("the model has no parameter named '" + std::string(name) + "'");
 }
 
-ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, float* base,
-                     Precision precision) {
-  // Parameters are taken in the layout's order; joined ones are checked to be adjacent by it.
+ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const LoraConfig& lora,
+                     const Locate& locate, Precision precision) {
+  // Parameters are taken in the layout's order.
   size_t next = 0;
   const auto take = [&](int64_t rows, int64_t cols) {
-    const float* start = base + layout.all()[next].offset;
+    Tensor tensor = matrix(locate(layout.all()[next]), rows, cols);
     for (int64_t left = rows * cols; left > 0; ++next) left -= layout.all()[next].size();
-    Tensor tensor = matrix(const_cast<float*>(start), rows, cols);
     if (rows > 1) tensor.precision = precision;
     return tensor;
   };
@@ -64,6 +128,30 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, float*
   }
   final_norm = take(1, c.hidden_size);
   head = c.tie_word_embeddings ? embed : take(c.vocab_size, c.hidden_size);
+  if (lora.rank == 0) return;
+
+  const auto sites = lora_sites(c);
+  for (LayerView& w : layers) {
+    LoraSite* const views[] = {&w.lora_qkv, &w.lora_o, &w.lora_gate_up, &w.lora_down};
+    for (size_t s = 0; s < sites.size(); ++s) {
+      LoraSite& view = *views[s];
+      view.scale = lora.scale;
+      int64_t column = 0;
+      for (const Target& t : sites[s]) {
+        if (lora.has(t.name)) view.targets.push_back({column, {}});
+        column += t.out;
+      }
+      if (view.targets.empty()) continue;
+      view.a = take(static_cast<int64_t>(view.targets.size()) * lora.rank, sites[s][0].in);
+      view.a.precision = precision;
+      size_t i = 0;
+      for (const Target& t : sites[s])
+        if (lora.has(t.name)) {
+          view.targets[i].b = take(t.out, lora.rank);
+          view.targets[i++].b.precision = precision;
+        }
+    }
+  }
 }
 
 namespace {
@@ -79,24 +167,28 @@ uint32_t fnv1a(std::string_view text) {
 void initialize(const Parameter& parameter, const InitOptions& options, float* out, int64_t begin,
                 int64_t end) {
   const uint32_t name = fnv1a(parameter.name);
-  const bool norm = !parameter.decay;
+  const bool norm = !parameter.decay, adapter = parameter.adapter;
+  const bool zero = adapter && parameter.name.ends_with(kLoraB);
+  const double bound = 1 / std::sqrt(static_cast<double>(parameter.cols));
   for (int64_t block = begin / 4; block * 4 < end; ++block) {
-    double normal[4] = {0, 0, 0, 0};
-    if (!norm || options.norm_scale != 0) {
+    double normal[4] = {0, 0, 0, 0}, u[4];
+    if (!zero && (!norm || options.norm_scale != 0)) {
       const auto words = philox(static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
                                 name, 0, options.seed);
-      double u[4];
       for (size_t i = 0; i < 4; ++i) u[i] = ((words[i] >> 8) + 0.5) * 0x1p-24;
-      for (size_t i = 0; i < 4; i += 2) {
+      for (size_t i = 0; i < 4 && !adapter; i += 2) {
         const double radius = std::sqrt(-2.0 * std::log(u[i]));
         const double angle = 2.0 * std::numbers::pi * u[i + 1];
         normal[i] = radius * std::cos(angle);
         normal[i + 1] = radius * std::sin(angle);
       }
     }
-    for (int64_t i = std::max(begin, block * 4); i < std::min(end, block * 4 + 4); ++i)
-      out[i] = static_cast<float>(norm ? 1.0 + options.norm_scale * normal[i % 4]
-                                       : options.std * normal[i % 4]);
+    for (int64_t i = std::max(begin, block * 4); i < std::min(end, block * 4 + 4); ++i) {
+      double value = options.std * normal[i % 4];
+      if (norm) value = 1.0 + options.norm_scale * normal[i % 4];
+      if (adapter) value = zero ? 0.0 : bound * (2 * u[i % 4] - 1);
+      out[i] = static_cast<float>(value);
+    }
   }
 }
 

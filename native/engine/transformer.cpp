@@ -144,6 +144,7 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
 
   ops_.rmsnorm_forward({x0, w.input_norm, normed, vector(a.rstd0.data(), t), config_.rms_norm_eps});
   ops_.linear({normed, w.qkv, qkv, packed ? packed->qkv.get() : nullptr, false});
+  lora_.forward(w.lora_qkv, normed, qkv);
   ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(), qk,
                              config_.num_heads, config_.num_kv_heads, config_.head_dim,
                              config_.rms_norm_eps});
@@ -154,12 +155,15 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
                           prefixes_of(batch)});
   copy(x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
+  lora_.forward(w.lora_o, attention, x1);
 
   ops_.rmsnorm_forward({x1, w.post_norm, normed, vector(a.rstd1.data(), t), config_.rms_norm_eps});
   ops_.linear({normed, w.gate_up, gate_up, packed ? packed->gate_up.get() : nullptr, false});
+  lora_.forward(w.lora_gate_up, normed, gate_up);
   ops_.swiglu_forward({gate_up, act});
   copy(x1, x2);
   ops_.linear({act, w.down, x2, packed ? packed->down.get() : nullptr, true});
+  lora_.forward(w.lora_down, act, x2);
 }
 
 void Transformer::forward(const ModelView& weights, const PackedModel* packed,
@@ -196,6 +200,16 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
        vector(state.rstd.reserve(static_cast<size_t>(t)), t), config_.rms_norm_eps});
 }
 
+Tensor Transformer::gradient(const Tensor& wanted, size_t place) {
+  if (wanted.data) return wanted;
+  return matrix(unwanted_[place].reserve(static_cast<size_t>(wanted.size())), wanted.rows,
+                wanted.cols);
+}
+
+void Transformer::accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw) {
+  if (dw.data) ops_.linear_backward_weight({dy, x, dw});
+}
+
 void Transformer::layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
                                  LayerActivations& a, const Tensor& dx) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
@@ -216,33 +230,60 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
 
   // Feed-forward: x2 = x1 + down(swiglu(gate_up(norm(x1)))).
   ops_.swiglu_forward({gate_up, act});
-  ops_.linear_backward_weight({dx, act, g.down});
+  accumulate(dx, act, g.down);
   const Tensor dact = scratch(dact_, i), dgate_up = scratch(dgate_up_, 2 * i);
   ops_.linear_backward_input({dx, w.down, dact, false});
+  lora_.backward(w.lora_down, g.lora_down, act, dx, dact);
   ops_.swiglu_backward({dact, gate_up, dgate_up});
   ops_.rmsnorm_forward({x1, w.post_norm, normed, rstd1, config_.rms_norm_eps});
-  ops_.linear_backward_weight({dgate_up, normed, g.gate_up});
+  accumulate(dgate_up, normed, g.gate_up);
   ops_.linear_backward_input({dgate_up, w.gate_up, dh, false});
-  ops_.rmsnorm_backward({dh, x1, w.post_norm, rstd1, dx, g.post_norm, true});
+  lora_.backward(w.lora_gate_up, g.lora_gate_up, normed, dgate_up, dh);
+  ops_.rmsnorm_backward({dh, x1, w.post_norm, rstd1, dx, gradient(g.post_norm), true});
 
   // Attention: x1 = x0 + o(attention(rope(norm(qkv(norm(x0)))))).
-  ops_.linear_backward_weight({dx, attention, g.o});
+  accumulate(dx, attention, g.o);
   const Tensor dattention = scratch(dattention_, q), dqk = scratch(dqk_, q + kv);
   const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
   ops_.linear_backward_input({dx, w.o, dattention, false});
+  lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention);
   ops_.attention_backward(
       {dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
        matrix(a.lse.data(), t, config_.num_heads), cu, dqk.columns(0, q), dqk.columns(q, kv),
        dqkv.columns(q + kv, kv), config_.num_heads, config_.num_kv_heads, config_.head_dim,
        1.0f / std::sqrt(static_cast<float>(config_.head_dim)), prefixes_of(batch)});
   ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
-                              dqkv, g.q_norm, g.k_norm, config_.num_heads, config_.num_kv_heads,
-                              config_.head_dim, config_.rms_norm_eps});
+                              dqkv, gradient(g.q_norm), gradient(g.k_norm, 1), config_.num_heads,
+                              config_.num_kv_heads, config_.head_dim, config_.rms_norm_eps});
   ops_.rmsnorm_forward({x0, w.input_norm, normed, rstd0, config_.rms_norm_eps});
-  ops_.linear_backward_weight({dqkv, normed, g.qkv});
+  accumulate(dqkv, normed, g.qkv);
   ops_.linear_backward_input({dqkv, w.qkv, dh, false});
-  ops_.rmsnorm_backward({dh, x0, w.input_norm, rstd0, dx, g.input_norm, true});
+  lora_.backward(w.lora_qkv, g.lora_qkv, normed, dqkv, dh);
+  ops_.rmsnorm_backward({dh, x0, w.input_norm, rstd0, dx, gradient(g.input_norm), true});
 }
+
+namespace {
+
+bool trained(const LoraSite& g) {
+  return g.a.data ||
+         std::any_of(g.targets.begin(), g.targets.end(), [](const auto& t) { return t.b.data; });
+}
+
+bool trained(const LayerView& g) {
+  return g.input_norm.data || g.qkv.data || g.q_norm.data || g.k_norm.data || g.o.data ||
+         g.post_norm.data || g.gate_up.data || g.down.data || trained(g.lora_qkv) ||
+         trained(g.lora_o) || trained(g.lora_gate_up) || trained(g.lora_down);
+}
+
+// The layer at which the backward may stop: nothing below it is trained.
+size_t last_layer(const ModelView& g) {
+  if (g.embed.data) return 0;
+  size_t l = 0;
+  while (l < g.layers.size() && !trained(g.layers[l])) ++l;
+  return l;
+}
+
+}  // namespace
 
 void Transformer::backward(const ModelView& weights, const ModelView& gradients,
                            const PackedBatch& batch, Activations& state, const Tensor& dhidden,
@@ -251,8 +292,9 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
   const auto n = static_cast<size_t>(t * h);
   const Tensor dx = matrix(dx_.reserve(n), t, h);
   ops_.rmsnorm_backward({dhidden, matrix(state.x.data(), t, h), weights.final_norm,
-                         vector(state.rstd.data(), t), dx, gradients.final_norm, false});
-  for (size_t l = weights.layers.size(); l-- > 0;) {
+                         vector(state.rstd.data(), t), dx, gradient(gradients.final_norm), false});
+  const size_t last = last_layer(gradients);
+  for (size_t l = weights.layers.size(); l-- > last;) {
     abort.check();
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
@@ -264,8 +306,9 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
       std::swap(recomputed_.x0, a.x0);
     }
   }
-  ops_.embedding_backward(
-      {ints(const_cast<int32_t*>(batch.tokens.data()), t), dx, gradients.embed});
+  if (gradients.embed.data)
+    ops_.embedding_backward(
+        {ints(const_cast<int32_t*>(batch.tokens.data()), t), dx, gradients.embed});
 }
 
 }  // namespace kogrpo

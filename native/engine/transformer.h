@@ -5,6 +5,7 @@
 // attention output and lse, gate|up. Norm outputs and SwiGLU outputs are recomputed (they cost a
 // pass over memory and no product). With `recompute`, only x0 is kept and the block runs again.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "engine/config.h"
 #include "engine/errors.h"
+#include "engine/lora.h"
 #include "engine/parameters.h"
 #include "ops/buffer.h"
 #include "ops/ops.h"
@@ -79,18 +81,21 @@ struct Activations {
 
 class Transformer {
  public:
-  Transformer(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config), rope_(config) {}
+  Transformer(Ops& ops, const ModelConfig& config)
+      : ops_(ops), config_(config), rope_(config), lora_(ops) {}
 
   // Fills `state`; state.hidden [T,H] is the input of the LM head.
   void forward(const ModelView& weights, const PackedModel* packed, const PackedBatch& batch,
                Activations& state, const AbortFlag& abort);
 
-  // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`. `state` must be of the same
-  // weights.
+  // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`, where a tensor without data is
+  // frozen: no product is made for it, and layers below the last trained one are not gone through.
+  // `state` must be of the same weights.
   void backward(const ModelView& weights, const ModelView& gradients, const PackedBatch& batch,
                 Activations& state, const Tensor& dhidden, const AbortFlag& abort);
 
   RopeTable& rope() { return rope_; }
+  Lora& lora() { return lora_; }
 
  private:
   void allocate(LayerActivations& layer, int64_t tokens);
@@ -99,10 +104,17 @@ class Transformer {
   void layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
                       LayerActivations& a, const Tensor& dx);
 
+  // A gradient that is wanted, or a place for one that is not: the norms' backwards make it anyway.
+  Tensor gradient(const Tensor& wanted, size_t place = 0);
+  // dw += dyᵀ x unless w is frozen.
+  void accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw);
+
   Ops& ops_;
   const ModelConfig& config_;
   RopeTable rope_;
+  Lora lora_;
   LayerActivations recomputed_;
+  std::array<Buffer<float>, 2> unwanted_;
   Buffer<float> h_, act_, dact_, dgate_up_, dh_, dattention_, dqk_, dqkv_, dx_, x2_;
 };
 

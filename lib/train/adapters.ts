@@ -1,0 +1,43 @@
+/**
+ * The adapters of a run: fresh ones by the recipe's `lora`, or, where `model.path` is an adapter, those
+ * (training goes on with them). In both cases the weights are frozen and the adapters are what every
+ * stage trains.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Recipe } from '../config/schema.ts'
+import { KogrpoError } from '../errors.ts'
+import type { ModelDirectory } from '../model/directory.ts'
+import type { LoraConfig } from '../model/lora.ts'
+import type { Reporter } from '../report/reporter.ts'
+
+/** Undefined: none. Throws `E_ADAPTER` where the recipe and the adapter on disk differ. */
+export function adaptersOf(
+  { lora, model }: Pick<Recipe, 'lora' | 'model'>,
+  { adapter }: ModelDirectory,
+  reporter: Reporter,
+): LoraConfig | undefined {
+  const wanted = lora && withoutSeed(lora)
+  if (adapter === undefined) return wanted
+  // What is left out while training is the recipe's business.
+  const found = { ...adapter.config, lora_dropout: wanted?.lora_dropout ?? 0 }
+  if (wanted && !isDeepStrictEqual(wanted, found)) {
+    throw new KogrpoError(
+      'E_ADAPTER',
+      `model.path ${model.path} is an adapter of ${describe(found)}, but lora asks for ${describe(wanted)}; leave lora out to go on with the adapter, or merge it first (kogrpo merge) to train another on top`,
+    )
+  }
+  reporter.emit({
+    type: 'note',
+    level: 'info',
+    message: `model.path is an adapter (${describe(found)}): training goes on with it`,
+  })
+  return found
+}
+
+function withoutSeed({ seed: _seed, ...lora }: NonNullable<Recipe['lora']>): LoraConfig {
+  return lora
+}
+
+function describe({ r, lora_alpha, target_modules, use_rslora }: LoraConfig): string {
+  return `r ${r}, lora_alpha ${lora_alpha}${use_rslora ? ', use_rslora' : ''} on ${target_modules.join(' ')}`
+}

@@ -1,0 +1,152 @@
+#include "engine/trainable.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace kogrpo {
+namespace {
+
+std::vector<uint8_t> chosen(const std::string& name, const char* what,
+                            const std::vector<int32_t>& indices, int64_t size) {
+  std::vector<uint8_t> flags(static_cast<size_t>(size));
+  int64_t last = -1;
+  for (const int32_t i : indices) {
+    if (i <= last || i >= size)
+      throw std::invalid_argument("trainable: '" + name + "': " + what + " " + std::to_string(i) +
+                                  " is not ascending or outside the " + std::to_string(size) +
+                                  " of the matrix");
+    flags[static_cast<size_t>(i)] = 1;
+    last = i;
+  }
+  return flags;
+}
+
+size_t index_of(const ParameterLayout& layout, const std::string& name) {
+  return static_cast<size_t>(&layout.find(name) - layout.all().data());
+}
+
+}  // namespace
+
+Trainable::Trainable(const ParameterLayout& layout) {
+  const std::vector<Parameter>& all = layout.all();
+  const bool adapters = layout.total() > layout.model_total();
+  std::vector<uint8_t> trained;
+  for (const Parameter& p : all) trained.push_back(p.adapter == adapters);
+  build(layout, trained, std::vector<int>(all.size(), -1));
+}
+
+Trainable::Trainable(const ParameterLayout& layout, std::span<const std::string> names,
+                     std::span<const TrainedPart> parts) {
+  const std::vector<Parameter>& all = layout.all();
+  std::vector<uint8_t> trained(all.size());
+  std::vector<int> part_of(all.size(), -1);
+  for (const std::string& name : names) trained[index_of(layout, name)] = 1;
+  if (names.empty()) throw std::invalid_argument("trainable: no parameter is named");
+  for (const TrainedPart& part : parts) {
+    const size_t i = index_of(layout, part.name);
+    const Parameter& p = all[i];
+    if (!trained[i] || part_of[i] >= 0 || p.rows == 1 || part.rows.empty() == part.columns.empty())
+      throw std::invalid_argument("trainable: '" + part.name +
+                                  "' must be a matrix that is trained, and have either rows or "
+                                  "columns, once");
+    part_of[i] = static_cast<int>(parts_.size());
+    Part& own = parts_.emplace_back(Part{p.rows, p.cols, {}, {}});
+    if (!part.rows.empty()) own.row_trained = chosen(part.name, "row", part.rows, p.rows);
+    if (!part.columns.empty())
+      own.column_trained = chosen(part.name, "column", part.columns, p.cols);
+  }
+  // Of matrices that are read jointly with a trained one, no row is.
+  for (size_t first = 0; first < all.size();) {
+    size_t end = first + 1;
+    while (end < all.size() && all[end].joined) ++end;
+    const bool any = std::any_of(trained.begin() + static_cast<std::ptrdiff_t>(first),
+                                 trained.begin() + static_cast<std::ptrdiff_t>(end),
+                                 [](uint8_t t) { return t != 0; });
+    for (size_t i = first; any && i < end; ++i) {
+      if (trained[i]) continue;
+      trained[i] = 1;
+      part_of[i] = static_cast<int>(parts_.size());
+      parts_.push_back(
+          {all[i].rows, all[i].cols, std::vector<uint8_t>(static_cast<size_t>(all[i].rows)), {}});
+    }
+    first = end;
+  }
+  build(layout, trained, part_of);
+}
+
+void Trainable::build(const ParameterLayout& layout, std::span<const uint8_t> trained,
+                      std::span<const int> parts) {
+  const std::vector<Parameter>& all = layout.all();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Parameter& p = all[i];
+    offset_.push_back(p.offset);
+    at_.push_back(trained[i] ? total_ : -1);
+    if (!trained[i]) continue;
+    Piece* last = pieces_.empty() ? nullptr : &pieces_.back();
+    if (last && last->part < 0 && parts[i] < 0 && last->decay == p.decay &&
+        last->parameter + last->size == p.offset)
+      last->size += p.size();
+    else
+      pieces_.push_back({p.offset, total_, p.size(), p.decay, parts[i]});
+    total_ += p.size();
+  }
+}
+
+std::optional<int64_t> Trainable::find(const Parameter& parameter) const {
+  const auto found = std::lower_bound(offset_.begin(), offset_.end(), parameter.offset);
+  const int64_t at = at_[static_cast<size_t>(found - offset_.begin())];
+  return at < 0 ? std::nullopt : std::optional(at);
+}
+
+std::optional<int64_t> Trainable::shift() const {
+  const int64_t shift = pieces_.front().parameter - pieces_.front().at;
+  for (const Piece& p : pieces_)
+    if (p.parameter - p.at != shift) return std::nullopt;
+  return shift;
+}
+
+void Trainable::clear_frozen(Ops& ops, float* gradient) const {
+  for (const Piece& p : pieces_)
+    if (p.part >= 0)
+      scale(ops, parts_[static_cast<size_t>(p.part)], 0, p.size, gradient + p.at, 1.0f, 0.0f);
+}
+
+void Trainable::decay(Ops& ops, const Piece& piece, int64_t begin, int64_t end, float* values,
+                      float factor) const {
+  if (piece.part < 0)
+    ops.scale(values, end - begin, factor);
+  else
+    scale(ops, parts_[static_cast<size_t>(piece.part)], begin, end, values, factor, 1.0f);
+}
+
+void Trainable::scale(Ops& ops, const Part& part, int64_t begin, int64_t end, float* values,
+                      float yes, float no) {
+  float* const origin = values - begin;
+  const int64_t cols = part.cols;
+  if (part.column_trained.empty()) {
+    for (int64_t row = begin / cols; row * cols < end;) {
+      const uint8_t trained = part.row_trained[static_cast<size_t>(row)];
+      int64_t next = row + 1;
+      while (next < part.rows && part.row_trained[static_cast<size_t>(next)] == trained) ++next;
+      const int64_t from = std::max(begin, row * cols), to = std::min(end, next * cols);
+      const float factor = trained ? yes : no;
+      if (factor != 1.0f) ops.scale(origin + from, to - from, factor);
+      row = next;
+    }
+    return;
+  }
+  Buffer<float> factors(static_cast<size_t>(cols));
+  for (int64_t c = 0; c < cols; ++c)
+    factors.data()[c] = part.column_trained[static_cast<size_t>(c)] ? yes : no;
+  // The first and the last row may begin or end within the stretch.
+  for (int64_t at = begin; at < end;) {
+    const int64_t column = at % cols;
+    const int64_t rows = column == 0 ? std::max<int64_t>((end - at) / cols, 1) : 1;
+    const int64_t width = std::min(cols - column, end - at);
+    ops.scale_columns({{origin + at, DType::f32, rows, width, cols, Precision::f32},
+                       vector(factors.data() + column, width)});
+    at += column == 0 && width == cols ? rows * cols : width;
+  }
+}
+
+}  // namespace kogrpo
