@@ -103,6 +103,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Measure a judge on labelled answers before it is trusted',
     load: () => import('./judge.ts'),
   },
+  merge: {
+    usage: 'merge <adapter>',
+    describe: 'Write a model with a LoRA adapter in its weights',
+    load: () => import('./merge.ts'),
+  },
   smooth: {
     usage: 'smooth <model>',
     describe: 'Write a model that hardly writes Chinese',

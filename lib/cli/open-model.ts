@@ -18,8 +18,14 @@ export const modelOptions = {
   model: {
     type: 'string',
     requiresArg: true,
-    describe: 'Hugging Face model directory, or builtin:mini [required]',
+    describe: 'Hugging Face model directory, a LoRA adapter, or builtin:mini [required]',
     coerce: nonEmpty('model'),
+  },
+  'base-model': {
+    type: 'string',
+    requiresArg: true,
+    describe: "The model of an adapter, if it is not where the adapter's config says",
+    coerce: nonEmpty('base-model'),
   },
   init: {
     type: 'string',
@@ -38,6 +44,7 @@ export const modelOptions = {
 
 export interface ModelArguments {
   model: string
+  baseModel?: string
   init?: 'pretrained' | 'random'
   dtype?: 'float32' | 'bfloat16'
   smooth?: SmoothSettings
@@ -63,8 +70,9 @@ export function modelIdentity(argv: ModelArguments): object {
       .sort()
       .map(name => [name, statSync(join(directory, name))] as const)
       .map(([name, { size, mtimeMs }]) => [name, size, mtimeMs])
-    const { init = 'pretrained', seed = DEFAULT_SEED, smooth, dtype } = argv
-    return { directory, files, init, seed: init === 'random' ? seed : null, smooth, dtype }
+    const { init = 'pretrained', seed = DEFAULT_SEED, smooth, dtype, baseModel } = argv
+    const random = init === 'random' ? seed : null
+    return { directory, files, init, seed: random, smooth, dtype, baseModel }
   } catch (cause) {
     throw new KogrpoError(
       'E_MODEL_FILE',
@@ -83,7 +91,10 @@ function initializerRange(raw: Record<string, unknown>): number {
 /** Loads the model; the caller disposes the engine. Errors name the file at fault. */
 export async function openModel(argv: ModelArguments): Promise<OpenModel> {
   const random = argv.init === 'random'
-  const directory = await openModelDirectory(modelPath(argv.model), { weights: !random })
+  const directory = await openModelDirectory(modelPath(argv.model), {
+    weights: !random,
+    base: argv.baseModel && modelPath(argv.baseModel),
+  })
   const { config } = directory
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireModel(config)

@@ -97,7 +97,7 @@ export const command: CommandModule<object, ServeArguments> = {
         ...modelOptions.model,
         describe: 'A model directory, or builtin:mini',
       })
-      .options({ init: modelOptions.init })
+      .options({ 'base-model': modelOptions['base-model'], init: modelOptions.init })
       .options({
         host: {
           type: 'string',

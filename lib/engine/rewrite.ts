@@ -14,7 +14,12 @@ export interface TensorSource {
   cols: number
   /** One factor a row; absent: the values as they are. */
   rowScale?: Float32Array
+  /** scale · B [rows, rank] · A [rank, cols], added in fp32; absent: nothing. */
+  added?: { a: StoredValues; b: StoredValues; rank: number; scale: number }
 }
+
+/** Where the values of a matrix lie. */
+export type StoredValues = Pick<TensorSource, 'file' | 'begin' | 'dtype'>
 
 /**
  * Writes `header` (a safetensors header of the sources in this order as `dtype`) and the values

@@ -4,6 +4,7 @@
  * stage trains.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { LORA_TARGETS } from '../config/schema/lora.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import type { ModelDirectory } from '../model/directory.ts'
@@ -16,8 +17,14 @@ export function adaptersOf(
   { adapter }: ModelDirectory,
   reporter: Reporter,
 ): LoraConfig | undefined {
-  const wanted = lora && withoutSeed(lora)
+  const wanted = lora && inOrder(lora)
   if (adapter === undefined) return wanted
+  if (model.init !== 'pretrained') {
+    throw new KogrpoError(
+      'E_ADAPTER',
+      `model.path ${model.path} is an adapter, whose weights belong to its base; use init: pretrained`,
+    )
+  }
   // What is left out while training is the recipe's business.
   const found = { ...adapter.config, lora_dropout: wanted?.lora_dropout ?? 0 }
   if (wanted && !isDeepStrictEqual(wanted, found)) {
@@ -34,8 +41,9 @@ export function adaptersOf(
   return found
 }
 
-function withoutSeed({ seed: _seed, ...lora }: NonNullable<Recipe['lora']>): LoraConfig {
-  return lora
+function inOrder({ seed: _seed, ...lora }: NonNullable<Recipe['lora']>): LoraConfig {
+  const { target_modules: targets } = lora
+  return { ...lora, target_modules: LORA_TARGETS.filter(name => targets.includes(name)) }
 }
 
 function describe({ r, lora_alpha, target_modules, use_rslora }: LoraConfig): string {

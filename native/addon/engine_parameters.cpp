@@ -25,10 +25,11 @@ Napi::Value EngineWrap::initialize(Info info) {
   const Napi::Object o = object(info[0], "init");
   const InitOptions options{static_cast<uint64_t>(integer(o, "seed")), number_or(o, "std", 0.02),
                             number_or(o, "normScale", 0.0)};
-  return run(info, info[1], [options](Engine& engine, JobControl&) {
-    engine.initialize(options);
-    return undefined();
-  });
+  return run(info, info[1],
+             [options, adapters = boolean_or(o, "adapters", false)](Engine& engine, JobControl&) {
+               engine.initialize(options, adapters);
+               return undefined();
+             });
 }
 
 Napi::Value EngineWrap::load_parameters(Info info) {
@@ -66,6 +67,18 @@ Napi::Value EngineWrap::save_parameters(Info info) {
              });
 }
 
+namespace {
+
+LowRank low_rank(const Napi::Object& o) {
+  const auto factor = [&](const char* name) -> LowRank::Factor {
+    const Napi::Object f = object(o.Get(name), name);
+    return {string(f.Get("file"), "file"), integer(f, "begin"), dtype(f.Get("dtype"))};
+  };
+  return {factor("a"), factor("b"), integer(o, "rank"), static_cast<float>(number(o, "scale"))};
+}
+
+}  // namespace
+
 // Needs no open engine, only its thread.
 Napi::Value EngineWrap::rewrite_tensors(Info info) {
   std::vector<TensorSource> sources;
@@ -75,6 +88,8 @@ Napi::Value EngineWrap::rewrite_tensors(Info info) {
     sources.push_back({string(o.Get("file"), "file"), integer(o, "begin"), dtype(o.Get("dtype")),
                        integer(o, "rows"), integer(o, "cols"),
                        array_or_empty<float>(o.Get("rowScale"), "rowScale")});
+    if (!o.Get("added").IsUndefined())
+      sources.back().added = low_rank(object(o.Get("added"), "added"));
   }
   return thread_->run(info.This().As<Napi::Object>(), Control::from(info[4]),
                       [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
@@ -119,6 +134,24 @@ Napi::Value EngineWrap::load_state(Info info) {
     engine.load_state(path);
     return undefined();
   });
+}
+
+Napi::Value EngineWrap::set_trainable(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  std::vector<TrainedPart> parts;
+  const auto list = o.Get("parts").As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object part = object(list.Get(i), "parts[" + std::to_string(i) + "]");
+    parts.push_back({string(part.Get("name"), "name"),
+                     array_or_empty<int32_t>(part.Get("rows"), "rows"),
+                     array_or_empty<int32_t>(part.Get("columns"), "columns")});
+  }
+  return run(info, info[1],
+             [names = strings(o.Get("names"), "names"), parts = std::move(parts)](Engine& engine,
+                                                                                  JobControl&) {
+               engine.set_trainable(names, parts);
+               return undefined();
+             });
 }
 
 Napi::Value EngineWrap::update_slot(Info info) {

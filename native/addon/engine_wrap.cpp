@@ -45,6 +45,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::read_gradient>("readGradient"),
                          InstanceMethod<&EngineWrap::save_state>("saveState"),
                          InstanceMethod<&EngineWrap::load_state>("loadState"),
+                         InstanceMethod<&EngineWrap::set_trainable>("setTrainable"),
                          InstanceMethod<&EngineWrap::update_slot>("updateSlot"),
                          InstanceMethod<&EngineWrap::forward>("forward"),
                          InstanceMethod<&EngineWrap::backward>("backward"),
@@ -93,6 +94,11 @@ Napi::Value EngineWrap::open(Info info) {
   options.recompute = boolean_or(o, "gradientCheckpointing", false);
   options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
   options.precision = boolean_or(o, "bfloat16", false) ? Precision::bf16 : Precision::f32;
+  if (!o.Get("lora").IsUndefined()) {
+    const Napi::Object lora = object(o.Get("lora"), "lora");
+    options.lora = {integer(lora, "rank"), static_cast<float>(number(lora, "scale")),
+                    strings(lora.Get("targets"), "targets")};
+  }
   return thread_->run(info.This().As<Napi::Object>(), nullptr,
                       [engine = engine_, config, options](JobControl&) {
                         *engine = std::make_unique<Engine>(config, options);

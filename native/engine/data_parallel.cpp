@@ -24,11 +24,18 @@ DataParallel::DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops,
                            Shard shard)
     : communicator_(std::move(communicator)),
       ops_(ops),
-      total_(total),
-      unit_(unit_of(total)),
-      units_((total + unit_ - 1) / unit_),
       chunk_(std::max<int64_t>(kStaging / communicator_->size(), 1024)),
-      shard_(shard) {}
+      shard_(shard) {
+  resize(total);
+}
+
+void DataParallel::resize(int64_t total) {
+  total_ = total;
+  unit_ = unit_of(total);
+  units_ = (total + unit_ - 1) / unit_;
+  sum_.release();
+  summed_ = false;
+}
 
 Slice DataParallel::slice(int rank) const {
   const int64_t size = communicator_->size();

@@ -40,6 +40,8 @@ class DataParallel {
   DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops, int64_t total, Shard shard);
 
   Communicator& communicator() { return *communicator_; }
+  // Other parameters are trained from now on, between two steps.
+  void resize(int64_t total);
   bool sharded() const { return shard_ == Shard::optimizer; }
   Slice slice(int rank) const;
   Slice own() const { return slice(communicator_->rank()); }
@@ -63,7 +65,7 @@ class DataParallel {
  private:
   std::unique_ptr<Communicator> communicator_;
   Ops& ops_;
-  int64_t total_, unit_, units_, chunk_;
+  int64_t total_ = 0, unit_ = 0, units_ = 0, chunk_;
   Shard shard_;
   Buffer<float> sum_, send_, receive_;
   bool summed_ = false;

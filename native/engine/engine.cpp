@@ -33,16 +33,46 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
     : config_(checked(config)),
       options_(options),
       ops_(*available_kernels().front(), thread_count(options.threads)),
-      layout_(config_),
+      layout_(config_, options.lora),
+      trainable_(layout_),
       parameters_(static_cast<size_t>(layout_.total())),
-      policy_(config_, layout_, parameters_.data(), options.precision),
+      policy_(
+          config_, layout_, options.lora,
+          [this](const Parameter& p) { return parameters_.data() + p.offset; }, options.precision),
       transformer_(ops_, config_),
       head_(ops_, config_),
       decoder_(ops_, config_, transformer_, head_),
-      generator_(ops_, config_, decoder_) {}
+      generator_(ops_, config_, decoder_) {
+  if (options.lora.rank > 0)
+    base_.emplace(config_, layout_, LoraConfig{}, locate(nullptr), options.precision);
+}
+
+ModelView::Locate Engine::locate(float* trained) {
+  return [this, trained](const Parameter& p) {
+    const std::optional<int64_t> at = trainable_.find(p);
+    return trained && at ? trained + *at : parameters_.data() + p.offset;
+  };
+}
+
+void Engine::set_trainable(std::span<const std::string> names, std::span<const TrainedPart> parts) {
+  if (!slots_.empty() || !kept_.empty())
+    throw std::invalid_argument(
+        "setTrainable: parameter slots or kept passes are of what was trained before; begin anew");
+  trainable_ = Trainable(layout_, names, parts);
+  gradient_view_.reset();
+  gradients_.release();
+  reset_optimizer();
+  if (ranks_) ranks_->resize(trainable_.total());
+}
+
+const PackedModel* Engine::packed_of(const std::string& slot) const {
+  // Adapters are not packed; what is, every slot of a model that has them shares.
+  return slot == "policy" || options_.lora.rank > 0 ? packed_.get() : nullptr;
+}
 
 const ModelView& Engine::view(const std::string& slot) const {
   if (slot == "policy") return policy_;
+  if (slot == "base" && base_) return *base_;
   const auto found = slots_.find(slot);
   if (found == slots_.end())
     throw std::invalid_argument("slot: there is no parameter slot named '" + slot + "'");
@@ -107,7 +137,7 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   kept->activations.recompute = options_.recompute || !keep;
   const int64_t t = kept->batch.size();
   TokenValues values(kept->batch.whole_size());
-  const PackedModel* packed = &weights == &policy_ ? packed_.get() : nullptr;
+  const PackedModel* packed = packed_of(slot);
   transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
   head_.forward(matrix(kept->activations.hidden.data(), t, config_.hidden_size), weights.head,
                 packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);

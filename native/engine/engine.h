@@ -18,6 +18,7 @@
 #include "engine/lm_head.h"
 #include "engine/parameters.h"
 #include "engine/serving.h"
+#include "engine/trainable.h"
 #include "engine/transformer.h"
 
 namespace kogrpo {
@@ -29,6 +30,7 @@ struct EngineOptions {
   // bf16: products with the weights rounded. The parameters stay fp32, which is bfloat16 and the 16
   // bits that it lacks; every copy for sampling is of half the size.
   Precision precision = Precision::f32;
+  LoraConfig lora = {};
 };
 
 struct BatchArguments {
@@ -60,7 +62,8 @@ class Engine {
   const ParameterLayout& layout() const { return layout_; }
   CpuOps& ops() { return ops_; }
 
-  void initialize(const InitOptions& options);
+  // The model's parameters, or those of its adapters.
+  void initialize(const InitOptions& options, bool adapters = false);
   void load_parameter(const std::string& name, const std::string& path, int64_t offset,
                       DType dtype);
   // Writes `names` behind `header` (made by lib/model/safetensors.ts) in that order.
@@ -76,8 +79,14 @@ class Engine {
   void save_state(const std::string& path);
   void load_state(const std::string& path);
 
-  // Copies of the parameters under a name: slot ← (1 − alpha)·slot + alpha·policy; a slot that does
-  // not exist yet becomes a copy. "policy" itself is the trained one.
+  // What training moves from now on: the parameters named, of some of them a part only. Gradients,
+  // moments and slots exist for these alone; the rest keeps its bits. Until the first call: every
+  // parameter, or the adapters if there are any. Refused while slots or handles are held.
+  void set_trainable(std::span<const std::string> names, std::span<const TrainedPart> parts);
+
+  // Copies of the trained parameters under a name: slot ← (1 − alpha)·slot + alpha·policy; a slot
+  // that does not exist yet becomes a copy. "policy" itself is the trained one, "base" the model
+  // without its adapters.
   void update_slot(const std::string& slot, float alpha);
 
   // Log-probs and entropies under a slot. With keep, what the backward needs stays under the
@@ -138,16 +147,24 @@ class Engine {
     Activations activations;
   };
 
+  ModelView::Locate locate(float* trained);
+  // Of a slot: the packed weights that its products may use, or null.
+  const PackedModel* packed_of(const std::string& slot) const;
   const ModelView& view(const std::string& slot) const;
   // The slot's parameters, undefined where the slot is new.
   float* slot_parameters(const std::string& slot);
   const PackedModel& packed();
   // Throws if a serving session has live requests: `what` would give them other weights midway.
   void require_idle(const char* what) const;
-  void parameters_changed();
+  // `weights`: of the matrices that are packed too.
+  void parameters_changed(bool weights = true);
   ModelView& gradients();
   // Where this rank's moments lie in the flat parameters: all of them but for a sharded optimizer.
   Slice moments() const;
+  // The trained parameters of every rank's slice, on all of them.
+  void gather_parameters(const std::string& label);
+  // Where the parameters begin that a saved state holds.
+  int64_t adapters_begin() const { return options_.lora.rank > 0 ? layout_.model_total() : 0; }
   // AdamW on the elements of moments(); grad[0] is the first of them.
   void update(const OptimizerArguments& arguments, const float* grad, float clip);
   PackedBatch make_batch(const BatchArguments& batch) const;
@@ -162,8 +179,10 @@ class Engine {
   EngineOptions options_;
   CpuOps ops_;
   ParameterLayout layout_;
+  Trainable trainable_;
   Buffer<float> parameters_, gradients_, m_, v_;
   ModelView policy_;
+  std::optional<ModelView> base_;  // of a model with adapters: without them
   std::optional<ModelView> gradient_view_;
   int64_t step_ = 0;
   std::unique_ptr<DataParallel> ranks_;

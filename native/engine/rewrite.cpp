@@ -10,6 +10,26 @@ namespace {
 
 constexpr int64_t kBlockFloats = int64_t{1} << 22;  // 16 MiB
 
+std::vector<float> read_factor(const LowRank::Factor& factor, int64_t n) {
+  std::vector<float> values(static_cast<size_t>(n));
+  read_tensor(factor.file, factor.begin, factor.dtype, values.data(), n);
+  return values;
+}
+
+// out[rows, cols] += scale · b[rows, rank] · a[rank, cols], each element's sum over the rank first.
+void add_low_rank(const LowRank& low, const float* a, const float* b, int64_t rows, int64_t cols,
+                  float* out) {
+  std::vector<float> sum(static_cast<size_t>(cols));
+  for (int64_t r = 0; r < rows; ++r) {
+    std::fill(sum.begin(), sum.end(), 0.0f);
+    for (int64_t k = 0; k < low.rank; ++k) {
+      const float factor = b[r * low.rank + k];
+      for (int64_t c = 0; c < cols; ++c) sum[static_cast<size_t>(c)] += factor * a[k * cols + c];
+    }
+    for (int64_t c = 0; c < cols; ++c) out[r * cols + c] += low.scale * sum[static_cast<size_t>(c)];
+  }
+}
+
 }  // namespace
 
 void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
@@ -23,6 +43,11 @@ void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
       throw std::invalid_argument("rowScale must have one element per row (" +
                                   std::to_string(s.rows) + "), not " +
                                   std::to_string(s.row_scale.size()));
+    std::vector<float> a, b;
+    if (s.added.rank > 0) {
+      a = read_factor(s.added.a, s.added.rank * s.cols);
+      b = read_factor(s.added.b, s.added.rank * s.rows);
+    }
     const int64_t step = std::max(int64_t{1}, kBlockFloats / s.cols);
     for (int64_t begin = 0; begin < s.rows; begin += step) {
       abort.check();
@@ -35,6 +60,9 @@ void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
           for (int64_t c = 0; c < s.cols; ++c)
             block[static_cast<size_t>(r * s.cols + c)] *=
                 s.row_scale[static_cast<size_t>(begin + r)];
+      if (s.added.rank > 0)
+        add_low_rank(s.added, a.data(), b.data() + begin * s.added.rank, rows, s.cols,
+                     block.data());
       out.append(block.data(), n, dtype);
     }
     on_tensor();

@@ -1,7 +1,8 @@
 #pragma once
 // A weights file made from the tensors of others, without a model in memory: blocks of rows are
-// read, multiplied by their factors where there are any, and written in the dtype asked for. fp32
-// of a bf16 or f16 value is exact, so unscaled tensors keep their values.
+// read, multiplied by their factors or added to an adapter's product where there are any, and
+// written in the dtype asked for. fp32 of a bf16 or f16 value is exact, so other tensors keep their
+// values.
 
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,18 @@
 
 namespace kogrpo {
 
+// scale · B[rows,rank] · A[rank,cols], to be added to a tensor (a LoRA adapter that is merged).
+struct LowRank {
+  struct Factor {
+    std::string file;
+    int64_t begin = 0;
+    DType dtype = DType::f32;
+  };
+  Factor a, b;
+  int64_t rank = 0;  // 0: nothing is added
+  float scale = 0;
+};
+
 // [rows, cols] elements at `begin` of `file`; row r is multiplied by row_scale[r] (empty: 1).
 struct TensorSource {
   std::string file;
@@ -21,6 +34,7 @@ struct TensorSource {
   DType dtype = DType::f32;
   int64_t rows = 0, cols = 0;
   std::vector<float> row_scale;
+  LowRank added = {};
 };
 
 // Writes `header` and behind it every source in order as `dtype`; on_tensor() after each. Throws

@@ -1,0 +1,151 @@
+/** Whole runs with adapters: sft, then grpo with a reference model; resumed; continued; merged. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { resolveRecipe } from '../../lib/config/load.ts'
+import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
+import { Engine } from '../../lib/engine/engine.ts'
+import { openModelDirectory, writeModelDirectory } from '../../lib/model/directory.ts'
+import { parameterLayout } from '../../lib/model/parameters.ts'
+import { isTimingKey, type Metrics, type RunEvent } from '../../lib/report/events.ts'
+import { writeMerged } from '../../lib/train/merge.ts'
+import { findState } from '../../lib/train/resume.ts'
+import { runTraining } from '../../lib/train/run.ts'
+import { recorder, temporaryDirectory, tinyModelDirectory } from './tiny.ts'
+
+/** The tiny model with weights in a file. */
+async function baseModel(): Promise<string> {
+  const source = await openModelDirectory(await tinyModelDirectory(), { weights: false })
+  const { config, tokenizerDir } = source
+  await using engine = await Engine.create({ config, init: { seed: 3, std: 0.1 } })
+  const dir = join(await temporaryDirectory(), 'base')
+  await writeModelDirectory(dir, {
+    config,
+    dtype: 'F32',
+    tokenizerDir,
+    writeWeights: (file, header) => engine.writeWeights(file, header, 'F32'),
+  })
+  return dir
+}
+
+const stages: RecipeInput = {
+  seed: 5,
+  threads: 1,
+  lora: { r: 4, lora_alpha: 8 },
+  sft: {
+    data: [{ path: 'mini:sft', size: 200 }],
+    max_steps: 4,
+    per_device_train_batch_size: 2,
+    max_length: 256,
+    learning_rate: 1e-2,
+    weight_decay: 0.1,
+  },
+  grpo: {
+    data: [{ path: 'mini:grpo', size: 50 }],
+    max_steps: 4,
+    num_generations: 4,
+    per_device_train_batch_size: 8,
+    max_completion_length: 16,
+    learning_rate: 1e-2,
+    beta: 0.05,
+    rewards: [{ name: 'format' }, { name: 'korean' }],
+  },
+}
+
+async function recipe(changes: RecipeInput = {}): Promise<Recipe> {
+  return resolveRecipe({
+    ...stages,
+    output_dir: join(await temporaryDirectory(), 'run'),
+    ...changes,
+  })
+}
+
+async function train(config: Recipe, stopAfter?: number, resume = false): Promise<RunEvent[]> {
+  const { reporter, events } = recorder()
+  const controller = new AbortController()
+  const { emit } = reporter
+  reporter.emit = event => {
+    emit.call(reporter, event)
+    if (event.type === 'step' && event.stage === 'grpo' && event.step === stopAfter) {
+      controller.abort()
+    }
+  }
+  const saved = resume ? await findState(config.output_dir) : undefined
+  await runTraining(config, { reporter, signal: controller.signal, resume: saved }).catch(error => {
+    if (stopAfter === undefined || error.name !== 'AbortError') throw error
+  })
+  return events
+}
+
+function metrics(events: RunEvent[], stage: string): Metrics[] {
+  return events.flatMap(event =>
+    event.type === 'step' && event.stage === stage
+      ? [Object.fromEntries(Object.entries(event.metrics).filter(([key]) => !isTimingKey(key)))]
+      : [],
+  )
+}
+
+const adapterFile = (config: Recipe, name: string): Promise<Buffer> =>
+  readFile(join(config.output_dir, name, 'adapter_model.safetensors'))
+
+describe('a run with adapters', () => {
+  it('trains them in sft and grpo; sampler and trainer agree to the bit; resumes to the bit', async () => {
+    const path = await baseModel()
+    const whole = await recipe({ model: { path } })
+    const events = await train(whole)
+    const sft = metrics(events, 'sft')
+    expect(sft.at(-1)!.loss!).toBeLessThan(sft[0]!.loss! - 0.08)
+    const grpo = metrics(events, 'grpo')
+    for (const step of grpo) expect(step['sampling/sampling_logp_difference/max']).toBe(0)
+    // The reference is the model that the stage began with: the divergence begins at 0.
+    expect(grpo[0]!.kl).toBe(0)
+    expect(grpo.at(-1)!.kl).toBeGreaterThan(0)
+
+    const broken = await recipe({ model: { path } })
+    await train(broken, 2)
+    const rest = await train(broken, undefined, true)
+    expect(metrics(rest, 'grpo')).toEqual(grpo.slice(2))
+    expect(await adapterFile(broken, 'rl')).toEqual(await adapterFile(whole, 'rl'))
+    // The state holds adapters, moments and the reference's adapters, not the model.
+    const model = parameterLayout((await openModelDirectory(path)).config).total
+    const size = (await adapterFile(whole, 'rl')).length
+    expect(size).toBeLessThan(4 * model)
+  })
+
+  it('writes adapters that it opens, goes on with and merges', async () => {
+    const path = await baseModel()
+    const first = await recipe({ model: { path }, grpo: undefined })
+    await train(first)
+    const adapterDir = join(first.output_dir, 'sft')
+    const adapted = await openModelDirectory(adapterDir)
+    expect(adapted.adapter?.config).toMatchObject({ r: 4, lora_alpha: 8 })
+    await using engine = await Engine.load(adapted)
+    const merged = join(first.output_dir, 'merged')
+    expect(await writeMerged(adapted, merged)).toEqual({ dtype: 'F32', merged: 14 })
+    await using plain = await Engine.load(await openModelDirectory(merged))
+    await using base = await Engine.load(await openModelDirectory(path))
+    const tokens = Int32Array.from({ length: 40 }, (_, i) => (i * 37) % 1000)
+    const batch = { tokens, cuSeqlens: Int32Array.of(0, 40) }
+    const [own, other, before] = await Promise.all(
+      [engine, plain, base].map(async e => (await e.score(batch)).logprobs),
+    )
+    const distance = (a: Float32Array, b: Float32Array): number =>
+      Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))
+    expect(distance(own!, other!)).toBeLessThan(1e-5)
+    expect(distance(own!, before!)).toBeGreaterThan(0.1)
+
+    const onward = await recipe({ model: { path: adapterDir }, lora: undefined, grpo: undefined })
+    const events = await train(onward)
+    const notes = events.flatMap(event => (event.type === 'note' ? [event.message] : []))
+    expect(notes.join()).toMatch(/is an adapter \(r 4, lora_alpha 8 on q_proj .*training goes on/)
+    const [before0, after0] = [metrics(await train(first), 'sft'), metrics(events, 'sft')]
+    expect(after0[0]!.loss!).toBeLessThan(before0[0]!.loss! - 0.08)
+    const other8 = await recipe({ model: { path: adapterDir }, lora: { r: 8 } })
+    await expect(train(other8)).rejects.toThrow(/lora asks for r 8/)
+  })
+
+  it('is refused on weights that no file holds', async () => {
+    const path = await tinyModelDirectory()
+    await expect(recipe({ model: { path, init: 'random' } })).rejects.toThrow(/lora: needs weights/)
+  })
+})
