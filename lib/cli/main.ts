@@ -63,6 +63,16 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Put evaluations of several checkpoints on one table',
     load: () => import('./eval-compare.ts'),
   },
+  'eval diversity': {
+    usage: 'diversity [recipe]',
+    describe: 'pass@1 to pass@k, distinct right answers, entropies of a model',
+    load: () => import('./eval-diversity.ts'),
+  },
+  'rl-check': {
+    usage: 'rl-check [recipe]',
+    describe: 'Say whether a model is ready for the grpo stage of a recipe',
+    load: () => import('./rl-check.ts'),
+  },
   launch: {
     usage: 'launch',
     describe: 'Start the ranks of a training on this machine, or its part of several machines',
@@ -98,6 +108,16 @@ const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Filter a corpus: rules, duplicates, perplexity',
     load: () => import('./corpus-filter.ts'),
   },
+  'data difficulty': {
+    usage: 'difficulty [recipe]',
+    describe: 'Measure how often a model solves each prompt, for a curriculum',
+    load: () => import('./data-difficulty.ts'),
+  },
+  'data self-correct': {
+    usage: 'self-correct <input>',
+    describe: 'Make Korean self-correction samples of wrong attempts',
+    load: () => import('./data-self-correct.ts'),
+  },
   'judge calibrate': {
     usage: 'calibrate <file>',
     describe: 'Measure a judge on labelled answers before it is trusted',
@@ -127,6 +147,11 @@ const COMMANDS: Record<string, CommandEntry> = {
     usage: 'experiments [name]',
     describe: "Repeat the neighbouring papers' claims at toy size",
     load: () => import('./experiments.ts'),
+  },
+  'selftest planning': {
+    usage: 'planning',
+    describe: 'Check on a toy problem that RL explores, narrows, and is held open by the KL',
+    load: () => import('./selftest-planning.ts'),
   },
   doctor: {
     usage: 'doctor',

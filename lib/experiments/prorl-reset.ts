@@ -3,23 +3,25 @@
  * distance that the penalty allows; a hard reset of the reference lets it go on. Chains of eight terms,
  * a base that samples about a quarter of them right, 200 steps of Dr. GRPO under three references.
  */
+import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
-import { toyEngine } from './toy/model.ts'
+import { checkpointOf, toyEngine } from './toy/model.ts'
 import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 8
 const NOISE = 0.2
 const GROUP = 8
-const PROMPTS = 16
+const PROMPTS = 32
+const SFT_STEPS = 1000
 const STEPS = 200
 const RESET = 40
 const BETA = 0.3
 const MAX_NEW = TERMS
 
 async function arm(
-  engine: Awaited<ReturnType<typeof toyEngine>>,
+  engine: Engine,
   seed: number,
   beta: number,
   reset: boolean,
@@ -44,10 +46,7 @@ async function arm(
   return { accuracy: await sampledAccuracy(engine, seed), klAtReset }
 }
 
-async function sampledAccuracy(
-  engine: Awaited<ReturnType<typeof toyEngine>>,
-  seed: number,
-): Promise<number> {
+async function sampledAccuracy(engine: Engine, seed: number): Promise<number> {
   const random = dice(`prorl test ${seed}`)
   const prompts = Array.from({ length: 512 }, () => chainPrompt(random, TERMS))
   const settings = { maxNewTokens: MAX_NEW, stop: END, seed, round: 1_000_000, temperature: 1 }
@@ -58,26 +57,23 @@ async function run(
   seed: number,
   { threads, progress, signal }: ExperimentContext,
 ): Promise<Measurement> {
-  const make = async (): Promise<Awaited<ReturnType<typeof toyEngine>>> => {
-    const engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-    const random = dice(`prorl sft ${seed}`)
-    for (let step = 0; step < 600; step++) {
-      signal.throwIfAborted()
-      const samples = Array.from({ length: 32 }, () => chainSample(random, TERMS, NOISE))
-      await sftStep(engine, samples, 2e-3)
-    }
-    await engine.resetOptimizer()
-    return engine
+  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
+  const random = dice(`prorl sft ${seed}`)
+  for (let step = 0; step < SFT_STEPS; step++) {
+    signal.throwIfAborted()
+    const samples = Array.from({ length: 32 }, () => chainSample(random, TERMS, NOISE))
+    await sftStep(engine, samples, 2e-3)
   }
-  const values: Measurement = {}
+  await engine.resetOptimizer()
+  const restore = await checkpointOf(engine)
+  const values: Measurement = { base: await sampledAccuracy(engine, seed) }
   const arms = { fixed: [BETA, false], reset: [BETA, true], no_kl: [0, false] } as const
   for (const [name, [beta, reset]] of Object.entries(arms)) {
-    await using engine = await make()
-    values.base ??= await sampledAccuracy(engine, seed)
+    await restore()
     const out = await arm(engine, seed, beta, reset)
     values[name] = out.accuracy
     if (reset) values.kl_after_reset = out.klAtReset
-    progress(`${name} ${out.accuracy.toFixed(3)} (base ${values.base.toFixed(3)})`)
+    progress(`${name} ${out.accuracy.toFixed(3)} (base ${values.base!.toFixed(3)})`)
   }
   return values
 }

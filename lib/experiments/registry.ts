@@ -1,9 +1,10 @@
 /** All experiments, in the order of the table. */
 import { KogrpoError } from '../errors.ts'
+import { planningDiversity } from './planning-diversity.ts'
 import { prorlReset } from './prorl-reset.ts'
 import type { Experiment } from './types.ts'
 
-export const EXPERIMENTS: readonly Experiment[] = [prorlReset]
+export const EXPERIMENTS: readonly Experiment[] = [prorlReset, planningDiversity]
 
 /** The experiment of this name, or all of them. Throws `E_CONFIG` for an unknown one. */
 export function findExperiments(name?: string): readonly Experiment[] {

@@ -3,7 +3,8 @@
  * before `append` returns, so that a killed run loses nothing that was reported. Numbers that JSON
  * cannot hold (NaN, infinities) become null, as JSON.stringify has it.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 
@@ -33,5 +34,22 @@ export class JsonLinesWriter {
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor)
     this.#descriptor = undefined
+  }
+}
+
+/** Writes a whole file of JSON objects: under another name first, so that a stopped one is never it. */
+export function writeWhole(path: string, rows: readonly object[]): void {
+  const partial = `${path}.partial`
+  const writer = new JsonLinesWriter(partial)
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    rmSync(partial, { force: true })
+    for (const row of rows) writer.append(row)
+    writer.close()
+    renameSync(partial, path)
+  } catch (cause) {
+    writer.close()
+    if (cause instanceof KogrpoError) throw cause
+    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${whyUnwritable(cause)}`, { cause })
   }
 }

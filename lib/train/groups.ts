@@ -14,10 +14,12 @@ import { equalGroups } from '../algorithms/group-statistics.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Mixture, MixtureState } from '../data/mixture.ts'
 import type { GrpoSample } from '../data/samples.ts'
+import { type Readiness, readiness } from '../eval/readiness.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
 import type { RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { completionMetrics, completionRows } from './completion-metrics.ts'
+import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
 import {
   loadGeneration,
@@ -37,6 +39,8 @@ export interface Groups {
   advantages: Float32Array
   /** Everything that was sampled. */
   rows: CompletionRow[]
+  /** Of the first generation, before groups are left out. */
+  readiness: Readiness
   /** Of everything that was sampled; rewards and verdicts are those of the first generation, the
    *  judge's costs those of all. */
   metrics: Metrics
@@ -170,11 +174,18 @@ export class SampledRound {
       advantages = rollouts.length === 0 ? new Float32Array() : scorer.advantages(values).advantages
     }
     const all = this.#generations.flatMap(generation => generation.rollouts)
+    const [{ rollouts: sampled }] = this.#generations as [Generation]
     const groups = rollouts.length / size
     return {
       rollouts,
       advantages,
       rows,
+      readiness: readiness({
+        num_generations: size,
+        accuracy: first!.values[first!.names.indexOf(ACCURACY)] ?? null,
+        zero_std: first!.zero_std,
+        completions: sampled.map(({ text }) => text),
+      }),
       metrics: {
         ...first!.metrics,
         ...completionMetrics(all),

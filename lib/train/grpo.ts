@@ -15,6 +15,7 @@ import { saveCheckpoint, savesAfter } from './checkpoint.ts'
 import { Guards } from './guards.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
+import { checkReadiness } from './probe.ts'
 import { beginReference, moveReference } from './reference.ts'
 import { beginStage, saveState } from './resume.ts'
 import { prepareRound, type Round } from './round.ts'
@@ -104,6 +105,7 @@ export async function trainGrpo(
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
       const { rollouts, advantages, rows } = ready
       reporter.emit({ type: 'completions', rows })
+      if (step === 1) await checkReadiness(session, stage, samples, ready.readiness)
       round = await timer.time('update_actor', () =>
         prepareRound(session, stage, rollouts, advantages, step),
       )

@@ -115,7 +115,10 @@ function cut(
 }
 
 /** Prompt and completion as one sequence; the completion is trained, its stop token included. */
-function trainingSequence({ prompt, tokens, truncated }: Rollout, stage: GrpoStage): Packable {
+export function trainingSequence(
+  { prompt, tokens, truncated }: Rollout,
+  stage: Pick<GrpoStage, 'mask_truncated_completions' | 'shared_prefix'>,
+): Packable {
   const ids = new Int32Array(prompt.promptIds.length + tokens.length)
   ids.set(prompt.promptIds)
   ids.set(tokens, prompt.promptIds.length)

@@ -23,6 +23,24 @@ const dynamicSampling = z.strictObject({
     .describe('the reward that must differ in a group: "reward" (the sum) or the name of one'),
 })
 
+const readiness = z.strictObject({
+  action: z
+    .enum(['off', 'warn', 'stop'])
+    .default('warn')
+    .describe('before the first update: say what a model that is not ready needs, or end the run'),
+  prompts: count
+    .optional()
+    .describe(
+      'prompts that are sampled for the check alone (default: none, the first round of the stage is looked at)',
+    ),
+  max_dead_group_rate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.9)
+    .describe('share of groups with equal rewards above which a model is not ready'),
+})
+
 export const grpoStage = z.strictObject({
   data: sources.describe('prompts (with an answer column for the accuracy reward)'),
   num_generations: count.default(8).describe('completions per prompt (the group), at least 2'),
@@ -167,6 +185,9 @@ export const grpoStage = z.strictObject({
   enable_thinking: z.boolean().default(true).describe('chat template: let the model think'),
   rewards: rewards.describe('reward functions and their weights; the reward is the weighted sum'),
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
+  readiness: readiness
+    .prefault({})
+    .describe('whether the model can learn from these prompts, looked at before the first update'),
   guards: guards.prefault({}).describe('what is watched for a collapse, and what then happens'),
   ...optimizerShape({ learning_rate: 1e-6, lr_scheduler_type: 'constant', warmup_ratio: 0 }),
   ...checkpointShape([

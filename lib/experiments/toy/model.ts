@@ -1,4 +1,7 @@
 /** Tiny Qwen3 models for experiments: everything the real one has, at a width of 64. */
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Engine } from '../../engine/engine.ts'
 import { parseModelConfig } from '../../model/config.ts'
 
@@ -38,4 +41,15 @@ export async function toyEngine(options: ToyOptions): Promise<Engine> {
     'the toy model',
   )
   return await Engine.create({ config, threads, init: { seed, std } })
+}
+
+/**
+ * Keeps the engine's weights, moments and slots; the result puts them back, as often as it is called,
+ * so that the arms of an experiment start from one base.
+ */
+export async function checkpointOf(engine: Engine): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'kogrpo-experiment-'))
+  const file = join(directory, 'state.bin')
+  await engine.saveState(file)
+  return async () => await engine.loadState(file)
 }

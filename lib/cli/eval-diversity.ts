@@ -1,0 +1,67 @@
+/** `kogrpo eval diversity [recipe]`: what a model can still do beside its favourite answer. */
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { KogrpoError } from '../errors.ts'
+import { type Diversity, diversity } from '../eval/diversity.ts'
+import { wholeNumber } from './options.ts'
+import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
+
+interface DiversityArguments extends ProbeArguments {
+  json?: boolean
+}
+
+function table(figures: Diversity): string {
+  const number = (value: number | null): string => (value === null ? 'unknown' : value.toFixed(4))
+  return [
+    ...Object.entries(figures.pass_at).map(([k, value]) => [`pass@${k}`, number(value)]),
+    ['distinct correct per solved prompt', number(figures.distinct_correct)],
+    ['token entropy (nats)', number(figures.token_entropy)],
+    ['answer entropy (nats)', number(figures.answer_entropy)],
+  ]
+    .map(([name, value]) => `${name!.padEnd(36)}${value}`)
+    .join('\n')
+}
+
+async function handler(argv: ArgumentsCamelCase<DiversityArguments>): Promise<void> {
+  const { probe, probeEntropies } = await import('../train/probe.ts')
+  await withProbe(argv, 64, async ({ session, stage, prompts, k }) => {
+    const probes = await probe(session, stage, prompts, k)
+    if (!probes[0]?.accuracy) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        'eval diversity counts right answers: grpo.rewards needs - name: accuracy',
+      )
+    }
+    const figures = diversity({
+      k,
+      accuracy: probes.flatMap(({ accuracy }) => accuracy ?? []),
+      completions: probes.flatMap(({ rollouts }) => rollouts.map(({ text }) => text)),
+      entropies: await probeEntropies(session, stage, probes),
+    })
+    const { context, json } = argv
+    context.stdout.write(`${json ? JSON.stringify(figures) : table(figures)}\n`)
+  })
+}
+
+export const command: CommandModule<object, DiversityArguments> = {
+  command: 'diversity [recipe]',
+  describe: 'pass@1 to pass@k, distinct right answers, entropies of a model',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 diversity [recipe] --model DIR\n\n' +
+          'Samples k completions of prompts of the grpo stage: pass@1, 2, 4 … k, how many different right\n' +
+          'completions a solved prompt has, entropy of the tokens and of the answers. RL that raises\n' +
+          'pass@1 while pass@k falls has only become narrower.',
+      )
+      .positional('recipe', { type: 'string', describe: 'A recipe [default: mini]' })
+      .options(probeOptions)
+      .option('limit', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Prompts, spread evenly over the data [default: 64]',
+        coerce: wholeNumber('limit', 1),
+      })
+      .option('json', { type: 'boolean', describe: 'Print the figures as JSON' })
+      .example('$0 diversity my.yaml --model runs/my/rl --k 32', 'after the grpo stage') as never,
+  handler,
+}
