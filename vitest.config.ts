@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Messages do not depend on the locale of whoever runs the tests.
+    env: { KOGRPO_LANG: 'en' },
   },
 })

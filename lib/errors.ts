@@ -3,20 +3,28 @@
  * programs) and a message that names the file, line, key, tensor or argument at fault together
  * with the remedy (for people). The native addon throws errors of the same form.
  */
+import type { Phrase } from './messages/phrase.ts'
 
 /** An error with a stable machine-readable code, e.g. `E_CONFIG`, `E_SAFETENSORS`, `E_DATA`. */
 export class KogrpoError extends Error {
   readonly code: string
+  readonly #text: string | Phrase
 
   /** `options.cause` keeps the underlying error, as for any `Error`. */
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(code: string, text: string | Phrase, options?: ErrorOptions) {
+    super(String(text), options)
     this.name = 'KogrpoError'
     this.code = code
+    this.#text = text
+  }
+
+  /** What `message` says in English, to be said in any language (lib/messages). */
+  get text(): string | Phrase {
+    return this.#text
   }
 }
 
-/** The message of whatever was thrown, for building a message around it. */
+/** The message of whatever was thrown, in English. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

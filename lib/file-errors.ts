@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { didYouMean } from './config/nearest.ts'
 import { messageOf } from './errors.ts'
+import { failure, type Phrase, phrase } from './messages/phrase.ts'
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error ? String(error.code) : undefined
@@ -19,29 +20,34 @@ function namesIn(directory: string): string[] | null {
 }
 
 /** Why reading `path` failed: a missing file with the nearest name beside it, or the system's words. */
-export function whyUnreadable(path: string, error: unknown): string {
+export function whyUnreadable(path: string, error: unknown): Phrase {
   const whole = resolve(path)
   switch (codeOf(error)) {
     case 'ENOENT': {
       const names = namesIn(dirname(whole))
-      if (names === null) return `there is no directory ${dirname(whole)}`
-      return `there is no such file (looked at ${whole})${didYouMean(basename(whole), names)}`
+      if (names === null) return phrase('there is no directory {path}', { path: dirname(whole) })
+      return phrase('there is no such file (looked at {path}){hint}', {
+        path: whole,
+        hint: didYouMean(basename(whole), names),
+      })
     }
     case 'EACCES':
-      return `no permission to read ${whole}`
+      return phrase('no permission to read {path}', { path: whole })
     default:
-      return messageOf(error)
+      return failure(error)
   }
 }
 
 /** Why writing failed, as far as it can be told: a full disk (also the engine's own), no permission. */
-export function whyUnwritable(error: unknown): string {
+export function whyUnwritable(error: unknown): Phrase {
   const message = messageOf(error)
   if (/ENOSPC|EDQUOT|no space left|quota exceeded/i.test(message)) {
-    return 'the disk is full; free some space, or write elsewhere with --output-dir'
+    return phrase('the disk is full; free some space, or write elsewhere with --output-dir')
   }
   if (/EACCES|EROFS|EPERM|permission denied|read-only file system/i.test(message)) {
-    return `no permission to write there (${message}); write elsewhere with --output-dir`
+    return phrase('no permission to write there ({message}); write elsewhere with --output-dir', {
+      message,
+    })
   }
-  return message
+  return failure(error)
 }

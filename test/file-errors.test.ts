@@ -13,7 +13,7 @@ function why(path: string): string {
   try {
     readFileSync(path)
   } catch (error) {
-    return whyUnreadable(path, error)
+    return String(whyUnreadable(path, error))
   }
   throw new Error('it could be read')
 }
@@ -27,10 +27,12 @@ test('a missing file: where it was looked for, and what has nearly its name', ()
 
 test('a full disk, as the system and as the engine say it; no permission', () => {
   const full = 'the disk is full; free some space, or write elsewhere with --output-dir'
-  expect(whyUnwritable(new Error("cannot write 'x': No space left on device"))).toBe(full)
-  expect(whyUnwritable(new Error('EDQUOT: quota exceeded, write'))).toBe(full)
-  expect(whyUnwritable(new Error('EROFS: read-only file system'))).toMatch(/^no permission .*EROFS/)
-  expect(whyUnwritable(new Error('something else'))).toBe('something else')
+  expect(String(whyUnwritable(new Error("cannot write 'x': No space left on device")))).toBe(full)
+  expect(String(whyUnwritable(new Error('EDQUOT: quota exceeded, write')))).toBe(full)
+  expect(String(whyUnwritable(new Error('EROFS: read-only file system')))).toMatch(
+    /^no permission .*EROFS/,
+  )
+  expect(String(whyUnwritable(new Error('something else')))).toBe('something else')
 })
 
 test.skipIf(!existsSync('/dev/full'))('a line that does not fit on the disk', () => {

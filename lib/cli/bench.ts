@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { type BenchOptions, MODES, type Mode, SIZES, type SizeName } from '../bench/options.ts'
 import { didYouMean } from '../config/nearest.ts'
+import { phrase } from '../messages/phrase.ts'
 import { parseModelConfig, readJson } from '../model/config.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
@@ -47,13 +48,19 @@ function sizesOf(argv: BenchArguments): BenchOptions['sizes'] {
     if (argv[name] === undefined || names.includes(name)) continue
     const hint = didYouMean(name, names, '--')
     throw new UsageError(
-      `--${name}: --mode ${argv.mode} does not have it${hint || `; it has ${names.map(n => `--${n}`).join(', ')}`}`,
+      phrase('--{name}: --mode {mode} does not have it{hint}', {
+        name,
+        mode: argv.mode,
+        hint: hint || phrase('; it has {names}', { names: names.map(n => `--${n}`).join(', ') }),
+      }),
     )
   }
   if (argv.mode === 'gemm') {
     const missing = names.filter(name => argv[name] === undefined)
     if (missing.length > 0 && missing.length < names.length) {
-      throw new UsageError(`--m, --n and --k go together: --${missing[0]} is missing`)
+      throw new UsageError(
+        phrase('--m, --n and --k go together: --{missing} is missing', { missing: missing[0]! }),
+      )
     }
   }
   return Object.fromEntries(names.map(name => [name, argv[name] ?? own[name]]))

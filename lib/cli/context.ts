@@ -2,9 +2,11 @@
  * What a command touches of the process, so that tests can run commands in their own process: the
  * streams, the environment, the source of signals, and how to end at once.
  */
+import type { Language } from '../messages/language.ts'
+import type { Say } from '../messages/phrase.ts'
 import type { Output } from '../report/progress.ts'
 
-export interface CliContext {
+export interface ProcessContext {
   stdout: Output
   stderr: Output
   /** What `-` reads (default: the process's). */
@@ -18,7 +20,14 @@ export interface CliContext {
   exit(code: number): void
 }
 
-export const processContext: CliContext = {
+/** What a command gets: the process, and the user's language. */
+export interface CliContext extends ProcessContext {
+  language: Language
+  /** Says a text in the user's language. */
+  say: Say
+}
+
+export const processContext: ProcessContext = {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

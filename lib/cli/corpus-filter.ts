@@ -8,7 +8,8 @@ import { filterCorpus } from '../corpus/filter/filter.ts'
 import { type FilterReport, perplexityQuantile } from '../corpus/filter/report.ts'
 import { DEFAULT_RULES, FILTER_RULES, type RuleOptions } from '../corpus/filter/rules.ts'
 import { DEDUP_METHODS, type DedupMethod } from '../corpus/filter/signature.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { readColumns } from './columns-option.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
@@ -39,8 +40,10 @@ interface FilterArguments extends Partial<RuleOptions> {
 
 const MEBI = 2 ** 20
 const text = { type: 'string', requiresArg: true } as const
-const share = (option: string) => realNumber(option, '0 to 1', x => x >= 0 && x <= 1)
-const positive = (option: string) => realNumber(option, 'above 0', x => x > 0)
+const share = (option: string) =>
+  realNumber(option, phrase('{from} to {to}', { from: 0, to: 1 }), x => x >= 0 && x <= 1)
+const positive = (option: string) =>
+  realNumber(option, phrase('above {low}', { low: 0 }), x => x > 0)
 
 /** A file as it is now: another file, or a changed one, makes another run. */
 function fileIdentity(path: string): object {
@@ -48,7 +51,11 @@ function fileIdentity(path: string): object {
     const { size, mtimeMs } = statSync(path)
     return { path: resolve(path), size, mtimeMs }
   } catch (cause) {
-    throw new KogrpoError('E_DATA', `${path}: cannot be read: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{path}: cannot be read: {reason}', { path, reason: failure(cause) }),
+      { cause },
+    )
   }
 }
 
@@ -57,20 +64,29 @@ function checkPerplexity(argv: FilterArguments): void {
   for (const [option, value] of Object.entries({ min, max, tokens: perplexityTokens })) {
     if (value === undefined || model !== undefined) continue
     const name = option === 'tokens' ? '--perplexity-tokens' : `--${option}-perplexity`
-    throw new UsageError(`${name}: needs --model, under which the perplexity is measured`)
+    throw new UsageError(
+      phrase('{name}: needs --model, under which the perplexity is measured', { name }),
+    )
   }
   if (min !== undefined && max !== undefined && min >= max) {
-    throw new UsageError(`--min-perplexity: expected less than --max-perplexity ${max}, got ${min}`)
+    throw new UsageError(
+      phrase('--min-perplexity: expected less than --max-perplexity {max}, got {min}', {
+        max,
+        min,
+      }),
+    )
   }
 }
 
 async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void> {
   const { context, output, dropped } = argv
-  if (output === undefined) throw new UsageError('required: --output')
+  if (output === undefined) throw new UsageError(phrase('required: --output'))
   checkPerplexity(argv)
   const dedup = argv.dedup ?? 'minhash'
   if (argv.similarity !== undefined && (dedup === 'none' || dedup === 'exact')) {
-    throw new UsageError(`--similarity: has no effect with --dedup ${dedup}; remove it`)
+    throw new UsageError(
+      phrase('--similarity: has no effect with --dedup {dedup}; remove it', { dedup }),
+    )
   }
   const inputs = [argv.inputs].flat()
   const rules = Object.fromEntries(
@@ -222,7 +238,11 @@ export const command: CommandModule<object, FilterArguments> = {
         similarity: {
           ...text,
           describe: 'From where a text is a duplicate [default: 0.8; ngram: 0.5]',
-          coerce: realNumber('similarity', 'above 0 and at most 1', x => x > 0 && x <= 1),
+          coerce: realNumber(
+            'similarity',
+            phrase('above {low} and at most {high}', { low: 0, high: 1 }),
+            x => x > 0 && x <= 1,
+          ),
         },
         'index-memory': {
           ...text,

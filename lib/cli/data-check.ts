@@ -19,6 +19,7 @@ import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { KogrpoError } from '../errors.ts'
+import { joined, phrase, type Say, written } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { percent } from '../report/summary.ts'
 import { printable } from '../report/width.ts'
@@ -54,7 +55,8 @@ function partsOf(argv: CheckArguments): { parts: Part[]; model: string; seed: nu
   const isRecipe = ['.yaml', '.yml', '.json'].includes(extname(argv.input))
   if (!isRecipe && !builtinRecipes().includes(argv.input)) {
     const parsed = sourceSchema.safeParse({ path: argv.input, columns: argv.columns })
-    if (!parsed.success) throw new UsageError(`${argv.input}: ${parsed.error.issues[0]!.message}`)
+    if (!parsed.success)
+      throw new UsageError(joined([argv.input, written(parsed.error.issues[0]!.message)], ': '))
     const source = parsed.data
     const options = { columns: argv.columns, maxLength: argv.maxLength ?? 1024, overlong: 'error' }
     const part = { stage: argv.stage ?? 'sft', source, options: options as Part['options'] }
@@ -102,13 +104,16 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
     mistakes += report.errorCount
     reports.push({ stage, path: source.path, ...report })
     if (argv.json) continue
-    const lines = reportLines(stage, source.path, report, options.maxLength)
+    const lines = reportLines(stage, source.path, report, options.maxLength, context.say)
     const samples = shown.flatMap(record => sampleLines(record, stage, full, colours(context)))
     context.stdout.write(`${[...lines, ...samples].join('\n')}\n\n`)
   }
   if (argv.json) context.stdout.write(`${JSON.stringify(reports, null, 2)}\n`)
   if (mistakes > 0) {
-    throw new KogrpoError('E_DATA', `${mistakes} records make no sample; mend or remove them`)
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{mistakes} records make no sample; mend or remove them', { mistakes }),
+    )
   }
 }
 
@@ -117,6 +122,7 @@ function reportLines(
   path: string,
   report: CheckReport,
   limit: number,
+  say: Say,
 ): string[] {
   const { tokens, duplicates, leaked } = report
   const lines = [
@@ -158,7 +164,10 @@ function reportLines(
   pairs('duplicates ', duplicates, '; kogrpo data prepare leaves them out')
   pairs('in benchmark', leaked, '; kogrpo data prepare --against leaves them out')
   if (report.errorCount > 0) {
-    lines.push(`  mistakes    ${report.errorCount}:`, ...report.errors.map(text => `    ${text}`))
+    lines.push(
+      `  mistakes    ${report.errorCount}:`,
+      ...report.errors.map(error => `    ${say(error)}`),
+    )
   }
   return lines
 }

@@ -5,6 +5,7 @@ import { fingerprints } from '../corpus/check.ts'
 import { Preparation, RULES, type Rule } from '../corpus/prepare.ts'
 import { readRecords } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { JsonLinesWriter } from '../report/jsonl.ts'
 import { readColumns } from './columns-option.ts'
 import type { CliContext } from './context.ts'
@@ -27,11 +28,12 @@ interface PrepareArguments {
 }
 
 /** Reads an option that takes a share. */
-const share = (option: string) => realNumber(option, '0 to 1', x => x >= 0 && x <= 1)
+const share = (option: string) =>
+  realNumber(option, phrase('{from} to {to}', { from: 0, to: 1 }), x => x >= 0 && x <= 1)
 
 async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void> {
   const { context, input, output } = argv
-  if (output === undefined) throw new UsageError('required: --output')
+  if (output === undefined) throw new UsageError(phrase('required: --output'))
   const against = argv.against
     ? await fingerprints(readRecords(argv.against), argv.columns)
     : undefined
@@ -74,7 +76,13 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
     writers.eval.close()
   }
   if (counts.train === 0) {
-    throw new KogrpoError('E_DATA', `${input}: no record is left for training; ${listed(dropped)}`)
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{input}: no record is left for training; {dropped}', {
+        input,
+        dropped: listed(dropped),
+      }),
+    )
   }
   for (const part of ['train', 'eval'] as const) {
     if (counts[part] > 0) renameSync(`${name(part)}.partial`, name(part))

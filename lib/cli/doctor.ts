@@ -1,6 +1,7 @@
 /** `kogrpo doctor`: what this machine can run, and why not the rest. Exit code 1: training cannot. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { pad } from '../report/width.ts'
 import type { CliContext } from './context.ts'
 import { allChecks, type Check } from './doctor-checks.ts'
@@ -27,7 +28,10 @@ async function handler({ json, context }: ArgumentsCamelCase<DoctorArguments>): 
   const report = { ok: failed.length === 0, checks }
   context.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : lines(checks))
   if (failed.length > 0) {
-    throw new KogrpoError('E_DOCTOR', `training cannot run here; see ${failed.join(', ')} above`)
+    throw new KogrpoError(
+      'E_DOCTOR',
+      phrase('training cannot run here; see {failed} above', { failed: failed.join(', ') }),
+    )
   }
   if (!json) context.stdout.write('Training can run here.\n')
 }

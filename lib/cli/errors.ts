@@ -2,12 +2,13 @@
  * Errors of the command line and their exit codes: 2 for a command that was mistyped, 130 and 143
  * for a run that SIGINT or SIGTERM stopped, 1 for everything else.
  */
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, inEnglish, type Phrase, phrase, type Say } from '../messages/phrase.ts'
 
 /** A mistake in the command line itself. */
 export class UsageError extends KogrpoError {
-  constructor(message: string, options?: ErrorOptions) {
-    super('E_USAGE', message, options)
+  constructor(text: string | Phrase, options?: ErrorOptions) {
+    super('E_USAGE', text, options)
     this.name = 'UsageError'
   }
 }
@@ -16,8 +17,8 @@ export class UsageError extends KogrpoError {
 export class Interrupted extends KogrpoError {
   readonly exitCode: number
 
-  constructor(signal: NodeJS.Signals, message: string) {
-    super('E_INTERRUPTED', message)
+  constructor(signal: NodeJS.Signals, text: string | Phrase) {
+    super('E_INTERRUPTED', text)
     this.name = 'Interrupted'
     this.exitCode = signal === 'SIGTERM' ? 143 : 130
   }
@@ -28,7 +29,7 @@ export class LaunchFailed extends KogrpoError {
   readonly exitCode: number
 
   constructor(code: number) {
-    super('E_RANKS', `the run failed with code ${code}`)
+    super('E_RANKS', phrase('the run failed with code {code}', { code }))
     this.name = 'LaunchFailed'
     this.exitCode = code
   }
@@ -55,13 +56,13 @@ function isClear(error: unknown): boolean {
   return ENGINE_CODES.has(String(error.code)) || /^E_[A-Z]/.test(String(error.code))
 }
 
-/** What to print for an error: its message, and with `debug` its stack and causes. */
-export function describeError(error: unknown, debug: boolean): string {
-  if (error instanceof Interrupted) return messageOf(error)
-  const title = isClear(error) ? 'kogrpo' : 'kogrpo: unexpected error'
+/** What to print for an error: its message, and with `debug` its stack and causes (in English). */
+export function describeError(error: unknown, debug: boolean, say: Say = inEnglish): string {
+  if (error instanceof Interrupted) return say(failure(error))
+  const title = isClear(error) ? 'kogrpo' : say('kogrpo: unexpected error')
   if (!debug) {
-    const hint = isClear(error) ? '' : ' (KOGRPO_DEBUG=1 shows where)'
-    return `${title}: ${messageOf(error)}${hint}`
+    const hint = isClear(error) ? '' : say(' (KOGRPO_DEBUG=1 shows where)')
+    return `${title}: ${say(failure(error))}${hint}`
   }
   const parts: string[] = []
   for (let e: unknown = error; e !== undefined; e = e instanceof Error ? e.cause : undefined) {

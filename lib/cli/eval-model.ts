@@ -4,6 +4,7 @@ import { KogrpoError } from '../errors.ts'
 import { EndpointBackend } from '../eval/backend/endpoint.ts'
 import { EngineBackend } from '../eval/backend/engine.ts'
 import type { Backend } from '../eval/backend/types.ts'
+import { phrase } from '../messages/phrase.ts'
 import { readKey } from '../rewards/judge/key.ts'
 import type { Judge } from '../rewards/judge/types.ts'
 import type { CliContext } from './context.ts'
@@ -72,7 +73,11 @@ export async function openJudgeOf(argv: EvalArguments): Promise<Judge | undefine
   if (argv.judge === undefined) return undefined
   const { recipe } = loadRecipe(argv.judge)
   const spec = recipe.grpo?.oracle.judge
-  if (!spec) throw new KogrpoError('E_CONFIG', `--judge ${argv.judge}: has no grpo.oracle.judge`)
+  if (!spec)
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('--judge {judge}: has no grpo.oracle.judge', { judge: argv.judge }),
+    )
   const { openJudge } = await import('../rewards/judge/create.ts')
   const { builtinPrograms } = await import('../rewards/judge/programs.ts')
   const { modelPath } = await import('../train/session.ts')

@@ -14,6 +14,7 @@ import { generationRow, likelihoodRow, type Row } from '../eval/grade.ts'
 import { collect, type Item, readItems } from '../eval/items.ts'
 import { readRowFile } from '../eval/row-file.ts'
 import { summarizeRows } from '../eval/summary.ts'
+import { phrase } from '../messages/phrase.ts'
 import { writeJson } from '../report/run-directory.ts'
 import { codeGrader } from '../rewards/kinds/code.ts'
 import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
@@ -47,14 +48,18 @@ function planOf(argv: EvalArguments): Plan {
   const generative = !choice || compat === 'hret' || argv.judge !== undefined
   const mode = argv.mode ?? (generative ? 'generation' : 'likelihood')
   if (mode === 'likelihood' && generative) {
-    const why = choice ? '--compat and --judge read answers' : `${benchmark.title} has no options`
-    throw new UsageError(`--mode likelihood: ${why}; use --mode generation`)
+    const why = choice
+      ? phrase('--compat and --judge read answers')
+      : phrase('{title} has no options', { title: benchmark.title })
+    throw new UsageError(phrase('--mode likelihood: {why}; use --mode generation', { why }))
   }
   const samples = argv.numSamples ?? 1
   const temperature = argv.temperature ?? (samples > 1 ? 0.6 : 0)
   if (samples > 1 && (mode === 'likelihood' || temperature === 0)) {
     throw new UsageError(
-      '--num-samples above 1 needs --mode generation and a temperature above 0: equal samples say nothing',
+      phrase(
+        '--num-samples above 1 needs --mode generation and a temperature above 0: equal samples say nothing',
+      ),
     )
   }
   return {
@@ -180,12 +185,17 @@ function identityOf(
 async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
   requireOptions('eval', argv, ['benchmark', 'data', 'output'])
   if ((argv.model === undefined) === (argv.endpoint === undefined)) {
-    throw new UsageError('give --model DIR or --endpoint URL, one of them\nSee: kogrpo eval --help')
+    throw new UsageError(
+      phrase('give --model DIR or --endpoint URL, one of them\nSee: kogrpo eval --help'),
+    )
   }
   if (argv.endpoint !== undefined && argv.endpointModel === undefined) {
-    throw new UsageError('--endpoint needs --endpoint-model, the name that the server knows')
+    throw new UsageError(
+      phrase('--endpoint needs --endpoint-model, the name that the server knows'),
+    )
   }
-  if (argv.output === '-') throw new UsageError('--output -: the figures need a file; name one')
+  if (argv.output === '-')
+    throw new UsageError(phrase('--output -: the figures need a file; name one'))
   const plan = planOf(argv)
   const { benchmark, shots } = plan
   const items = await collect(readItems(benchmark, argv.data, argv.split), argv.limit)
@@ -242,7 +252,10 @@ async function* toStream<T>(values: readonly T[]): AsyncGenerator<T> {
 function fewShotSplit(benchmark: Benchmark): string {
   if (benchmark.fewShotSplit !== undefined) return benchmark.fewShotSplit
   throw new UsageError(
-    `--num-fewshot: ${benchmark.title} publishes no examples; name a file of its format by --fewshot-data`,
+    phrase(
+      '--num-fewshot: {title} publishes no examples; name a file of its format by --fewshot-data',
+      { title: benchmark.title },
+    ),
   )
 }
 

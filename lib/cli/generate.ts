@@ -7,6 +7,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recordError } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
 import type { Completion, GenerateRequest } from '../engine/engine.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { readMemory } from './memory.ts'
 import {
@@ -81,7 +82,10 @@ function preparePrompt(
   if (room < 1) {
     throw recordError(
       source,
-      `the prompt has ${ids.length} tokens and leaves no room in the model's context of ${ids.length + room} (max_position_embeddings)`,
+      phrase(
+        "the prompt has {length} tokens and leaves no room in the model's context of {context} (max_position_embeddings)",
+        { length: ids.length, context: ids.length + room },
+      ),
     )
   }
   const max_new_tokens = Math.min(sampling.max_new_tokens, room)

@@ -12,10 +12,11 @@ import { DataCheck } from '../corpus/check.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { readRecords } from '../data/readers.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
 import { fitMachine } from '../init/fit.ts'
 import { guessColumns } from '../init/guess-columns.ts'
 import { type DataPart, recipeText } from '../init/recipe-text.ts'
+import { failure, joined, phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { modelPath } from '../train/session.ts'
 import type { CliContext } from './context.ts'
@@ -75,10 +76,15 @@ async function readPart(path: string, stage: 'sft' | 'grpo', reader: Reader): Pr
       const guess = guessColumns(source.record)
       if (!guess[stage]) {
         const needs =
-          stage === 'sft' ? 'a prompt and a completion (or messages)' : 'a prompt and an answer'
+          stage === 'sft'
+            ? phrase('a prompt and a completion (or messages)')
+            : phrase('a prompt and an answer')
         throw new KogrpoError(
           'E_DATA',
-          `${path}: found no columns for ${needs} among ${Object.keys(source.record).join(', ')}; rename them, or write the recipe's "columns" by hand`,
+          phrase(
+            '{path}: found no columns for {needs} among {columns}; rename them, or write the recipe\'s "columns" by hand',
+            { path, needs, columns: Object.keys(source.record).join(', ') },
+          ),
         )
       }
       const { reasoning, completion, ...grpo } = guess.columns
@@ -90,7 +96,10 @@ async function readPart(path: string, stage: 'sft' | 'grpo', reader: Reader): Pr
   }
   const report = check?.report()
   if (!report?.tokens) {
-    throw new KogrpoError('E_DATA', `${path}: ${report?.errors[0] ?? 'the file holds no records'}`)
+    throw new KogrpoError(
+      'E_DATA',
+      joined([path, report?.errors[0] ?? phrase('the file holds no records')], ': '),
+    )
   }
   return { path, columns, longest: report.tokens.max }
 }
@@ -100,17 +109,19 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   const { context } = argv
   const file = argv.recipe ?? 'recipe.yaml'
   if (!['.yaml', '.yml'].includes(extname(file))) {
-    throw new UsageError(`${file}: expected a name that ends in .yaml`)
+    throw new UsageError(phrase('{file}: expected a name that ends in .yaml', { file }))
   }
   if (existsSync(file) && !argv.overwrite) {
-    throw new UsageError(`${file} exists; choose another name, or add --overwrite`)
+    throw new UsageError(phrase('{file} exists; choose another name, or add --overwrite', { file }))
   }
   if ((argv.judge === undefined) !== (argv.judgeModel === undefined)) {
-    throw new UsageError('--judge and --judge-model go together')
+    throw new UsageError(phrase('--judge and --judge-model go together'))
   }
   if (!argv.data && !argv.problems) {
     throw new UsageError(
-      'nothing to train on: give --data (examples to learn from), --problems (questions with answers), or both; the miniature needs no recipe: npx kogrpo train',
+      phrase(
+        'nothing to train on: give --data (examples to learn from), --problems (questions with answers), or both; the miniature needs no recipe: npx kogrpo train',
+      ),
     )
   }
   const model = argv.model ?? MINIATURE
@@ -129,7 +140,11 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   try {
     writeFileSync(file, text)
   } catch (cause) {
-    throw new KogrpoError('E_CONFIG', `cannot write ${file}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('cannot write {file}: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
   }
   loadRecipe(file)
   if (!fit.fits) {

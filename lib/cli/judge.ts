@@ -16,6 +16,7 @@ import {
   labelledItem,
   type Share,
 } from '../eval/calibration.ts'
+import { phrase } from '../messages/phrase.ts'
 import { writeJson } from '../report/run-directory.ts'
 import { percent } from '../report/summary.ts'
 import { table } from '../report/width.ts'
@@ -63,7 +64,9 @@ function recipeOf(argv: JudgeArguments): Recipe {
   if (argv.config !== undefined) return loadRecipe(argv.config, { overrides }).recipe
   if (!overrides.some(({ key }) => key.startsWith('grpo.oracle.judge'))) {
     throw new UsageError(
-      'which judge? Give --config RECIPE, or --judge.kind openai --judge.base_url URL --judge.model NAME',
+      phrase(
+        'which judge? Give --config RECIPE, or --judge.kind openai --judge.base_url URL --judge.model NAME',
+      ),
     )
   }
   const bare = 'name: judge\ngrpo: { data: [{ path: "mini:grpo" }], oracle: { rule: override } }'
@@ -76,7 +79,10 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
   const recipe = recipeOf(argv)
   const judge = recipe.grpo?.oracle.judge
   if (!recipe.grpo || !judge) {
-    throw new KogrpoError('E_CONFIG', `${argv.config} has no grpo.oracle.judge to calibrate`)
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('{config} has no grpo.oracle.judge to calibrate', { config: argv.config! }),
+    )
   }
   const { isBuiltin, modelPath, sourceRecords } = await import('../train/sources.ts')
   const { builtinPrograms } = await import('../rewards/judge/programs.ts')

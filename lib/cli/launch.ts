@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { LaunchFailed, UsageError } from './errors.ts'
 import { nonEmpty } from './options.ts'
@@ -47,7 +48,9 @@ const hasState = (directory: string): boolean => {
 function whole(name: string, least: number) {
   return (value: number): number => {
     if (Number.isSafeInteger(value) && value >= least) return value
-    throw new UsageError(`--${name} must be a whole number of at least ${least}`)
+    throw new UsageError(
+      phrase('--{name} must be a whole number of at least {least}', { name, least }),
+    )
   }
 }
 
@@ -55,18 +58,23 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
   const { context, ranks, nnodes, nodeRank } = argv
   if (ranks.length === 0) {
     throw new UsageError(
-      'kogrpo launch starts ranks of a training: kogrpo launch --nproc-per-node 4 train recipe.yaml',
+      phrase(
+        'kogrpo launch starts ranks of a training: kogrpo launch --nproc-per-node 4 train recipe.yaml',
+      ),
     )
   }
   if (nnodes > 1 && argv.rdzvEndpoint === undefined) {
-    throw new UsageError('--nnodes needs --rdzv-endpoint host:port, an address of node 0')
+    throw new UsageError(phrase('--nnodes needs --rdzv-endpoint host:port, an address of node 0'))
   }
-  if (nodeRank >= nnodes) throw new UsageError(`--node-rank must be below --nnodes ${nnodes}`)
+  if (nodeRank >= nnodes)
+    throw new UsageError(phrase('--node-rank must be below --nnodes {nnodes}', { nnodes }))
   const resume = optionOf(ranks, '--resume')
   const directory = resume ?? optionOf(ranks, '--output-dir')
   if (argv.maxRestarts > 0 && directory === undefined) {
     throw new UsageError(
-      '--max-restarts takes the run up from its directory: give train an --output-dir (and a recipe with save_steps)',
+      phrase(
+        '--max-restarts takes the run up from its directory: give train an --output-dir (and a recipe with save_steps)',
+      ),
     )
   }
   const { Launcher, parseEndpoint } = await import('../launch/launch.ts')

@@ -8,8 +8,11 @@ import type { Argv, CommandModule, Options } from 'yargs'
 import yargs from 'yargs'
 import { didYouMean } from '../config/nearest.ts'
 import { messageOf } from '../errors.ts'
-import { type CliContext, processContext } from './context.ts'
+import { speak } from '../messages/language.ts'
+import { failure, inEnglish, joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
+import { type CliContext, type ProcessContext, processContext } from './context.ts'
 import { describeError, exitCodeOf, UsageError } from './errors.ts'
+import { takeLanguage } from './language-option.ts'
 
 /** What a module lib/cli/<command>.ts exports. */
 export interface CommandFile {
@@ -184,19 +187,52 @@ function knownOptions(parser: Argv): string[] {
   return Object.keys({ ...key, ...alias }).filter(name => name.length > 1)
 }
 
+/** Tells of what an option's reader throws, of which yargs keeps the message alone. */
+function onMistake(parser: Argv, tell: (mistake: UsageError) => void): void {
+  const { coerce = {} } =
+    (
+      parser as { getOptions?(): { coerce?: Record<string, (value: unknown) => unknown> } }
+    ).getOptions?.() ?? {}
+  for (const [name, read] of Object.entries(coerce)) {
+    coerce[name] = value => {
+      try {
+        return read(value)
+      } catch (error) {
+        if (error instanceof UsageError) tell(error)
+        throw error
+      }
+    }
+  }
+}
+
 /** yargs' complaint in this project's words. */
-function usageMessage(complaint: string, args: readonly string[], known: string[]): string {
+function usageMessage(complaint: string, args: readonly string[], known: string[]): Phrase {
   const missingValue = /^Not enough arguments following: (\S+)/.exec(complaint)
-  if (missingValue) return `--${missingValue[1]}: needs a value`
+  if (missingValue) return joined([`--${missingValue[1]}`, phrase('needs a value')], ': ')
   const required = /^Missing required arguments?: (.+)/.exec(complaint)
-  if (required) return `required: ${required[1]!.replaceAll(/[^ ,]+/g, '--$&')}`
+  if (required) {
+    return phrase('required: {options}', { options: required[1]!.replaceAll(/[^ ,]+/g, '--$&') })
+  }
   if (/^Unknown argument/.test(complaint)) {
     const names = args.flatMap(word => /^--?([^=\d][^=]*)/.exec(word)?.slice(1) ?? [])
     const unknown = names.filter(n => !known.includes(n) && !known.includes(n.replace(/^no-/, '')))
-    const messages = unknown.map(n => `unknown option --${n}${didYouMean(n, known, '--')}`)
-    return messages.join('\n') || complaint.replace(/^Unknown/, 'unexpected')
+    if (unknown.length > 0) {
+      const messages = unknown.map(name =>
+        phrase('unknown option --{name}{hint}', { name, hint: didYouMean(name, known, '--') }),
+      )
+      return joined(messages, '\n')
+    }
+    const words = complaint.replace(/^Unknown arguments?: /, '')
+    return complaint.startsWith('Unknown arguments')
+      ? phrase('unexpected arguments: {words}', { words })
+      : phrase('unexpected argument: {words}', { words })
   }
-  return complaint.replaceAll(/\s*\n\s*/g, ' ')
+  const [, got, need] =
+    /^Not enough non-option arguments: got (\d+), need at least (\d+)/.exec(complaint) ?? []
+  if (got !== undefined && need !== undefined) {
+    return phrase('Not enough non-option arguments: got {got}, need at least {need}', { got, need })
+  }
+  return verbatim(complaint.replaceAll(/\s*\n\s*/g, ' '))
 }
 
 async function help(args: readonly string[], context: CliContext): Promise<void> {
@@ -226,11 +262,19 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined) {
     const actions = Object.keys(COMMANDS).filter(key => key.startsWith(`${name} `))
-    if (actions.length > 0) throw new UsageError(`${name}: expected one of ${actions.join(', ')}`)
+    if (actions.length > 0)
+      throw new UsageError(
+        phrase('{name}: expected one of {actions}', { name, actions: actions.join(', ') }),
+      )
+    const names = Object.keys(COMMANDS)
+    const commands = names.join(', ')
     throw new UsageError(
       name.startsWith('-')
-        ? `expected a command before ${name}: one of ${Object.keys(COMMANDS).join(', ')}`
-        : `unknown command "${name}"${didYouMean(name, Object.keys(COMMANDS)) || `; commands: ${Object.keys(COMMANDS).join(', ')}`}`,
+        ? phrase('expected a command before {name}: one of {commands}', { name, commands })
+        : phrase('unknown command "{name}"{hint}', {
+            name,
+            hint: didYouMean(name, names) || phrase('; commands: {commands}', { commands }),
+          }),
     )
   }
   const { command, prepare } = await entry.load()
@@ -239,6 +283,7 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
   // Errors of the handler must not reach yargs, which would take them for mistyped options.
   let failed: { error: unknown } | undefined
   let known: string[] = []
+  let mistake: UsageError | undefined
   const module: CommandModule = {
     command: entry.usage,
     describe: command.describe ?? entry.describe,
@@ -249,6 +294,9 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
           ? await (builder as (argv: Argv) => Argv | Promise<Argv>)(argv)
           : argv.options((builder ?? {}) as Record<string, Options>)
       known = knownOptions(built)
+      onMistake(built, error => {
+        mistake ??= error
+      })
       return built
     },
     handler: async argv => {
@@ -273,8 +321,12 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
       })
   } catch (error) {
     if (error instanceof UsageError) throw error
-    const message = usageMessage(messageOf(error), prepared.args, known)
-    throw new UsageError(`${message}\nSee: kogrpo ${name} --help`, { cause: error })
+    const message = mistake
+      ? failure(mistake)
+      : usageMessage(messageOf(error), prepared.args, known)
+    throw new UsageError(phrase('{message}\nSee: kogrpo {name} --help', { message, name }), {
+      cause: error,
+    })
   }
   if (failed !== undefined) throw failed.error
 }
@@ -282,14 +334,17 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
 /** Runs one command line (without `node` and the script) and returns its exit code. */
 export async function main(
   args: readonly string[],
-  context: CliContext = processContext,
+  context: ProcessContext = processContext,
 ): Promise<number> {
+  let say = inEnglish
   try {
-    await run(args, context)
+    const { language, args: rest } = takeLanguage(args, context.env)
+    say = await speak(language)
+    await run(rest, { ...context, language, say })
     return 0
   } catch (error) {
     const debug = (context.env.KOGRPO_DEBUG ?? '') !== ''
-    context.stderr.write(`${describeError(error, debug)}\n`)
+    context.stderr.write(`${describeError(error, debug, say)}\n`)
     return exitCodeOf(error)
   }
 }

@@ -6,7 +6,8 @@ import type { SmoothSettings } from '../config/schema/smooth.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { Engine } from '../engine/engine.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { suppressChinese } from '../smooth/processor.ts'
 import { modelPath } from '../train/session.ts'
@@ -76,7 +77,10 @@ export function modelIdentity(argv: ModelArguments): object {
   } catch (cause) {
     throw new KogrpoError(
       'E_MODEL_FILE',
-      `--model ${argv.model}: cannot be read: ${messageOf(cause)}; give a Hugging Face directory or builtin:mini`,
+      phrase(
+        '--model {model}: cannot be read: {reason}; give a Hugging Face directory or builtin:mini',
+        { model: argv.model, reason: failure(cause) },
+      ),
       { cause },
     )
   }

@@ -4,6 +4,7 @@
  */
 import type { Options } from 'yargs'
 import { didYouMean } from '../config/nearest.ts'
+import { phrase } from '../messages/phrase.ts'
 import { UsageError } from './errors.ts'
 
 /** Reads an option that takes a whole number of at least `minimum` (and at most `maximum`). */
@@ -13,27 +14,44 @@ export function wholeNumber(option: string, minimum: number, maximum = Number.MA
     const value = /^-?\d+$/.test(word) ? Number(word) : Number.NaN
     if (value >= minimum && value <= maximum) return value
     const range =
-      maximum === Number.MAX_SAFE_INTEGER ? `at least ${minimum}` : `${minimum} to ${maximum}`
-    throw new UsageError(`--${option}: expected a whole number, ${range}, got "${word}"`)
+      maximum === Number.MAX_SAFE_INTEGER
+        ? phrase('at least {limit}', { limit: minimum })
+        : phrase('{from} to {to}', { from: minimum, to: maximum })
+    throw new UsageError(
+      phrase('--{option}: expected a whole number, {range}, got "{word}"', { option, range, word }),
+    )
   }
 }
 
 /** Reads an option that takes one of `words`. */
 export function oneOf<const W extends string>(option: string, words: readonly W[]) {
-  return (word: string | undefined): W | undefined => {
-    if (word === undefined) return undefined
-    const found = words.find(w => w === word)
-    if (found !== undefined) return found
-    throw new UsageError(
-      `--${option}: expected one of ${words.join(', ')}, got "${word}"${didYouMean(word, words)}`,
-    )
-  }
+  return (word: string | undefined): W | undefined =>
+    word === undefined ? undefined : oneOfWords(`--${option}`, words, word)
+}
+
+/** `word`, if it is one of `words`; `name` is what the user gave it by. */
+export function oneOfWords<const W extends string>(
+  name: string,
+  words: readonly W[],
+  word: string,
+): W {
+  const found = words.find(w => w === word)
+  if (found !== undefined) return found
+  throw new UsageError(
+    phrase('{name}: expected one of {words}, got "{word}"{hint}', {
+      name,
+      words: words.join(', '),
+      word,
+      hint: didYouMean(word, words),
+    }),
+  )
 }
 
 /** Reads an option that takes a path or a name. */
 export function nonEmpty(option: string) {
   return (word: string | undefined): string | undefined => {
-    if (word === '') throw new UsageError(`--${option}: expected some text, got ""`)
+    if (word === '')
+      throw new UsageError(phrase('--{option}: expected some text, got ""', { option }))
     return word
   }
 }

@@ -6,6 +6,7 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { parseModelConfig, readJson } from '../model/config.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { parseCluster } from '../plan/hardware.ts'
@@ -29,7 +30,8 @@ interface PlanArguments {
 
 async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
   const { context } = argv
-  if (argv.gpus === undefined) throw new UsageError('required: --gpus, e.g. --gpus 8xH100-80GB')
+  if (argv.gpus === undefined)
+    throw new UsageError(phrase('required: --gpus, e.g. --gpus 8xH100-80GB'))
   const cluster = parseCluster(argv.gpus)
   const { recipe } = loadRecipe(argv.recipe)
   const config = argv.modelConfig
@@ -40,7 +42,11 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
     ...(argv.recompute ? { recompute: argv.recompute } : {}),
   }
   const { asked, nearest } = planRecipe(recipe, config, cluster, wanted)
-  if (asked.length === 0) throw new KogrpoError('E_CONFIG', `${argv.recipe} has no sft and no grpo`)
+  if (asked.length === 0)
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('{recipe} has no sft and no grpo', { recipe: argv.recipe }),
+    )
   if (argv.json) {
     context.stdout.write(`${JSON.stringify({ asked, nearest }, null, 2)}\n`)
   } else {

@@ -6,7 +6,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseJsonl, readRecords, type SourceRecord } from '../data/readers.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 
 /** An input that exists. */
@@ -23,9 +24,13 @@ export async function openRecordInput(path: string, context: CliContext): Promis
     return { records: parseJsonl(stdin, '<stdin>'), identity: null }
   }
   const info = await stat(path).catch(cause => {
-    throw new KogrpoError('E_DATA', `--input ${path}: cannot be read: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('--input {path}: cannot be read: {reason}', { path, reason: failure(cause) }),
+      {
+        cause,
+      },
+    )
   })
   if (info.isFIFO() || info.isCharacterDevice()) {
     return { records: parseJsonl(createReadStream(path), path), identity: null }

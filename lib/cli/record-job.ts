@@ -7,6 +7,7 @@ import { realpathSync } from 'node:fs'
 import type { Options } from 'yargs'
 import type { SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
@@ -39,7 +40,9 @@ export function requireOptions(command: string, argv: object, names: readonly st
   const missing = names.filter(name => (argv as Record<string, unknown>)[name] === undefined)
   if (missing.length === 0) return
   const options = missing.map(name => `--${name}`).join(', ')
-  throw new UsageError(`required: ${options}\nSee: kogrpo ${command} --help`)
+  throw new UsageError(
+    phrase('required: {options}\nSee: kogrpo {command} --help', { options, command }),
+  )
 }
 
 export interface BatchControl {
@@ -244,7 +247,10 @@ class RecordJob<T> {
 export async function runRecordJob<T>(options: RecordJobOptions<T>): Promise<void> {
   const { context, name, input, output, rowsPerRecord } = options
   if (typeof input === 'string' && sameFile(input, output)) {
-    throw new KogrpoError('E_OUTPUT', `--output ${output} is the input itself; name another file`)
+    throw new KogrpoError(
+      'E_OUTPUT',
+      phrase('--output {output} is the input itself; name another file', { output }),
+    )
   }
   const source = await openInput(options)
   const { identity } = source

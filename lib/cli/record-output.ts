@@ -17,7 +17,8 @@ import {
 import { type FileHandle, mkdir, open, rename, rm, stat, truncate } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { Output } from '../report/progress.ts'
 
 /** Takes rows until it is finished or given up. */
@@ -44,8 +45,10 @@ export interface RecordOutputOptions {
   rowsPerRecord: number
 }
 
-function outputError(path: string, problem: string, cause?: unknown): KogrpoError {
-  return new KogrpoError('E_OUTPUT', `--output ${path}: ${problem}`, { cause })
+function outputError(path: string, problem: Phrase, cause?: unknown): KogrpoError {
+  return new KogrpoError('E_OUTPUT', joined([`--output ${path}`, problem], ': '), {
+    cause,
+  })
 }
 
 function toLines(rows: readonly object[]): string {
@@ -67,13 +70,13 @@ class StreamOutput implements RecordOutput {
   async write(rows: readonly object[]): Promise<void> {
     const stream = this.#stream
     if (stream.errored || stream.destroyed) {
-      throw outputError(this.#path, 'the reader has gone', stream.errored)
+      throw outputError(this.#path, phrase('the reader has gone'), stream.errored)
     }
     // Only a real stream says whether its buffer is full, and when it is empty again.
     if (stream.write(toLines(rows)) === false && stream.once !== undefined) {
       await once(stream as unknown as Writable, 'drain').catch(cause => {
         const gone = (cause as NodeJS.ErrnoException).code === 'EPIPE'
-        throw outputError(this.#path, gone ? 'the reader has gone' : messageOf(cause), cause)
+        throw outputError(this.#path, gone ? phrase('the reader has gone') : failure(cause), cause)
       })
     }
   }
@@ -122,7 +125,11 @@ class FileOutput implements RecordOutput {
     try {
       await this.#handle.appendFile(toLines(rows))
     } catch (cause) {
-      throw outputError(this.#path, `cannot be written: ${messageOf(cause)}`, cause)
+      throw outputError(
+        this.#path,
+        phrase('cannot be written: {reason}', { reason: failure(cause) }),
+        cause,
+      )
     }
   }
 
@@ -132,7 +139,11 @@ class FileOutput implements RecordOutput {
       await this.#handle.close()
       await rename(this.partial, this.#path)
     } catch (cause) {
-      throw outputError(this.#path, `cannot be written: ${messageOf(cause)}`, cause)
+      throw outputError(
+        this.#path,
+        phrase('cannot be written: {reason}', { reason: failure(cause) }),
+        cause,
+      )
     }
   }
 
@@ -172,7 +183,7 @@ export async function openRecordOutput(options: RecordOutputOptions): Promise<Re
   if (path === '-') return new StreamOutput(stdout, path)
   if (isDevice(path)) return new DeviceOutput(path)
   if (existsSync(path) && statSync(path).isDirectory()) {
-    throw outputError(path, 'is a directory; name a file in it')
+    throw outputError(path, phrase('is a directory; name a file in it'))
   }
   const digest = createHash('sha256').update(JSON.stringify(fingerprint)).digest('hex').slice(0, 8)
   const partial = fingerprint === null ? `${path}.partial` : `${path}.${digest}.partial`
@@ -187,6 +198,10 @@ export async function openRecordOutput(options: RecordOutputOptions): Promise<Re
     const handle = await open(partial, fingerprint === null ? 'w' : 'a')
     return new FileOutput(path, partial, handle, rowsBefore)
   } catch (cause) {
-    throw outputError(path, `cannot be written: ${messageOf(cause)}`, cause)
+    throw outputError(
+      path,
+      phrase('cannot be written: {reason}', { reason: failure(cause) }),
+      cause,
+    )
   }
 }

@@ -1,7 +1,8 @@
 /** `kogrpo report DIR …`: the report page of a run, of several side by side, or live. */
 import { writeFileSync } from 'node:fs'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { reportPage } from '../report/page/page.ts'
 import { PAGE_COMPLETIONS } from '../report/page/report-writer.ts'
 import { readRun, reportPath } from '../report/page/run-data.ts'
@@ -24,11 +25,11 @@ async function handler(argv: ArgumentsCamelCase<ReportArguments>): Promise<void>
   const { context, runs: paths } = argv
   const maxCompletions = argv.completions ?? PAGE_COMPLETIONS
   if (argv.watch) return watch(argv, paths, maxCompletions)
-  if (argv.port !== undefined) throw new UsageError('--port: goes with --watch')
+  if (argv.port !== undefined) throw new UsageError(phrase('--port: goes with --watch'))
   const output = argv.output ?? (paths.length === 1 ? reportPath(paths[0]!) : undefined)
   if (output === undefined) {
     throw new UsageError(
-      '--output: name the file that the comparison of several runs is written to',
+      phrase('--output: name the file that the comparison of several runs is written to'),
     )
   }
   const runs = []
@@ -36,7 +37,11 @@ async function handler(argv: ArgumentsCamelCase<ReportArguments>): Promise<void>
   try {
     writeFileSync(output, reportPage(runs))
   } catch (cause) {
-    throw new KogrpoError('E_REPORT', `cannot write ${output}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_REPORT',
+      phrase('cannot write {output}: {reason}', { output, reason: failure(cause) }),
+      { cause },
+    )
   }
   context.stdout.write(`${output}\n`)
 }
@@ -47,7 +52,7 @@ async function watch(
   maxCompletions: number,
 ): Promise<void> {
   const { context } = argv
-  if (argv.output !== undefined) throw new UsageError('--output: does not go with --watch')
+  if (argv.output !== undefined) throw new UsageError(phrase('--output: does not go with --watch'))
   for (const path of paths) await readRun(path, 0)
   await runInterruptibly(context, { onInterrupt: () => {}, message: () => 'stopped' }, signal =>
     watchRuns(paths, {

@@ -6,6 +6,7 @@ import type { Options } from 'yargs'
 import { z } from 'zod'
 import { recordError } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
+import { type Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { UsageError } from './errors.ts'
 import { wholeNumber } from './options.ts'
 
@@ -23,12 +24,14 @@ export interface Sampling {
 }
 
 /** Reads an option that takes a number; `range` says which, for the message. */
-export function realNumber(option: string, range: string, inRange: (value: number) => boolean) {
+export function realNumber(option: string, range: Phrase, inRange: (value: number) => boolean) {
   return (word: string | undefined): number | undefined => {
     if (word === undefined) return undefined
     const value = word.trim() === '' ? Number.NaN : Number(word)
     if (Number.isFinite(value) && inRange(value)) return value
-    throw new UsageError(`--${option}: expected a number, ${range}, got "${word}"`)
+    throw new UsageError(
+      phrase('--{option}: expected a number, {range}, got "{word}"', { option, range, word }),
+    )
   }
 }
 
@@ -39,7 +42,7 @@ export const samplingOptions = {
   temperature: {
     ...text,
     describe: 'Logits are divided by it; 0 takes the likeliest token [default: 1]',
-    coerce: realNumber('temperature', 'at least 0', x => x >= 0),
+    coerce: realNumber('temperature', phrase('at least {limit}', { limit: 0 }), x => x >= 0),
   },
   'top-k': {
     ...text,
@@ -49,12 +52,20 @@ export const samplingOptions = {
   'top-p': {
     ...text,
     describe: 'Sample from the likeliest tokens that together have this share [default: 1]',
-    coerce: realNumber('top-p', 'above 0 and at most 1', x => x > 0 && x <= 1),
+    coerce: realNumber(
+      'top-p',
+      phrase('above {low} and at most {high}', { low: 0, high: 1 }),
+      x => x > 0 && x <= 1,
+    ),
   },
   'min-p': {
     ...text,
     describe: 'Sample from tokens at least this likely, relative to the likeliest [default: 0]',
-    coerce: realNumber('min-p', '0 to 1', x => x >= 0 && x <= 1),
+    coerce: realNumber(
+      'min-p',
+      phrase('{from} to {to}', { from: 0, to: 1 }),
+      x => x >= 0 && x <= 1,
+    ),
   },
   'max-new-tokens': {
     ...text,
@@ -83,5 +94,5 @@ export function samplingOf(source: SourceRecord, defaults: Sampling): Sampling {
   const problems = parsed.error.issues.map(({ path, message }) =>
     [['sampling', ...path].join('.'), message].join(': '),
   )
-  throw recordError(source, problems.join('; '))
+  throw recordError(source, verbatim(problems.join('; ')))
 }

@@ -6,6 +6,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recordError } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
 import type { TokenValues } from '../engine/engine.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { type ModelArguments, modelIdentity, modelOptions, openModel } from './open-model.ts'
 import { oneOf, sharedOptions, wholeNumber } from './options.ts'
@@ -68,7 +69,10 @@ function toRow(item: Item, values: TokenValues, begin: number): object {
   if (odd >= 0) {
     throw recordError(
       source,
-      `the log-probability of token ${odd} is ${logprobs[odd]}; the model's weights hold NaN or overflow`,
+      phrase(
+        "the log-probability of token {odd} is {logprob}; the model's weights hold NaN or overflow",
+        { odd, logprob: String(logprobs[odd]) },
+      ),
     )
   }
   return withColumns(source, {
@@ -137,7 +141,7 @@ export const command: CommandModule<object, ScoreArguments> = {
         type: 'string',
         requiresArg: true,
         describe: 'Logits are divided by it [default: 1]',
-        coerce: realNumber('temperature', 'above 0', x => x > 0),
+        coerce: realNumber('temperature', phrase('above {low}', { low: 0 }), x => x > 0),
       })
       .option('vocab', {
         type: 'string',

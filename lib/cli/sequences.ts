@@ -5,7 +5,7 @@
 import type { Message, RenderOptions } from '../data/chat-template.ts'
 import { recordError, toConversation } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
-import { messageOf } from '../errors.ts'
+import { failure, type Phrase, phrase } from '../messages/phrase.ts'
 import type { OpenModel } from './open-model.ts'
 
 /** Ids of messages in the chat template; what the template refuses is told by line. */
@@ -19,7 +19,7 @@ function renderedIds(
   try {
     return Int32Array.from(template.renderChat(messages, options).ids)
   } catch (error) {
-    throw recordError(source, messageOf(error))
+    throw recordError(source, failure(error))
   }
 }
 
@@ -34,18 +34,24 @@ function idColumn(
   source: SourceRecord,
   column: string,
   limit: number,
-  remedy: string,
+  remedy: Phrase | '',
 ): Int32Array | null {
   const value = source.record[column]
   if (value === undefined || value === null) return null
   if (!Array.isArray(value)) {
-    throw recordError(source, `"${column}" is not a list of token ids`)
+    throw recordError(source, phrase('"{column}" is not a list of token ids', { column }))
   }
   for (const [i, id] of value.entries()) {
     if (Number.isInteger(id) && id >= 0 && id < limit) continue
     throw recordError(
       source,
-      `"${column}"[${i}] is ${JSON.stringify(id)}; expected a token id below ${limit}${remedy}`,
+      phrase('"{column}"[{i}] is {id}; expected a token id below {limit}{remedy}', {
+        column,
+        i,
+        id: JSON.stringify(id),
+        limit,
+        remedy,
+      }),
     )
   }
   return Int32Array.from(value)
@@ -58,17 +64,23 @@ export function promptIds(
   options: PromptOptions,
 ): Int32Array {
   const given = idColumn(source, 'tokens', model.engine.config.vocabSize, '')
-  if (given?.length === 0) throw recordError(source, '"tokens" is empty; a prompt needs a token')
+  if (given?.length === 0)
+    throw recordError(source, phrase('"tokens" is empty; a prompt needs a token'))
   if (given !== null) return given
   const conversation = toConversation(source, { systemPrompt: options.system, promptOnly: true })
   const { messages, tools } = conversation
   if (conversation.text !== null) {
-    throw recordError(source, 'plain "text" is no prompt; give "prompt", "messages" or "tokens"')
+    throw recordError(
+      source,
+      phrase('plain "text" is no prompt; give "prompt", "messages" or "tokens"'),
+    )
   }
   if (messages.at(-1)?.role === 'assistant') {
     throw recordError(
       source,
-      'the messages end with the assistant; leave its answer out, or give "tokens" to continue it',
+      phrase(
+        'the messages end with the assistant; leave its answer out, or give "tokens" to continue it',
+      ),
     )
   }
   const { enableThinking } = options
@@ -93,12 +105,12 @@ export interface ScoredSequence {
  */
 export function scoredIds(source: SourceRecord, model: OpenModel, limit: number): ScoredSequence {
   const { vocabSize } = model.engine.config
-  const remedy = limit < vocabSize ? ' (--vocab full allows all of the model)' : ''
+  const remedy = limit < vocabSize ? phrase(' (--vocab full allows all of the model)') : ''
   const tokens = idColumn(source, 'tokens', limit, remedy)
   if (tokens !== null) {
     const prompt = idColumn(source, 'prompt_ids', vocabSize, '') ?? new Int32Array(0)
     if (tokens.length === 0)
-      throw recordError(source, '"tokens" is empty; there is nothing to score')
+      throw recordError(source, phrase('"tokens" is empty; there is nothing to score'))
     return { ids: Int32Array.from([...prompt, ...tokens]), context: prompt.length }
   }
   const { messages, tools, text } = toConversation(source)
@@ -106,6 +118,7 @@ export function scoredIds(source: SourceRecord, model: OpenModel, limit: number)
     text === null
       ? renderedIds(source, model, messages, { tools })
       : Int32Array.from(model.tokenizer.encode(text))
-  if (ids.length === 0) throw recordError(source, 'the text is empty; there is nothing to score')
+  if (ids.length === 0)
+    throw recordError(source, phrase('the text is empty; there is nothing to score'))
   return { ids, context: 0 }
 }

@@ -1,6 +1,7 @@
 /** `kogrpo serve`: a model over HTTP, in OpenAI's protocol. */
 import { basename, resolve } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { phrase } from '../messages/phrase.ts'
 import { type RunningServer, startServer } from '../serve/server.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
@@ -39,9 +40,10 @@ const number = (option: string, describe: string, minimum: number, maximum?: num
 
 async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> {
   const { context, host = '127.0.0.1', port = 8000, maxSequences = 64, grace = 10 } = argv
-  if (argv.model === undefined) throw new UsageError('required: a model directory or builtin:mini')
+  if (argv.model === undefined)
+    throw new UsageError(phrase('required: a model directory or builtin:mini'))
   const apiKey = argv.apiKey ?? context.env.KOGRPO_API_KEY ?? null
-  if (apiKey === '') throw new UsageError('KOGRPO_API_KEY is empty; unset it or give a key')
+  if (apiKey === '') throw new UsageError(phrase('KOGRPO_API_KEY is empty; unset it or give a key'))
   const model = await openModel(argv)
   const { config } = model.engine
   const page = 64 * config.numKvHeads * config.headDim * 2 * 4 * config.numLayers

@@ -3,6 +3,7 @@
 import { parse } from 'yaml'
 import type { Options } from 'yargs'
 import { type SmoothSettings, smooth as schema } from '../config/schema/smooth.ts'
+import { joined, phrase } from '../messages/phrase.ts'
 import { UsageError } from './errors.ts'
 
 /** `settings` with the defaults; throws `UsageError` naming the option and every bad key. */
@@ -12,7 +13,7 @@ export function smoothSettings(option: string, settings: unknown): SmoothSetting
   const problems = result.error.issues.map(({ path, message }) =>
     path.length > 0 ? `${path.join('.')}: ${message}` : message,
   )
-  throw new UsageError(`--${option}: ${problems.join('; ')}`)
+  throw new UsageError(joined([`--${option}`, problems.join('; ')], ': '))
 }
 
 /** "" (the option alone), a number (min_scale), or keys as YAML. */
@@ -28,7 +29,10 @@ function coerce(word: string | undefined): SmoothSettings | undefined {
   if (typeof value === 'number') return smoothSettings('smooth', { min_scale: value })
   if (typeof value === 'object' && value !== null) return smoothSettings('smooth', value)
   throw new UsageError(
-    `--smooth: expected nothing, a number (min_scale), or keys such as '{min_scale: 0.4}', got "${word}"`,
+    phrase(
+      '--smooth: expected nothing, a number (min_scale), or keys such as \'{min_scale: 0.4}\', got "{word}"',
+      { word },
+    ),
   )
 }
 

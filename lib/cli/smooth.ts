@@ -5,6 +5,7 @@
 import type { ArgumentsCamelCase, CommandModule, Options } from 'yargs'
 import { type SmoothSettings, smooth as smoothSchema } from '../config/schema/smooth.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
+import { phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { type ScaledToken, type Smoothing, smoothVocabulary } from '../smooth/smooth.ts'
 import { refuseSmoothed, writeSmoothed } from '../smooth/write.ts'
@@ -41,13 +42,17 @@ const options = {
     type: 'string',
     requiresArg: true,
     describe: 'Factor on the logits of Chinese tokens [default: 0.5]',
-    coerce: realNumber('min-scale', 'above 0, at most 1', x => x > 0 && x <= 1),
+    coerce: realNumber(
+      'min-scale',
+      phrase('above {low} and at most {high}', { low: 0, high: 1 }),
+      x => x > 0 && x <= 1,
+    ),
   },
   gamma: {
     type: 'string',
     requiresArg: true,
     describe: 'Base of the logarithm by which a broken token is scaled [default: 10]',
-    coerce: realNumber('gamma', 'above 1', x => x > 1),
+    coerce: realNumber('gamma', phrase('above {low}', { low: 1 }), x => x > 1),
   },
   'ngram-weights': {
     type: 'string',
@@ -68,7 +73,9 @@ function settingsOf(argv: SmoothArguments): SmoothSettings {
     const weight = word.trim() === '' ? Number.NaN : Number(word)
     if (weight >= 0) return weight
     throw new UsageError(
-      `--ngram-weights: expected numbers such as 0.5,0.3,0.2, got "${argv.ngramWeights}"`,
+      phrase('--ngram-weights: expected numbers such as 0.5,0.3,0.2, got "{word}"', {
+        word: argv.ngramWeights!,
+      }),
     )
   })
   const given = Object.entries({ min_scale, gamma, ngram_weights, keep_korean, keep })
@@ -119,7 +126,9 @@ function report(tokenizer: Tokenizer, smoothing: Smoothing, settings: SmoothSett
 async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void> {
   const { context, output, dryRun } = argv
   if (output === undefined && dryRun !== true) {
-    throw new UsageError('required: --output DIR (or --dry-run, to see what would be scaled)')
+    throw new UsageError(
+      phrase('required: --output DIR (or --dry-run, to see what would be scaled)'),
+    )
   }
   const settings = settingsOf(argv)
   const directory = await openModelDirectory(modelPath(argv.model), { weights: dryRun !== true })

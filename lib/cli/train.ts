@@ -9,6 +9,7 @@ import { recipeJsonSchema } from '../config/json-schema.ts'
 import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
+import { phrase } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
@@ -82,7 +83,10 @@ export function howToGoOn(directory: RunDirectory): string {
 async function takeUp(argv: TrainArguments, path: string, first: boolean): Promise<Start> {
   if (argv.recipe !== undefined || allOverrides(argv).length > 0) {
     throw new UsageError(
-      `--resume goes on with the recipe of ${path} as it was; leave out the recipe and other options`,
+      phrase(
+        '--resume goes on with the recipe of {path} as it was; leave out the recipe and other options',
+        { path },
+      ),
     )
   }
   const { findState, STAGES } = await import('../train/resume.ts')

@@ -6,6 +6,7 @@
 import type { Node, Pair, YAMLError } from 'yaml'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 export interface RecipeDocument {
   /** The content as plain objects, arrays and scalars. */
@@ -20,16 +21,17 @@ export interface RecipeDocument {
 }
 
 /** What to do about the commonest mistakes, by the codes of the parser. */
-const SYNTAX_REMEDIES: Partial<Record<YAMLError['code'], string>> = {
-  TAB_AS_INDENT: 'Indent with spaces',
-  BAD_INDENT:
+const SYNTAX_REMEDIES: Partial<Record<YAMLError['code'], Phrase>> = {
+  TAB_AS_INDENT: phrase('Indent with spaces'),
+  BAD_INDENT: phrase(
     'Keys that belong together begin in one column; what belongs to a key stands further in',
-  MISSING_CHAR: 'A bracket, a quote, or the space behind a colon is missing',
-  MULTILINE_IMPLICIT_KEY: 'A colon behind a key is missing',
-  BLOCK_AS_IMPLICIT_KEY: 'Put quotes around text that holds a colon and a space',
-  BAD_SCALAR_START: 'Put quotes around the text',
-  BAD_ALIAS: 'Put quotes around text that begins with * or &',
-  DUPLICATE_KEY: 'Keep one of them',
+  ),
+  MISSING_CHAR: phrase('A bracket, a quote, or the space behind a colon is missing'),
+  MULTILINE_IMPLICIT_KEY: phrase('A colon behind a key is missing'),
+  BLOCK_AS_IMPLICIT_KEY: phrase('Put quotes around text that holds a colon and a space'),
+  BAD_SCALAR_START: phrase('Put quotes around the text'),
+  BAD_ALIAS: phrase('Put quotes around text that begins with * or &'),
+  DUPLICATE_KEY: phrase('Keep one of them'),
 }
 
 /** Reads recipe text. Errors: `E_CONFIG` with file:line:column for a syntax error or a repeated key. */
@@ -44,18 +46,26 @@ export function parseRecipeText(text: string, file: string): RecipeDocument {
   if (syntaxError !== undefined) {
     const { line } = lines.linePos(syntaxError.pos[0])
     const remedy = /^Flow/.test(syntaxError.message)
-      ? 'A closing bracket is missing, or stands too far left'
+      ? phrase('A closing bracket is missing, or stands too far left')
       : SYNTAX_REMEDIES[syntaxError.code]
     throw new KogrpoError(
       'E_CONFIG',
-      `${place(syntaxError.pos[0])}: not YAML: ${syntaxError.message}${remedy ? `. ${remedy}` : ''}\n  ${line} | ${text.split('\n')[line - 1]}`,
+      phrase('{place}: not YAML: {problem}\n  {line} | {text}', {
+        place: place(syntaxError.pos[0]),
+        problem: joined(remedy ? [syntaxError.message, remedy] : [syntaxError.message], '. '),
+        line,
+        text: text.split('\n')[line - 1]!,
+      }),
     )
   }
   const root = document.contents
   if (!isMap(root)) {
     throw new KogrpoError(
       'E_CONFIG',
-      `${file}: expected a recipe (keys such as model, sft, grpo, eval), found ${root === null ? 'nothing' : 'something else'}`,
+      phrase('{file}: expected a recipe (keys such as model, sft, grpo, eval), found {found}', {
+        file,
+        found: root === null ? phrase('nothing') : phrase('something else'),
+      }),
     )
   }
 

@@ -3,29 +3,40 @@
  * the reason, and so is an option that would silently have no effect.
  */
 
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { Findings } from './findings.ts'
 import { isChosen } from './keys.ts'
 import type { GrpoStage } from './schema.ts'
 
 type Key = keyof GrpoStage
-type Refuse = (key: Key, message: string) => void
+type Refuse = (key: Key, message: Phrase) => void
 
 /** Keys that mean something only beside another, and what to do about it. */
-function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: string][] {
+function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: Phrase][] {
   const { loss_type, beta, sync_ref_model, ref_reset_steps } = grpo
   const uncorrected = grpo.importance_sampling_correction === 'none'
   const soft = loss_type === 'cispo' || loss_type === 'sapo'
   return [
-    ['delta', soft, `has no effect with loss_type ${loss_type}, which does not clip; remove it`],
-    ['sapo_temperature_pos', loss_type !== 'sapo', 'is of loss_type: sapo only; remove it'],
-    ['sapo_temperature_neg', loss_type !== 'sapo', 'is of loss_type: sapo only; remove it'],
-    ['epsilon_high', loss_type === 'sapo', 'has no effect with loss_type sapo; remove it'],
-    ['kl_estimator', beta === 0, 'estimates the KL penalty, which beta 0 turns off; set beta'],
-    ['ref_model_sync_steps', !sync_ref_model, 'needs sync_ref_model: true'],
-    ['ref_model_mixup_alpha', !sync_ref_model, 'needs sync_ref_model: true'],
-    ['ref_reset_optimizer', ref_reset_steps === undefined, 'needs ref_reset_steps'],
-    ['importance_sampling_clip_max', uncorrected, 'needs importance_sampling_correction'],
-    ['importance_sampling_clip_min', uncorrected, 'needs importance_sampling_correction'],
+    [
+      'delta',
+      soft,
+      phrase('has no effect with loss_type {loss_type}, which does not clip; remove it', {
+        loss_type,
+      }),
+    ],
+    ['sapo_temperature_pos', loss_type !== 'sapo', phrase('is of loss_type: sapo only; remove it')],
+    ['sapo_temperature_neg', loss_type !== 'sapo', phrase('is of loss_type: sapo only; remove it')],
+    ['epsilon_high', loss_type === 'sapo', phrase('has no effect with loss_type sapo; remove it')],
+    [
+      'kl_estimator',
+      beta === 0,
+      phrase('estimates the KL penalty, which beta 0 turns off; set beta'),
+    ],
+    ['ref_model_sync_steps', !sync_ref_model, phrase('needs sync_ref_model: true')],
+    ['ref_model_mixup_alpha', !sync_ref_model, phrase('needs sync_ref_model: true')],
+    ['ref_reset_optimizer', ref_reset_steps === undefined, phrase('needs ref_reset_steps')],
+    ['importance_sampling_clip_max', uncorrected, phrase('needs importance_sampling_correction')],
+    ['importance_sampling_clip_min', uncorrected, phrase('needs importance_sampling_correction')],
   ]
 }
 
@@ -49,25 +60,34 @@ function checkScaling(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Fi
   if (together && grpo.scale_rewards !== 'batch') {
     findings.errors.push({
       path: ['grpo', 'scale_rewards'],
-      message: `"${grpo.scale_rewards}" cannot be had with multi_objective_aggregation: normalize_then_sum, which divides each reward by its standard deviation in the group and the sum by that of the batch; remove scale_rewards`,
+      message: phrase(
+        '"{scale_rewards}" cannot be had with multi_objective_aggregation: normalize_then_sum, which divides each reward by its standard deviation in the group and the sum by that of the batch; remove scale_rewards',
+        { scale_rewards: String(grpo.scale_rewards) },
+      ),
     })
   }
   if (grpo.loss_type !== 'dr_grpo' || grpo.scale_rewards === 'none') return
   const key = together ? 'multi_objective_aggregation' : 'scale_rewards'
   const path = ['grpo', key]
-  const why =
-    'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)'
+  const why = phrase(
+    'Dr. GRPO does not divide advantages by a standard deviation (that is the bias it removes)',
+  )
   if (written.loss_type === undefined) {
     findings.errors.push({
       path,
-      message:
-        `${why}, but ${key} is "${grpo[key]}"; ` +
-        `use ${key}: ${together ? 'sum_then_normalize' : 'none'}, or loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it`,
+      message: phrase(
+        '{why}, but {key} is "{value}"; use {key}: {other}, or loss_type: grpo. To mix the two on purpose, write loss_type: dr_grpo beside it',
+        { why, key, value: String(grpo[key]), other: together ? 'sum_then_normalize' : 'none' },
+      ),
     })
   } else {
     findings.warnings.push({
       path,
-      message: `${why}; with ${key} "${grpo[key]}" this run is not Dr. GRPO`,
+      message: phrase('{why}; with {key} "{value}" this run is not Dr. GRPO', {
+        why,
+        key,
+        value: String(grpo[key]),
+      }),
     })
   }
 }
@@ -78,13 +98,19 @@ function checkRatio(grpo: GrpoStage, findings: Findings): void {
   if (loss_type === 'cispo' && high <= 1) {
     findings.errors.push({
       path: ['grpo', 'epsilon_high'],
-      message: `expected more than 1, got ${high}: with cispo it is the absolute cap of the ratio, and the ratio of fresh samples is 1; leave it out for 5`,
+      message: phrase(
+        'expected more than 1, got {high}: with cispo it is the absolute cap of the ratio, and the ratio of fresh samples is 1; leave it out for 5',
+        { high },
+      ),
     })
   }
   if (delta !== undefined && delta <= 1 + high) {
     findings.errors.push({
       path: ['grpo', 'delta'],
-      message: `expected more than 1 + epsilon_high = ${1 + high}, got ${delta}: it bounds the ratio beyond the clip range`,
+      message: phrase(
+        'expected more than 1 + epsilon_high = {least}, got {delta}: it bounds the ratio beyond the clip range',
+        { least: 1 + high, delta },
+      ),
     })
   }
   if (
@@ -94,7 +120,10 @@ function checkRatio(grpo: GrpoStage, findings: Findings): void {
   ) {
     findings.warnings.push({
       path: ['grpo', 'importance_sampling_level'],
-      message: `with loss_type ${loss_type} every token of a completion carries the ratio of the whole, so long completions weigh more; GSPO is loss_type: grpo`,
+      message: phrase(
+        'with loss_type {loss_type} every token of a completion carries the ratio of the whole, so long completions weigh more; GSPO is loss_type: grpo',
+        { loss_type },
+      ),
     })
   }
 }
@@ -104,14 +133,17 @@ function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): vo
   if (beta !== 0 && grpo.kl_estimator === 'k1') {
     findings.warnings.push({
       path: ['grpo', 'kl_estimator'],
-      message:
+      message: phrase(
         'the gradient of k1 is 0 on average over samples, so as a loss it adds noise and holds nothing back; k2 has the gradient of the divergence',
+      ),
     })
   }
   if (sync_ref_model && ref_reset_steps !== undefined) {
     refuse(
       'ref_reset_steps',
-      'and sync_ref_model both move the reference model; keep one of them (a reset is a synchronisation with ref_model_mixup_alpha: 1)',
+      phrase(
+        'and sync_ref_model both move the reference model; keep one of them (a reset is a synchronisation with ref_model_mixup_alpha: 1)',
+      ),
     )
   }
   for (const [key, active, steps] of [
@@ -120,11 +152,17 @@ function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): vo
   ] as const) {
     if (!active) continue
     if (beta === 0) {
-      refuse(key, 'has no reference model to move, because beta is 0; set beta, or remove it')
+      refuse(
+        key,
+        phrase('has no reference model to move, because beta is 0; set beta, or remove it'),
+      )
     } else if (max_steps !== undefined && steps >= max_steps) {
       refuse(
         key === 'sync_ref_model' ? 'ref_model_sync_steps' : key,
-        `expected less than max_steps ${max_steps}, got ${steps}: the reference model would never move`,
+        phrase(
+          'expected less than max_steps {max_steps}, got {steps}: the reference model would never move',
+          { max_steps, steps },
+        ),
       )
     }
   }
@@ -136,7 +174,7 @@ function checkSampling(grpo: GrpoStage, refuse: Refuse): void {
   if (min !== undefined && min >= max) {
     refuse(
       'importance_sampling_clip_min',
-      `expected less than importance_sampling_clip_max ${max}, got ${min}`,
+      phrase('expected less than importance_sampling_clip_max {max}, got {min}', { max, min }),
     )
   }
   if (grpo.importance_sampling_correction !== 'none') return
@@ -150,7 +188,10 @@ function checkSampling(grpo: GrpoStage, refuse: Refuse): void {
     if (!bends) continue
     refuse(
       key,
-      `${grpo[key]} samples from another distribution than the one that is trained, which biases the probability ratio and the gradient; remove it, or set importance_sampling_correction (e.g. token_truncate)`,
+      phrase(
+        '{value} samples from another distribution than the one that is trained, which biases the probability ratio and the gradient; remove it, or set importance_sampling_correction (e.g. token_truncate)',
+        { value: String(grpo[key]) },
+      ),
     )
   }
 }
@@ -161,15 +202,19 @@ function checkDynamicSampling(
   findings: Findings,
 ): void {
   const { mode, metric } = grpo.dynamic_sampling
-  const refuse = (key: string, message: string): void => {
+  const refuse = (key: string, message: Phrase): void => {
     findings.errors.push({ path: ['grpo', 'dynamic_sampling', key], message })
   }
   const chosen = (key: 'max_rounds' | 'metric'): boolean =>
     isChosen(['grpo', 'dynamic_sampling', key], written.dynamic_sampling?.[key])
-  if (mode !== 'resample' && chosen('max_rounds')) refuse('max_rounds', 'needs mode: resample')
-  if (mode === 'off' && chosen('metric')) refuse('metric', 'needs mode: mask or resample')
+  if (mode !== 'resample' && chosen('max_rounds'))
+    refuse('max_rounds', phrase('needs mode: resample'))
+  if (mode === 'off' && chosen('metric')) refuse('metric', phrase('needs mode: mask or resample'))
   const names = ['reward', ...grpo.rewards.map(({ name }) => name)]
   if (!names.includes(metric)) {
-    refuse('metric', `expected one of ${names.join(', ')}, got "${metric}"`)
+    refuse(
+      'metric',
+      phrase('expected one of {names}, got "{metric}"', { names: names.join(', '), metric }),
+    )
   }
 }

@@ -8,7 +8,16 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as z from 'zod'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import {
+  failure,
+  inEnglish,
+  joined,
+  type Phrase,
+  phrase,
+  type Say,
+  written,
+} from '../messages/phrase.ts'
 import { deriveGrpo } from './derive.ts'
 import { parseRecipeText, type RecipeDocument } from './document.ts'
 import { knownKeys, schemaAt } from './keys.ts'
@@ -31,6 +40,8 @@ export interface LoadOptions {
   overrides?: readonly Override[]
   /** Time for the default output directory. */
   now?: Date
+  /** The language of the warnings; English without. */
+  say?: Say
 }
 
 /** The package's own recipes. */
@@ -39,7 +50,10 @@ function recipesDirectory(): string {
   while (!existsSync(join(directory, 'package.json'))) {
     const parent = dirname(directory)
     if (parent === directory) {
-      throw new KogrpoError('E_CONFIG', 'the recipes of kogrpo are missing; install it again')
+      throw new KogrpoError(
+        'E_CONFIG',
+        phrase('the recipes of kogrpo are missing; install it again'),
+      )
     }
     directory = parent
   }
@@ -65,11 +79,21 @@ export function findRecipe(nameOrPath: string): string {
     if (basename(nameOrPath) === nameOrPath && existsSync(builtin)) return builtin
   }
   const builtins = builtinRecipes()
-  const what = existsSync(nameOrPath) ? 'is a directory, not a recipe file' : 'not found'
+  const what = existsSync(nameOrPath)
+    ? phrase('is a directory, not a recipe file')
+    : phrase('not found')
   throw new KogrpoError(
     'E_CONFIG',
-    `recipe "${nameOrPath}" ${what} (looked at ${resolve(nameOrPath)})${didYouMean(nameOrPath, builtins) || '.'} ` +
-      `Give a .yaml or .json file, or one of the built-in recipes: ${builtins.join(', ') || '(none)'}`,
+    phrase(
+      'recipe "{recipe}" {what} (looked at {path}){hint} Give a .yaml or .json file, or one of the built-in recipes: {builtins}',
+      {
+        recipe: nameOrPath,
+        what,
+        path: resolve(nameOrPath),
+        hint: didYouMean(nameOrPath, builtins) || '.',
+        builtins: builtins.join(', ') || phrase('(none)'),
+      },
+    ),
   )
 }
 
@@ -84,82 +108,107 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return current
 }
 
-const show = (value: unknown): string =>
+const show = (value: unknown): string | Phrase =>
   typeof value === 'object' && value !== null
     ? Array.isArray(value)
-      ? 'a list'
-      : 'an object'
+      ? phrase('a list')
+      : phrase('an object')
     : typeof value === 'number'
       ? String(value)
       : JSON.stringify(value)
 
-const typeNames: Record<string, string> = {
-  int: 'a whole number',
-  number: 'a number',
-  string: 'text',
-  boolean: 'true or false',
-  array: 'a list',
-  object: 'keys (an object)',
-  record: 'keys (an object)',
+const typeNames: Record<string, Phrase> = {
+  int: phrase('a whole number'),
+  number: phrase('a number'),
+  string: phrase('text'),
+  boolean: phrase('true or false'),
+  array: phrase('a list'),
+  object: phrase('keys (an object)'),
+  record: phrase('keys (an object)'),
 }
 
 interface Problem {
   path: PropertyKey[]
-  message: string
+  message: Phrase
   at: 'key' | 'value'
+}
+
+/** A bound of a number: "at least 1". */
+function rangeOf(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Phrase {
+  if (issue.code === 'too_small') {
+    const limit = Number(issue.minimum)
+    return issue.inclusive
+      ? phrase('at least {limit}', { limit })
+      : phrase('more than {limit}', { limit })
+  }
+  const limit = Number(issue.maximum)
+  return issue.inclusive
+    ? phrase('at most {limit}', { limit })
+    : phrase('less than {limit}', { limit })
 }
 
 /** Says one of zod's issues in this project's words: what was expected, what was found. */
 function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
   const { path } = issue
   const value = valueAt(input, path)
-  const problem = (message: string): Problem[] => [{ path, message, at: 'value' }]
+  const problem = (message: Phrase): Problem[] => [{ path, message, at: 'value' }]
   const oneOf = (values: readonly unknown[]): Problem[] => {
     const words = values.map(String)
-    if (value === undefined) return problem(`is required: one of ${words.join(', ')}`)
+    if (value === undefined)
+      return problem(phrase('is required: one of {words}', { words: words.join(', ') }))
     const hint = typeof value === 'string' ? didYouMean(value, words) : ''
-    return problem(`expected one of ${words.join(', ')}, got ${show(value)}${hint}`)
+    return problem(
+      phrase('expected one of {words}, got {value}{hint}', {
+        words: words.join(', '),
+        value: show(value),
+        hint,
+      }),
+    )
   }
   switch (issue.code) {
     case 'unrecognized_keys': {
       const schema = schemaAt(path)
       const known = schema === undefined ? [] : knownKeys(schema)
-      const where = path.length > 0 ? ` in ${dotted(path)}` : ''
+      const where = path.length > 0 ? phrase(' in {key}', { key: dotted(path) }) : ''
       return issue.keys.map(key => ({
         path: [...path, key],
-        message: `unknown key${where}${didYouMean(key, known) || `; known keys: ${known.join(', ')}`}`,
+        message: phrase('unknown key{where}{hint}', {
+          where,
+          hint:
+            didYouMean(key, known) || phrase('; known keys: {known}', { known: known.join(', ') }),
+        }),
         at: 'key',
       }))
     }
     case 'invalid_type': {
       const expected = typeNames[issue.expected] ?? issue.expected
       return value === undefined
-        ? problem(`is required (${expected})`)
-        : problem(`expected ${expected}, got ${show(value)}`)
+        ? problem(phrase('is required ({expected})', { expected }))
+        : problem(phrase('expected {expected}, got {value}', { expected, value: show(value) }))
     }
     case 'invalid_value':
       return oneOf(issue.values)
     case 'invalid_union':
       return 'options' in issue && Array.isArray(issue.options)
         ? oneOf(issue.options)
-        : problem(issue.message)
+        : problem(written(issue.message))
     case 'too_small':
     case 'too_big': {
-      if (issue.origin === 'array') return problem(issue.message)
-      if (issue.origin === 'string') return problem('expected some text, got ""')
-      const [word, limit] =
-        issue.code === 'too_small'
-          ? [issue.inclusive ? 'at least' : 'more than', issue.minimum]
-          : [issue.inclusive ? 'at most' : 'less than', issue.maximum]
-      return problem(`expected ${word} ${limit}, got ${show(value)}`)
+      if (issue.origin === 'array') return problem(written(issue.message))
+      if (issue.origin === 'string') return problem(phrase('expected some text, got ""'))
+      return problem(
+        phrase('expected {range}, got {value}', { range: rangeOf(issue), value: show(value) }),
+      )
     }
     case 'invalid_format': {
       const expected =
-        issue.format === 'url' ? 'expected a URL such as http://localhost:8000/v1' : issue.message
-      return problem(`${expected}, got ${show(value)}`)
+        issue.format === 'url'
+          ? phrase('expected a URL such as http://localhost:8000/v1')
+          : written(issue.message)
+      return problem(phrase('{expected}, got {value}', { expected, value: show(value) }))
     }
     default:
-      return problem(issue.message)
+      return problem(written(issue.message))
   }
 }
 
@@ -194,12 +243,13 @@ function validate(
   locate: (problem: Pick<Problem, 'path' | 'at'>) => string,
   title: string,
   now: Date,
+  say: Say,
 ): Pick<LoadedRecipe, 'recipe' | 'warnings'> {
-  const line = (problem: Problem): string => {
+  const line = (problem: Problem): Phrase => {
     const parts = [locate(problem), dotted(problem.path)]
     // An override already names its key.
     if (parts[0] === `--${parts[1]}`) parts.pop()
-    return [...parts.filter(part => part !== ''), problem.message].join(': ')
+    return joined([...parts.filter(part => part !== ''), problem.message], ': ')
   }
   const refuse = (problems: Problem[]): never => {
     const lines = problems.map(line)
@@ -207,7 +257,11 @@ function validate(
       'E_CONFIG',
       lines.length === 1
         ? lines[0]!
-        : `${title}: ${lines.length} errors\n${lines.map(l => `  ${l}`).join('\n')}`,
+        : phrase('{title}: {count} errors\n  {errors}', {
+            title,
+            count: lines.length,
+            errors: joined(lines, '\n  '),
+          }),
     )
   }
   const parsed = recipeSchema.safeParse(input)
@@ -221,7 +275,7 @@ function validate(
       ...data,
       output_dir: data.output_dir ?? join('runs', `${data.name}-${timestamp(now)}`),
     },
-    warnings: warnings.map(w => line({ ...w, at: 'value' })),
+    warnings: warnings.map(w => say(line({ ...w, at: 'value' }))),
   }
 }
 
@@ -236,9 +290,13 @@ export function loadRecipe(nameOrPath = 'mini', options: LoadOptions = {}): Load
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new KogrpoError('E_CONFIG', `cannot read recipe ${file}: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('cannot read recipe {file}: {reason}', { file, reason: failure(error) }),
+      {
+        cause: error,
+      },
+    )
   }
   return { file, ...parseRecipe(text, file, options) }
 }
@@ -254,11 +312,12 @@ export function parseRecipe(
   const input = structuredClone(document.value)
   input.name ??= basename(file, extname(file))
   for (const override of overrides) applyOverride(input, override)
-  return validate(input, locator(document, overrides), file, options.now ?? new Date())
+  const { now = new Date(), say = inEnglish } = options
+  return validate(input, locator(document, overrides), file, now, say)
 }
 
 /** Validates a recipe given as an object and fills in its defaults. Errors: `E_CONFIG`. */
 export function resolveRecipe(input: RecipeInput): Recipe {
   const written = input as Record<string, unknown>
-  return validate(written, locator(undefined, []), 'recipe', new Date()).recipe
+  return validate(written, locator(undefined, []), 'recipe', new Date(), inEnglish).recipe
 }

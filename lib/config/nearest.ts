@@ -3,6 +3,7 @@
  * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours
  * cost 1 (R. Lowrance and R. A. Wagner 1975, restricted form). `_`, `-` and case cost nothing.
  */
+import { type Phrase, phrase } from '../messages/phrase.ts'
 
 function distance(a: string, b: string): number {
   let beforeLast: number[] = []
@@ -49,7 +50,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /** `; did you mean "x"?`, or the empty string when nothing is near. */
-export function didYouMean(word: string, candidates: Iterable<string>, prefix = ''): string {
+export function didYouMean(word: string, candidates: Iterable<string>, prefix = ''): Phrase | '' {
   const found = nearest(word, candidates)
-  return found === undefined ? '' : `; did you mean "${prefix}${found}"?`
+  return found === undefined ? '' : phrase('; did you mean "{word}"?', { word: prefix + found })
 }

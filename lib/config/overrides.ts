@@ -6,6 +6,7 @@
  */
 import { parse } from 'yaml'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import { childSchema, defaultOf, kindOf, knownKeys } from './keys.ts'
 import { didYouMean } from './nearest.ts'
 import { recipeSchema } from './schema.ts'
@@ -19,26 +20,28 @@ export interface Override {
 
 type Container = Record<string, unknown> | unknown[]
 
-const error = (key: string, message: string): KogrpoError =>
-  new KogrpoError('E_CONFIG', `--${key}: ${message}`)
+const error = (key: string, message: Phrase): KogrpoError =>
+  new KogrpoError('E_CONFIG', joined([`--${key}`, message], ': '))
 
-const fail = (key: string, message: string): never => {
+const fail = (key: string, message: Phrase): never => {
   throw error(key, message)
 }
 
 function readValue(key: string, text: string | undefined, schema: Parameters<typeof kindOf>[0]) {
   const kind = kindOf(schema)
   if (text === undefined) {
-    return kind === 'boolean' ? true : fail(key, 'needs a value')
+    return kind === 'boolean' ? true : fail(key, phrase('needs a value'))
   }
   switch (kind) {
     case 'number': {
       const number = text.trim() === '' ? Number.NaN : Number(text)
-      return Number.isFinite(number) ? number : fail(key, `expected a number, got "${text}"`)
+      return Number.isFinite(number)
+        ? number
+        : fail(key, phrase('expected a number, got "{text}"', { text }))
     }
     case 'boolean':
       if (text === 'true' || text === 'false') return text === 'true'
-      return fail(key, `expected true or false, got "${text}"`)
+      return fail(key, phrase('expected true or false, got "{text}"', { text }))
     case 'text':
       return text
     default: {
@@ -46,16 +49,25 @@ function readValue(key: string, text: string | undefined, schema: Parameters<typ
       try {
         value = parse(text)
       } catch (cause) {
-        return fail(key, `cannot read "${text}" as YAML: ${messageOf(cause).split('\n')[0]}`)
+        return fail(
+          key,
+          phrase('cannot read "{text}" as YAML: {reason}', {
+            text,
+            reason: messageOf(cause).split('\n')[0]!,
+          }),
+        )
       }
       if (kind === 'list' && !Array.isArray(value)) {
-        return fail(key, `expected a list such as '[…]', got "${text}"`)
+        return fail(key, phrase('expected a list such as \'[…]\', got "{text}"', { text }))
       }
       if (
         kind === 'keys' &&
         (typeof value !== 'object' || value === null || Array.isArray(value))
       ) {
-        return fail(key, `expected keys such as '{key: value}', or one of its keys: --${key}.KEY`)
+        return fail(
+          key,
+          phrase("expected keys such as '{key: value}', or one of its keys: --{key}.KEY", { key }),
+        )
       }
       return value
     }
@@ -66,8 +78,14 @@ function readValue(key: string, text: string | undefined, schema: Parameters<typ
 function listIndex(key: string, path: string, segment: string, length: number): number {
   const index = /^\d+$/.test(segment) ? Number(segment) : Number.NaN
   if (!(index <= length)) {
-    const range = length === 0 ? 'is empty: start with 0' : `has entries 0 to ${length - 1}`
-    return fail(key, `"${segment}" is no entry of the list ${path}, which ${range}`)
+    const range =
+      length === 0
+        ? phrase('is empty: start with 0')
+        : phrase('has entries 0 to {last}', { last: length - 1 })
+    return fail(
+      key,
+      phrase('"{segment}" is no entry of the list {path}, which {range}', { segment, path, range }),
+    )
   }
   return index
 }
@@ -85,8 +103,11 @@ export function applyOverride(recipe: Record<string, unknown>, { key, value }: O
       const known = knownKeys(schema)
       const message =
         known.length > 0
-          ? `unknown key "${prefix}${segment}"${didYouMean(segment, known, `--${prefix}`)}`
-          : `"${path}" has no keys below it`
+          ? phrase('unknown key "{name}"{hint}', {
+              name: prefix + segment,
+              hint: didYouMean(segment, known, `--${prefix}`),
+            })
+          : phrase('"{path}" has no keys below it', { path })
       throw error(key, message)
     }
     const slot = Array.isArray(container)
@@ -101,13 +122,25 @@ export function applyOverride(recipe: Record<string, unknown>, { key, value }: O
     }
     const kind = kindOf(child)
     if (kind !== 'list' && kind !== 'keys') {
-      fail(key, `"${prefix}${segment}" is a single value and has no keys below it`)
+      fail(
+        key,
+        phrase('"{prefix}{segment}" is a single value and has no keys below it', {
+          prefix,
+          segment,
+        }),
+      )
     }
     if (slots[slot] === undefined || slots[slot] === null) {
       slots[slot] = defaultOf(child) ?? (kind === 'list' ? [] : {})
     }
     if (typeof slots[slot] !== 'object') {
-      fail(key, `the recipe has a single value at "${prefix}${segment}"; correct it there first`)
+      fail(
+        key,
+        phrase('the recipe has a single value at "{prefix}{segment}"; correct it there first', {
+          prefix,
+          segment,
+        }),
+      )
     }
     container = slots[slot] as Container
     schema = child

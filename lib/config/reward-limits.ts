@@ -3,12 +3,13 @@
  * loaded (rules.ts) and again where the reward is made (lib/rewards).
  */
 import type * as z from 'zod'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { overlongOptions, repetitionOptions } from './schema/reward-options.ts'
 
 export interface LimitFinding {
   /** The option to change. */
   key: string
-  message: string
+  message: Phrase
 }
 
 /** L and C of the soft overlong punishment, where the options leave them out: the limit, a fifth. */
@@ -29,13 +30,16 @@ export function checkOverlong(
   if (cache > limit) {
     return {
       key: 'soft_punish_cache',
-      message: `must not exceed max_completion_length, ${limit}`,
+      message: phrase('must not exceed max_completion_length, {limit}', { limit }),
     }
   }
   if (limit - cache < reach) return null
   return {
     key: 'max_completion_length',
-    message: `with ${limit} the punishment begins above ${limit - cache} tokens, but the stage stops completions at ${reach}; lower it, or raise soft_punish_cache`,
+    message: phrase(
+      'with {limit} the punishment begins above {start} tokens, but the stage stops completions at {reach}; lower it, or raise soft_punish_cache',
+      { limit, start: limit - cache, reach },
+    ),
   }
 }
 
@@ -47,6 +51,9 @@ export function checkRepetition(
   if (ngram_size < reach) return null
   return {
     key: 'ngram_size',
-    message: `no sequence of ${ngram_size} tokens can come twice in max_completion_length ${reach}; lower it`,
+    message: phrase(
+      'no sequence of {ngram_size} tokens can come twice in max_completion_length {reach}; lower it',
+      { ngram_size, reach },
+    ),
   }
 }

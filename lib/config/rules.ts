@@ -2,6 +2,8 @@
  * Rules that relate several keys of a recipe: batch arithmetic, the oracle and its judge (those of the
  * loss stand in grpo-rules.ts). The shape of each key alone is schema.ts's business.
  */
+
+import { joined, phrase } from '../messages/phrase.ts'
 import type { Finding, Findings } from './findings.ts'
 import { checkLoss } from './grpo-rules.ts'
 import { isChosen } from './keys.ts'
@@ -33,9 +35,9 @@ function checkBatch(grpo: GrpoStage, errors: Finding[]): void {
   if (group < 2) {
     errors.push({
       path: ['grpo', 'num_generations'],
-      message:
-        'expected at least 2: the advantage is the reward minus the mean of its group, which is ' +
-        '0 for every completion of a group of one, so nothing would be learned',
+      message: phrase(
+        'expected at least 2: the advantage is the reward minus the mean of its group, which is 0 for every completion of a group of one, so nothing would be learned',
+      ),
     })
     return
   }
@@ -54,10 +56,10 @@ function checkBatch(grpo: GrpoStage, errors: Finding[]): void {
   ]
   errors.push({
     path: ['grpo', 'per_device_train_batch_size'],
-    message:
-      `${rows} completions × gradient_accumulation_steps ${accumulation} = ${completions} ` +
-      `completions per optimizer step, which is not a multiple of num_generations ${group}; ` +
-      `nearest valid: ${remedies.join(', or ')}`,
+    message: phrase(
+      '{rows} completions × gradient_accumulation_steps {accumulation} = {completions} completions per optimizer step, which is not a multiple of num_generations {group}; nearest valid: {remedies}',
+      { rows, accumulation, completions, group, remedies: joined(remedies, phrase(', or ')) },
+    ),
   })
 }
 
@@ -68,7 +70,9 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
     if (seen.has(reward.name)) {
       findings.errors.push({
         path: ['grpo', 'rewards', index, 'name'],
-        message: `"${reward.name}" stands in the list twice; keep one and add up the weights`,
+        message: phrase('"{name}" stands in the list twice; keep one and add up the weights', {
+          name: reward.name,
+        }),
       })
     }
     seen.add(reward.name)
@@ -87,15 +91,18 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
   if (rewards.every(reward => reward.weight === 0)) {
     findings.errors.push({
       path: ['grpo', 'rewards'],
-      message: 'every weight is 0, so every advantage would be 0; give one of them a weight',
+      message: phrase(
+        'every weight is 0, so every advantage would be 0; give one of them a weight',
+      ),
     })
   }
   if (oracle.rule === 'none') {
     if (oracle.judge !== undefined) {
       findings.warnings.push({
         path: ['grpo', 'oracle', 'judge'],
-        message:
+        message: phrase(
           'is never asked, because oracle.rule is none; set rule: observe (to measure it) or appeal (or another)',
+        ),
       })
     }
     return
@@ -103,13 +110,19 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
   if (oracle.judge === undefined) {
     findings.errors.push({
       path: ['grpo', 'oracle', 'rule'],
-      message: `"${oracle.rule}" needs a judge; add judge: { kind: program } or { kind: openai, base_url, model }, or set rule: none`,
+      message: phrase(
+        '"{rule}" needs a judge; add judge: { kind: program } or { kind: openai, base_url, model }, or set rule: none',
+        { rule: oracle.rule },
+      ),
     })
   }
   if (!seen.has('accuracy')) {
     findings.errors.push({
       path: ['grpo', 'oracle', 'rule'],
-      message: `"${oracle.rule}" is about the accuracy reward, which is not in grpo.rewards; add - name: accuracy, or set rule: none`,
+      message: phrase(
+        '"{rule}" is about the accuracy reward, which is not in grpo.rewards; add - name: accuracy, or set rule: none',
+        { rule: oracle.rule },
+      ),
     })
   }
 }
@@ -126,7 +139,10 @@ function checkSchedule(
   ) {
     warnings.push({
       path: [name, 'min_lr_ratio'],
-      message: `has no effect with lr_scheduler_type "${stage.lr_scheduler_type}"; use cosine_with_min_lr`,
+      message: phrase(
+        'has no effect with lr_scheduler_type "{lr_scheduler_type}"; use cosine_with_min_lr',
+        { lr_scheduler_type: stage.lr_scheduler_type },
+      ),
     })
   }
 }
@@ -143,13 +159,15 @@ function checkBest(
     const key = load_best_model_at_end ? 'load_best_model_at_end' : 'metric_for_best_model'
     errors.push({
       path: [name, key],
-      message: `needs evaluations between the steps to choose from; set ${name}.eval_steps`,
+      message: phrase('needs evaluations between the steps to choose from; set {name}.eval_steps', {
+        name,
+      }),
     })
   }
   if (!wanted && greater_is_better !== undefined) {
     warnings.push({
       path: [name, 'greater_is_better'],
-      message: 'has no effect without metric_for_best_model',
+      message: phrase('has no effect without metric_for_best_model'),
     })
   }
 }
@@ -161,26 +179,29 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
   if (!(pretrain || sft || grpo || recipe.eval)) {
     findings.errors.push({
       path: [],
-      message: 'there is nothing to do; add a stage (pretrain, sft or grpo) or eval',
+      message: phrase('there is nothing to do; add a stage (pretrain, sft or grpo) or eval'),
     })
   }
   const { config, init } = recipe.model
   if (config !== undefined && init === 'pretrained') {
     findings.errors.push({
       path: ['model', 'config'],
-      message: 'changes the geometry that the weights have; set init: random or expanded',
+      message: phrase('changes the geometry that the weights have; set init: random or expanded'),
     })
   }
   if (config?.num_hidden_layers === undefined && init === 'expanded') {
     findings.errors.push({
       path: ['model', 'init'],
-      message: '"expanded" needs the new depth: model.config: { num_hidden_layers: … }',
+      message: phrase('"expanded" needs the new depth: model.config: { num_hidden_layers: … }'),
     })
   }
   if (recipe.lora !== undefined && init !== 'pretrained') {
     findings.errors.push({
       path: ['lora'],
-      message: `needs weights that an adapter can name as its base, and those of init: ${init} are in no file; train them first, without lora`,
+      message: phrase(
+        'needs weights that an adapter can name as its base, and those of init: {init} are in no file; train them first, without lora',
+        { init },
+      ),
     })
   }
   for (const [name, stage] of [
@@ -193,7 +214,9 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
     if (stage.eval_steps > 0 && stage.eval_data === undefined) {
       findings.errors.push({
         path: [name, 'eval_steps'],
-        message: `needs held-out data; add ${name}.eval_data, or set eval_steps: 0`,
+        message: phrase('needs held-out data; add {name}.eval_data, or set eval_steps: 0', {
+          name,
+        }),
       })
     }
   }
@@ -206,7 +229,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
     if (grpo.eval_steps > 0 && recipe.eval === undefined) {
       findings.errors.push({
         path: ['grpo', 'eval_steps'],
-        message: 'needs held-out problems; add eval with its data, or set eval_steps: 0',
+        message: phrase('needs held-out problems; add eval with its data, or set eval_steps: 0'),
       })
     }
   }

@@ -7,6 +7,7 @@ import { toConversation } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
 import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
+import { failure, type Phrase } from '../messages/phrase.ts'
 import { koreanShare } from '../rewards/korean.ts'
 import { fingerprint } from './text.ts'
 import { textsOf } from './texts-of.ts'
@@ -36,7 +37,7 @@ export interface CheckReport {
   /** Longer than the limit; what the recipe's `overlong` decides about. */
   overlong: number
   /** "FILE:LINE: problem" of records that make no sample; the first of them. */
-  errors: string[]
+  errors: Phrase[]
   errorCount: number
   columns: string[]
   tokens: Lengths | null
@@ -106,7 +107,7 @@ export class DataCheck {
     } catch (error) {
       if (!(error instanceof KogrpoError)) throw error
       report.errorCount++
-      if (report.errors.length < EXAMPLES) report.errors.push(error.message)
+      if (report.errors.length < EXAMPLES) report.errors.push(failure(error))
     }
   }
 

@@ -7,6 +7,7 @@
  * Cost: pair counts are kept up to date, each merge touches only the words that hold its pair.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** Qwen3's pre-tokenizer pattern, as its tokenizer.json writes it. */
 export const QWEN3_PATTERN =
@@ -137,7 +138,10 @@ export function trainBpe(texts: Iterable<string>, merges: number): TrainedBpe {
     if (best < 0) {
       throw new KogrpoError(
         'E_ARGUMENT',
-        `the texts give only ${learned.length} merges of ${merges}: give more varied text or a smaller vocabulary`,
+        phrase(
+          'the texts give only {length} merges of {merges}: give more varied text or a smaller vocabulary',
+          { length: learned.length, merges },
+        ),
       )
     }
     const left = Math.floor(best / 0x100000)

@@ -10,7 +10,8 @@
  * byte offsets of the spans.
  */
 import { Template } from '@huggingface/jinja'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import {
   compileMarked,
   hasGenerationTags,
@@ -98,17 +99,22 @@ export class ChatTemplate {
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
     if (tokenizer.chatTemplate === null) {
-      throw this.#error('has no chat template; add chat_template.jinja or "chat_template"')
+      throw this.#error(phrase('has no chat template; add chat_template.jinja or "chat_template"'))
     }
     try {
       this.#template = new Template(tokenizer.chatTemplate)
     } catch (error) {
-      throw this.#error(`the chat template does not parse: ${messageOf(error)}`, error)
+      throw this.#error(
+        phrase('the chat template does not parse: {reason}', { reason: failure(error) }),
+        error,
+      )
     }
   }
 
-  #error(problem: string, cause?: unknown): KogrpoError {
-    return new KogrpoError('E_CHAT_TEMPLATE', `${this.#tokenizer.dir}: ${problem}`, { cause })
+  #error(problem: Phrase, cause?: unknown): KogrpoError {
+    return new KogrpoError('E_CHAT_TEMPLATE', joined([this.#tokenizer.dir, problem], ': '), {
+      cause,
+    })
   }
 
   /**
@@ -131,7 +137,10 @@ export class ChatTemplate {
         ...(enableThinking === undefined ? {} : { enable_thinking: enableThinking }),
       })
     } catch (error) {
-      throw this.#error(`the chat template failed: ${messageOf(error)}`, error)
+      throw this.#error(
+        phrase('the chat template failed: {reason}', { reason: failure(error) }),
+        error,
+      )
     }
   }
 
@@ -149,7 +158,10 @@ export class ChatTemplate {
       const variables = { messages, tools: tools ?? null, add_generation_prompt: false }
       marked = renderMarked(this.#training, variables)
     } catch (error) {
-      throw this.#error(`the training template failed: ${messageOf(error)}`, error)
+      throw this.#error(
+        phrase('the training template failed: {reason}', { reason: failure(error) }),
+        error,
+      )
     }
     const ids = this.#tokenizer.encode(marked.text)
     const spans = this.#tokenSpans(marked, ids)
@@ -168,8 +180,9 @@ export class ChatTemplate {
       const { text } = renderMarked(builtIn, { messages, tools: tools ?? null })
       if (text !== expected) {
         throw this.#error(
-          'the chat template is not the Qwen3 format, so the tokens of the assistant cannot be ' +
-            'told apart; mark them with {% generation %} … {% endgeneration %} in the template',
+          phrase(
+            'the chat template is not the Qwen3 format, so the tokens of the assistant cannot be told apart; mark them with {% generation %} … {% endgeneration %} in the template',
+          ),
         )
       }
     }
@@ -194,8 +207,9 @@ export class ChatTemplate {
     }
     if (total !== bytes) {
       throw this.#error(
-        'the tokens of a conversation do not spell its text (a combining character directly at the ' +
-          'border of an assistant turn?)',
+        phrase(
+          'the tokens of a conversation do not spell its text (a combining character directly at the border of an assistant turn?)',
+        ),
       )
     }
     const found: [number, number][] = []

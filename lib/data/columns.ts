@@ -11,6 +11,7 @@
  */
 import { didYouMean } from '../config/nearest.ts'
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { Message } from './chat-template.ts'
 import type { SourceRecord } from './readers.ts'
 
@@ -57,8 +58,8 @@ export interface ColumnOptions {
 const ROLES: ReadonlySet<string> = new Set(['system', 'user', 'assistant', 'tool'])
 
 /** An `E_DATA` error that names the file and line of a record. */
-export function recordError(source: { file: string; line: number }, problem: string): KogrpoError {
-  return new KogrpoError('E_DATA', `${source.file}:${source.line}: ${problem}`)
+export function recordError(source: { file: string; line: number }, problem: Phrase): KogrpoError {
+  return new KogrpoError('E_DATA', joined([`${source.file}:${source.line}`, problem], ': '))
 }
 
 /** The record lacks the column that the recipe maps to `name`, or has null there. */
@@ -67,8 +68,13 @@ function missingColumn(source: SourceRecord, name: string, column: string): Kogr
   return recordError(
     source,
     present.includes(column)
-      ? `column "${column}" (${name}) is null`
-      : `column "${column}" (${name}) is missing${didYouMean(column, present)} (columns: ${present.join(', ')})`,
+      ? phrase('column "{column}" ({name}) is null', { column, name })
+      : phrase('column "{column}" ({name}) is missing{hint} (columns: {columns})', {
+          column,
+          name,
+          hint: didYouMean(column, present),
+          columns: present.join(', '),
+        }),
   )
 }
 
@@ -86,35 +92,44 @@ function contentText(source: SourceRecord, where: string, content: unknown): str
     )
     if (parts.every(part => part !== null)) return parts.join('')
   }
-  throw recordError(source, `${where}.content is neither text nor a list of text parts`)
+  throw recordError(
+    source,
+    phrase('{where}.content is neither text nor a list of text parts', { where }),
+  )
 }
 
 function parseMessage(source: SourceRecord, where: string, value: unknown): Message {
-  if (!isObject(value)) throw recordError(source, `${where} is not a message { role, content }`)
+  if (!isObject(value))
+    throw recordError(source, phrase('{where} is not a message { role, content }', { where }))
   const { role } = value
   if (typeof role !== 'string' || !ROLES.has(role)) {
     throw recordError(
       source,
-      `${where}.role is ${JSON.stringify(role)}; expected ${[...ROLES].join(', ')}`,
+      phrase('{where}.role is {role}; expected {roles}', {
+        where,
+        role: JSON.stringify(role),
+        roles: [...ROLES].join(', '),
+      }),
     )
   }
   const content = contentText(source, where, value.content)
   const { reasoning_content: reasoning, tool_calls: calls } = value
   if (reasoning != null && typeof reasoning !== 'string') {
-    throw recordError(source, `${where}.reasoning_content is not text`)
+    throw recordError(source, phrase('{where}.reasoning_content is not text', { where }))
   }
   const said = [content, reasoning, calls].some(
     part => part != null && (part as { length?: number }).length !== 0,
   )
   if (!said && role === 'assistant')
-    throw recordError(source, `${where} is empty: nothing to learn from`)
-  if (content === null && role !== 'assistant') throw recordError(source, `${where} has no content`)
+    throw recordError(source, phrase('{where} is empty: nothing to learn from', { where }))
+  if (content === null && role !== 'assistant')
+    throw recordError(source, phrase('{where} has no content', { where }))
   return { ...value, role, content }
 }
 
 function parseMessages(source: SourceRecord, column: string, value: unknown): Message[] {
   if (!Array.isArray(value) || value.length === 0) {
-    throw recordError(source, `column "${column}" is not a list of messages`)
+    throw recordError(source, phrase('column "{column}" is not a list of messages', { column }))
   }
   return value.map((item, i) => parseMessage(source, `${column}[${i}]`, item))
 }
@@ -152,7 +167,10 @@ class Fields {
   text(name: Structural): string {
     const value = this.take(name)
     if (typeof value === 'string') return value
-    throw recordError(this.#source, `column "${this.column(name)}" (${name}) is not text`)
+    throw recordError(
+      this.#source,
+      phrase('column "{column}" ({name}) is not text', { column: this.column(name), name }),
+    )
   }
 
   /** The columns nobody took, under the names the mapping gives them. */
@@ -169,7 +187,10 @@ class Fields {
       if (name !== column && rest.has(name)) {
         throw recordError(
           this.#source,
-          `"${name}" is mapped to column "${column}" but the record also has a column "${name}"`,
+          phrase(
+            '"{name}" is mapped to column "{column}" but the record also has a column "{name}"',
+            { name, column },
+          ),
         )
       }
       rest.set(name, value)
@@ -189,7 +210,12 @@ function asTurn(source: SourceRecord, fields: Fields, name: 'prompt' | 'completi
 function withReasoning(source: SourceRecord, fields: Fields, completion: Message[]): Message[] {
   const [only, ...more] = completion
   if (only === undefined || more.length > 0 || only.reasoning_content != null) {
-    throw recordError(source, `column "${fields.column('reasoning')}" needs one plain completion`)
+    throw recordError(
+      source,
+      phrase('column "{column}" needs one plain completion', {
+        column: fields.column('reasoning'),
+      }),
+    )
   }
   return [{ ...only, reasoning_content: fields.text('reasoning') }]
 }
@@ -209,8 +235,15 @@ function form(
   throw recordError(
     source,
     present.length > 1
-      ? `both "${present.join('" and "')}" are given; say which to use with "columns"`
-      : `no "messages", "prompt" or "text" (columns: ${names}); map one with "columns"`,
+      ? phrase('both {names} are given; say which to use with "columns"', {
+          names: joined(
+            present.map(name => `"${name}"`),
+            phrase(' and '),
+          ),
+        })
+      : phrase('no "messages", "prompt" or "text" (columns: {names}); map one with "columns"', {
+          names,
+        }),
   )
 }
 
@@ -243,7 +276,9 @@ export function toConversation(source: SourceRecord, options: ColumnOptions = {}
   if (own !== '' && hasSystem) {
     throw recordError(
       source,
-      `the conversation has a system message besides "${fields.column('system')}"`,
+      phrase('the conversation has a system message besides "{column}"', {
+        column: fields.column('system'),
+      }),
     )
   }
   const system = own === '' ? options.systemPrompt : own
@@ -254,7 +289,7 @@ export function toConversation(source: SourceRecord, options: ColumnOptions = {}
   let tools: unknown[] | null = null
   if (fields.has('tools')) {
     const value = fields.take('tools')
-    if (!Array.isArray(value)) throw recordError(source, 'column "tools" is not a list')
+    if (!Array.isArray(value)) throw recordError(source, phrase('column "tools" is not a list'))
     tools = value.length > 0 ? value : null
   }
   const extra = fields.rest()

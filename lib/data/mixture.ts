@@ -8,6 +8,7 @@
  * were listed. The state is a handful of integers; restoring it continues exactly.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { permutation } from './random.ts'
 
 /** One source of a mixture. */
@@ -60,20 +61,25 @@ export class Mixture<T> {
     sources: readonly MixtureSource<T>[],
     options: { seed: number; shuffle?: boolean | undefined },
   ) {
-    if (sources.length === 0) throw new KogrpoError('E_MIXTURE', 'a mixture needs a source')
+    if (sources.length === 0) throw new KogrpoError('E_MIXTURE', phrase('a mixture needs a source'))
     if (!Number.isSafeInteger(options.seed)) {
-      throw new KogrpoError('E_MIXTURE', `seed is ${options.seed}; it must be a whole number`)
+      throw new KogrpoError(
+        'E_MIXTURE',
+        phrase('seed is {seed}; it must be a whole number', { seed: options.seed }),
+      )
     }
     const total = sources.reduce((sum, source) => sum + source.weight, 0)
     const names = new Set<string>()
     for (const { name, items, weight } of sources) {
-      if (names.has(name)) throw new KogrpoError('E_MIXTURE', `two sources are named "${name}"`)
+      if (names.has(name))
+        throw new KogrpoError('E_MIXTURE', phrase('two sources are named "{name}"', { name }))
       names.add(name)
-      if (items.length === 0) throw new KogrpoError('E_MIXTURE', `source "${name}" is empty`)
+      if (items.length === 0)
+        throw new KogrpoError('E_MIXTURE', phrase('source "{name}" is empty', { name }))
       if (!(weight > 0) || !Number.isFinite(total)) {
         throw new KogrpoError(
           'E_MIXTURE',
-          `weight of source "${name}" is ${weight}; give a positive number`,
+          phrase('weight of source "{name}" is {weight}; give a positive number', { name, weight }),
         )
       }
     }
@@ -165,8 +171,10 @@ export class Mixture<T> {
       if (JSON.stringify(saved) === JSON.stringify(now)) return
       throw new KogrpoError(
         'E_MIXTURE',
-        `cannot resume: ${what} was ${JSON.stringify(saved)} and is now ${JSON.stringify(now)}; ` +
-          'resume with the same data and seed, or start a new run',
+        phrase(
+          'cannot resume: {what} was {saved} and is now {now}; resume with the same data and seed, or start a new run',
+          { what, saved: JSON.stringify(saved), now: JSON.stringify(now) },
+        ),
       )
     }
     differ('seed', state.seed, mine.seed)

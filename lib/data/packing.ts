@@ -11,6 +11,7 @@
  * earlier bin; sequences keep their order within a bin, bins that of their first sequence.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** A sequence to pack. */
 export interface Packable {
@@ -45,7 +46,11 @@ export function planBins(lengths: readonly number[], maxTokens: number): number[
     if (length < 1 || length > maxTokens) {
       throw new KogrpoError(
         'E_PACKING',
-        `sequence ${i} has ${length} tokens; micro-batches hold 1 to ${maxTokens}`,
+        phrase('sequence {i} has {length} tokens; micro-batches hold 1 to {maxTokens}', {
+          i,
+          length,
+          maxTokens,
+        }),
       )
     }
   }
@@ -83,7 +88,11 @@ export function concatenate(samples: readonly Packable[], members: readonly numb
     if (sample.mask.length !== sample.ids.length) {
       throw new KogrpoError(
         'E_PACKING',
-        `sequence ${member} has ${sample.ids.length} tokens but a mask of ${sample.mask.length}`,
+        phrase('sequence {member} has {length} tokens but a mask of {mask}', {
+          member,
+          length: sample.ids.length,
+          mask: sample.mask.length,
+        }),
       )
     }
     tokens.set(sample.ids, cuSeqlens[i])

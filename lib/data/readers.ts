@@ -9,8 +9,9 @@ import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
 import { whyUnreadable } from '../file-errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 /** One object of a file. */
 export interface SourceRecord {
@@ -29,8 +30,8 @@ export interface ReadOptions {
 const MAX_LINE_BYTES = 64 * 1024 * 1024
 const NEWLINE = 0x0a
 
-function dataError(where: string, problem: string, cause?: unknown): KogrpoError {
-  return new KogrpoError('E_DATA', `${where}: ${problem}`, { cause })
+function dataError(where: string, problem: Phrase, cause?: unknown): KogrpoError {
+  return new KogrpoError('E_DATA', joined([where, problem], ': '), { cause })
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -44,17 +45,21 @@ function parseLine(bytes: Buffer, file: string, line: number): Record<string, un
     // Only the first line may carry a byte-order mark; elsewhere it is an error of the JSON.
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line > 1 }).decode(bytes)
   } catch (error) {
-    throw dataError(where, 'the line is not valid UTF-8', error)
+    throw dataError(where, phrase('the line is not valid UTF-8'), error)
   }
   if (text.trim() === '') return null
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw dataError(where, `the line is not valid JSON: ${messageOf(error)}`, error)
+    throw dataError(
+      where,
+      phrase('the line is not valid JSON: {reason}', { reason: failure(error) }),
+      error,
+    )
   }
   if (isRecord(value)) return value
-  throw dataError(where, 'the line is not a JSON object; JSONL has one object per line')
+  throw dataError(where, phrase('the line is not a JSON object; JSONL has one object per line'))
 }
 
 /** Lines without their newline; the last one needs none. */
@@ -69,7 +74,10 @@ async function* splitLines(
   const grow = (part: Buffer): void => {
     pendingBytes += part.length
     if (pendingBytes > limit) {
-      throw dataError(`${file}:${line}`, `the line is longer than ${limit} bytes; is this JSONL?`)
+      throw dataError(
+        `${file}:${line}`,
+        phrase('the line is longer than {limit} bytes; is this JSONL?', { limit }),
+      )
     }
     pending.push(part)
   }
@@ -115,7 +123,11 @@ async function* readJsonl(file: string, options: ReadOptions): AsyncGenerator<So
     yield* parseJsonl(stream, file, options)
   } catch (error) {
     if (error instanceof KogrpoError) throw error
-    throw dataError(file, `cannot be read: ${whyUnreadable(file, error)}`, error)
+    throw dataError(
+      file,
+      phrase('cannot be read: {reason}', { reason: whyUnreadable(file, error) }),
+      error,
+    )
   } finally {
     stream.destroy()
     raw.destroy()
@@ -127,11 +139,14 @@ function plain(value: unknown, where: string): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value)
     if (Number.isSafeInteger(number)) return number
-    throw dataError(where, `integer ${value} does not fit a double; store it as text`)
+    throw dataError(
+      where,
+      phrase('integer {value} does not fit a double; store it as text', { value: String(value) }),
+    )
   }
   if (value instanceof Date) return value.toISOString()
   if (value instanceof Uint8Array) {
-    throw dataError(where, 'a binary column cannot be used; store it as text')
+    throw dataError(where, phrase('a binary column cannot be used; store it as text'))
   }
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>)
   if (Array.isArray(value)) return value.map(item => plain(item, where))
@@ -157,7 +172,11 @@ async function* readParquet(path: string): AsyncGenerator<SourceRecord> {
     }
   } catch (error) {
     if (error instanceof KogrpoError) throw error
-    throw dataError(path, `cannot be read as Parquet: ${messageOf(error)}`, error)
+    throw dataError(
+      path,
+      phrase('cannot be read as Parquet: {reason}', { reason: failure(error) }),
+      error,
+    )
   }
 }
 
@@ -170,10 +189,18 @@ export async function* readRecords(
   options: ReadOptions = {},
 ): AsyncGenerator<SourceRecord> {
   const info = await stat(file).catch(error => {
-    throw dataError(file, `cannot be read: ${whyUnreadable(file, error)}`, error)
+    throw dataError(
+      file,
+      phrase('cannot be read: {reason}', { reason: whyUnreadable(file, error) }),
+      error,
+    )
   })
-  if (!info.isFile()) throw dataError(file, 'is not a file; name the data file itself')
+  if (!info.isFile()) throw dataError(file, phrase('is not a file; name the data file itself'))
   if (/\.jsonl(\.gz)?$/.test(file)) yield* readJsonl(file, options)
   else if (file.endsWith('.parquet')) yield* readParquet(file)
-  else throw dataError(file, 'has an unknown extension; .jsonl, .jsonl.gz and .parquet are read')
+  else
+    throw dataError(
+      file,
+      phrase('has an unknown extension; .jsonl, .jsonl.gz and .parquet are read'),
+    )
 }

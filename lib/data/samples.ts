@@ -7,6 +7,7 @@
  * counted, and a sample with nothing to train is an error that names its line.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ChatTemplate, Message } from './chat-template.ts'
 import { type ColumnOptions, type Conversation, recordError, toConversation } from './columns.ts'
 import type { SourceRecord } from './readers.ts'
@@ -66,10 +67,17 @@ function overlongError(
   { maxLength }: SampleOptions,
   key: 'max_length' | 'max_prompt_length',
 ): KogrpoError {
-  const [what, ways] = key === 'max_length' ? ['sample', 'skip or truncate'] : ['prompt', 'skip']
   return recordError(
     from,
-    `the ${what} has ${length} tokens, more than ${key} ${maxLength}; raise ${key}, or set overlong: ${ways} (kogrpo data check shows how long all are)`,
+    key === 'max_length'
+      ? phrase(
+          'the sample has {length} tokens, more than max_length {maxLength}; raise max_length, or set overlong: skip or truncate (kogrpo data check shows how long all are)',
+          { length, maxLength },
+        )
+      : phrase(
+          'the prompt has {length} tokens, more than max_prompt_length {maxLength}; raise max_prompt_length, or set overlong: skip (kogrpo data check shows how long all are)',
+          { length, maxLength },
+        ),
   )
 }
 
@@ -109,7 +117,10 @@ export function toSftSample(source: SourceRecord, options: SampleOptions): Outco
     const columns = Object.keys(source.record).join(', ')
     throw recordError(
       from,
-      `nothing to train: the sample has no assistant message; add one, or map the column to learn from with columns: { completion: … } (columns: ${columns})`,
+      phrase(
+        'nothing to train: the sample has no assistant message; add one, or map the column to learn from with columns: { completion: … } (columns: {columns})',
+        { columns },
+      ),
     )
   }
   const truncated = mask.length > options.maxLength
@@ -131,16 +142,19 @@ export function toSftSample(source: SourceRecord, options: SampleOptions): Outco
  */
 export function toGrpoSample(source: SourceRecord, options: SampleOptions): Outcome<GrpoSample> {
   if (options.overlong === 'truncate') {
-    throw new KogrpoError('E_DATA', 'prompts cannot be truncated; set "overlong" to error or skip')
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('prompts cannot be truncated; set "overlong" to error or skip'),
+    )
   }
   const from = toConversation(source, { ...options, promptOnly: true })
   const { file, line, extra } = from
-  if (from.text !== null) throw recordError(from, 'GRPO needs a prompt, not plain "text"')
+  if (from.text !== null) throw recordError(from, phrase('GRPO needs a prompt, not plain "text"'))
   const messages = from.whole ? from.messages : from.messages.slice(0, from.promptLength)
   if (messages.at(-1)?.role === 'assistant') {
     throw recordError(
       from,
-      'the prompt ends with an assistant message; give the question alone as "prompt"',
+      phrase('the prompt ends with an assistant message; give the question alone as "prompt"'),
     )
   }
   const { ids } = options.template.renderChat(messages, {
@@ -167,7 +181,7 @@ export async function collectSamples<T>(
 ): Promise<{ samples: T[]; counts: SampleCounts }> {
   const samples: T[] = []
   const counts: SampleCounts = { records: 0, kept: 0, truncated: 0, skipped: 0 }
-  let last = 'the data'
+  let last = ''
   for await (const source of records) {
     last = source.file
     counts.records++
@@ -184,8 +198,11 @@ export async function collectSamples<T>(
     throw new KogrpoError(
       'E_DATA',
       counts.records === 0
-        ? 'the data files hold no records'
-        : `${last}: all ${counts.records} samples were too long and skipped; raise the limit`,
+        ? phrase('the data files hold no records')
+        : phrase('{file}: all {count} samples were too long and skipped; raise the limit', {
+            file: last,
+            count: counts.records,
+          }),
     )
   }
   return { samples, counts }

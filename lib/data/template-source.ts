@@ -6,7 +6,8 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 
 const named = z.array(z.looseObject({ name: z.string(), template: z.string() }))
 const schema = z.looseObject({ chat_template: z.union([z.string(), named]).nullish() })
@@ -18,15 +19,19 @@ export async function readChatTemplate(dir: string, config: unknown): Promise<st
     return await readFile(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new KogrpoError('E_MODEL_FILE', `cannot read ${file}: ${messageOf(error)}`)
+      throw new KogrpoError(
+        'E_MODEL_FILE',
+        phrase('cannot read {file}: {reason}', { file, reason: failure(error) }),
+      )
     }
   }
   const parsed = schema.safeParse(config)
   if (!parsed.success) {
     throw new KogrpoError(
       'E_CHAT_TEMPLATE',
-      `${path.join(dir, 'tokenizer_config.json')}: "chat_template" is neither a string nor a list ` +
-        'of { name, template }',
+      phrase('{path}: "chat_template" is neither a string nor a list of { name, template }', {
+        path: path.join(dir, 'tokenizer_config.json'),
+      }),
     )
   }
   const template = parsed.data.chat_template ?? null

@@ -10,7 +10,8 @@
  */
 import path from 'node:path'
 import { z } from 'zod'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import { type ModelConfig, readJson } from '../model/config.ts'
 import { tokenBytes } from './byte-level.ts'
 import {
@@ -86,8 +87,8 @@ export interface DecodeStream {
   end(): string
 }
 
-function fail(file: string, problem: string): never {
-  throw new KogrpoError('E_TOKENIZER', `${file}: ${problem}`)
+function fail(file: string, problem: Phrase): never {
+  throw new KogrpoError('E_TOKENIZER', joined([file, problem], ': '))
 }
 
 function check<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
@@ -95,7 +96,10 @@ function check<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.slice(0, 4)
   const problems = issues.map(issue => `"${issue.path.join('.')}": ${issue.message}`)
-  return fail(file, `not a tokenizer of the kind Qwen3 uses: ${problems.join('; ')}`)
+  return fail(
+    file,
+    phrase('not a tokenizer of the kind Qwen3 uses: {problems}', { problems: problems.join('; ') }),
+  )
 }
 
 function escapeRegExp(text: string): string {
@@ -145,7 +149,7 @@ export class Tokenizer {
       this.#library = new HuggingFaceTokenizer(files.tokenizer, files.config)
       this.#splitter = new SplitPreTokenizer(json.pre_tokenizer.pretokenizers[0])
     } catch (error) {
-      fail(file, messageOf(error))
+      fail(file, failure(error))
     }
     this.dir = files.dir
     this.chatTemplate = files.chatTemplate
@@ -159,7 +163,8 @@ export class Tokenizer {
 
     let highest = -1
     for (const [token, id] of Object.entries(json.model.vocab)) {
-      if (!Number.isInteger(id) || (id as number) < 0) fail(file, `id of "${token}" is not an id`)
+      if (!Number.isInteger(id) || (id as number) < 0)
+        fail(file, phrase('id of "{token}" is not an id', { token }))
       highest = Math.max(highest, id as number)
     }
     for (const id of this.#added.values()) highest = Math.max(highest, id)
@@ -169,7 +174,8 @@ export class Tokenizer {
       if (token == null) return null
       const name = typeof token === 'string' ? token : token.content
       return (
-        this.tokenId(name) ?? fail(file, `has no token "${name}" named by tokenizer_config.json`)
+        this.tokenId(name) ??
+        fail(file, phrase('has no token "{name}" named by tokenizer_config.json', { name }))
       )
     }
     const eos = [idOf(config.eos_token), ...[generation.eos_token_id ?? []].flat()]
@@ -177,9 +183,9 @@ export class Tokenizer {
     this.padId = idOf(config.pad_token)
     const foreign = this.eosIds.find(id => id < 0 || id >= this.size)
     if (foreign !== undefined)
-      fail(files.dir, `eos_token_id ${foreign} is not an id of the tokenizer`)
+      fail(files.dir, phrase('eos_token_id {id} is not an id of the tokenizer', { id: foreign }))
     if (this.eosIds.length === 0) {
-      fail(files.dir, 'no end-of-sequence token: set "eos_token" in tokenizer_config.json')
+      fail(files.dir, phrase('no end-of-sequence token: set "eos_token" in tokenizer_config.json'))
     }
   }
 
@@ -214,17 +220,27 @@ export class Tokenizer {
    * are usual (padding) and must not be sampled: see `size`.
    */
   requireModel({ vocabSize, raw }: Pick<ModelConfig, 'vocabSize' | 'raw'>): void {
-    const remedy =
-      'they do not belong together: take tokenizer.json and tokenizer_config.json from where the model came from'
+    const remedy = phrase(
+      'they do not belong together: take tokenizer.json and tokenizer_config.json from where the model came from',
+    )
     if (this.size > vocabSize) {
-      const sizes = `the tokenizer has ${this.size} ids, the model's vocab_size is ${vocabSize}`
-      fail(this.dir, `${sizes}; ${remedy}`)
+      fail(
+        this.dir,
+        phrase("the tokenizer has {size} ids, the model's vocab_size is {vocabSize}; {remedy}", {
+          size: this.size,
+          vocabSize,
+          remedy,
+        }),
+      )
     }
     for (const id of [raw.eos_token_id ?? []].flat()) {
       if (this.#special.has(Number(id))) continue
       fail(
         this.dir,
-        `config.json ends a turn with token ${id} (eos_token_id), which is no special token of the tokenizer; ${remedy}`,
+        phrase(
+          'config.json ends a turn with token {id} (eos_token_id), which is no special token of the tokenizer; {remedy}',
+          { id: String(id), remedy },
+        ),
       )
     }
   }
@@ -262,7 +278,7 @@ export class Tokenizer {
     const { ids } = this.#library.encode(word, { add_special_tokens: false })
     const known = ids.filter(id => id !== undefined)
     if (known.length < ids.length) {
-      fail(this.dir, `the vocabulary cannot spell ${JSON.stringify(word)}`)
+      fail(this.dir, phrase('the vocabulary cannot spell {word}', { word: JSON.stringify(word) }))
     }
     return known
   }
@@ -285,7 +301,11 @@ export class Tokenizer {
     if (token === undefined) {
       throw new KogrpoError(
         'E_TOKENIZER',
-        `token id ${id} does not exist; the tokenizer in ${this.dir} has ids below ${this.size}`,
+        phrase('token id {id} does not exist; the tokenizer in {dir} has ids below {size}', {
+          id,
+          dir: this.dir,
+          size: this.size,
+        }),
       )
     }
     const bytes = tokenBytes(token)

@@ -13,6 +13,7 @@
  * are Errors with a `code` (ERR_INVALID_ARGUMENT, ERR_IO, ERR_OUT_OF_MEMORY, ABORT_ERR, ERR_ENGINE).
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Adapter, adapterParameters, type LoraConfig, loraScale } from '../model/lora.ts'
@@ -189,7 +190,9 @@ export class Engine implements AsyncDisposable {
     if (options.device === 'cuda')
       throw new KogrpoError(
         'E_DEVICE',
-        'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)',
+        phrase(
+          'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)',
+        ),
       )
     const native = new (loadNative().NativeEngine)()
     const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
@@ -229,7 +232,8 @@ export class Engine implements AsyncDisposable {
   /** Replaces the weights, and the adapters where it has some, by those of a directory of the same
    *  geometry; moments and slots stay. */
   async loadWeights({ weights, dir, adapter }: ModelDirectory): Promise<void> {
-    if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+    if (!weights)
+      throw new KogrpoError('E_MODEL_FILE', phrase('{dir} was opened without its weights', { dir }))
     await this.#load(weights)
     if (adapter) await this.loadAdapter(adapter)
   }
@@ -259,7 +263,8 @@ export class Engine implements AsyncDisposable {
 
   /** Writes the adapters in the same way, behind a header of theirs in flat order. */
   async writeAdapter(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
-    if (!this.lora) throw new KogrpoError('E_ADAPTER', 'this engine has no adapters to write')
+    if (!this.lora)
+      throw new KogrpoError('E_ADAPTER', phrase('this engine has no adapters to write'))
     const names = adapterParameters(this.config, this.lora, 0).map(p => p.name)
     await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
   }

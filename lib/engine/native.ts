@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 export interface NativeTensor {
   name: string
@@ -155,7 +156,14 @@ export function loadNative(): NativeAddon {
   }
   throw new KogrpoError(
     'E_NATIVE',
-    `the native addon could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}:\n` +
-      `${tried.join('\n')}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)`,
+    phrase(
+      'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)',
+      {
+        platform: process.platform,
+        arch: process.arch,
+        version: process.version,
+        tried: tried.join('\n'),
+      },
+    ),
   )
 }

@@ -7,7 +7,8 @@
  * that it computes the next step while the events of the last are handled here; every other call of
  * the engine takes its place between them.
  */
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import type { NativeEngine, NativeEvents, ServingStats } from './native.ts'
 import type { GenerateRequest } from './request.ts'
 
@@ -141,7 +142,7 @@ export class ServingSession implements AsyncDisposable {
     { signal }: { signal?: AbortSignal } = {},
   ): AsyncIterableIterator<ServedEvent> {
     signal?.throwIfAborted()
-    if (this.#closed) throw new KogrpoError('E_SERVING', 'the serving session is closed')
+    if (this.#closed) throw new KogrpoError('E_SERVING', phrase('the serving session is closed'))
     const id = this.#next
     this.#next = id === 0x7fff_ffff ? 1 : id + 1
     this.#native.serveSubmit(id, request)
@@ -165,7 +166,7 @@ export class ServingSession implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#failAll(new KogrpoError('E_SERVING', 'the serving session was closed'))
+    this.#failAll(new KogrpoError('E_SERVING', phrase('the serving session was closed')))
     await this.#native.serveClose()
   }
 
@@ -191,10 +192,14 @@ export class ServingSession implements AsyncDisposable {
           },
           error => {
             // The engine has dropped everything that was live.
-            const failure = new KogrpoError('E_SERVING', `generation failed: ${messageOf(error)}`, {
-              cause: error,
-            })
-            if (!this.#closed) this.#failAll(failure)
+            const failed = new KogrpoError(
+              'E_SERVING',
+              phrase('generation failed: {reason}', { reason: failure(error) }),
+              {
+                cause: error,
+              },
+            )
+            if (!this.#closed) this.#failAll(failed)
           },
         )
         .finally(() => {

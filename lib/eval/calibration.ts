@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import type { SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import {
   agreement,
   cohensKappa,
@@ -81,7 +82,10 @@ export function labelledItem({ record, file, line }: SourceRecord): LabelledItem
     const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new KogrpoError(
       'E_DATA',
-      `${file}:${line}: ${problems.join('; ')}; a labelled answer has the columns question, reference, answer and label (0 or 1), and may have kind`,
+      phrase(
+        '{file}:{line}: {problems}; a labelled answer has the columns question, reference, answer and label (0 or 1), and may have kind',
+        { file, line, problems: problems.join('; ') },
+      ),
     )
   }
   const { question, reference, answer, label, kind, thinking = null, ...columns } = parsed.data
@@ -97,7 +101,7 @@ export async function calibrate(
   items: readonly LabelledItem[],
   options: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
 ): Promise<CalibrationReport> {
-  if (items.length === 0) throw new KogrpoError('E_DATA', 'there are no labelled answers')
+  if (items.length === 0) throw new KogrpoError('E_DATA', phrase('there are no labelled answers'))
   let done = 0
   const given = await Promise.all(
     items.map(async item => {

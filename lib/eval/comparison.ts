@@ -5,6 +5,7 @@
  * called noise. So two more of AIME's 30 problems (+6.7 points) are noise: even if none was lost, p = 0.5.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { bootstrapMean } from './bootstrap.ts'
 import type { Row } from './grade.ts'
 import { mean, signTest } from './statistics.ts'
@@ -34,7 +35,13 @@ function paired(earlier: readonly Row[], later: readonly Row[]): [Row, Row][] {
     if (other === undefined || other.gold !== row.gold) {
       throw new KogrpoError(
         'E_EVAL',
-        `question "${row.id}" ${other ? 'has another right answer' : 'is missing'} in the second evaluation; only evaluations of the same data can be compared`,
+        phrase(
+          'question "{id}" {problem} in the second evaluation; only evaluations of the same data can be compared',
+          {
+            id: row.id,
+            problem: other ? phrase('has another right answer') : phrase('is missing'),
+          },
+        ),
       )
     }
     return [row, other] as [Row, Row]
@@ -42,7 +49,10 @@ function paired(earlier: readonly Row[], later: readonly Row[]): [Row, Row][] {
   if (later.length !== earlier.length) {
     throw new KogrpoError(
       'E_EVAL',
-      `the evaluations have ${earlier.length} and ${later.length} questions; only evaluations of the same data can be compared`,
+      phrase(
+        'the evaluations have {first} and {second} questions; only evaluations of the same data can be compared',
+        { first: earlier.length, second: later.length },
+      ),
     )
   }
   return pairs

@@ -4,15 +4,16 @@
  */
 import { readFile } from 'node:fs/promises'
 import type { SourceRecord } from '../data/readers.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 interface Line {
   cells: string[]
   line: number
 }
 
-function fail(file: string, line: number, problem: string): never {
-  throw new KogrpoError('E_DATA', `${file}:${line}: ${problem}`)
+function fail(file: string, line: number, problem: Phrase): never {
+  throw new KogrpoError('E_DATA', joined([`${file}:${line}`, problem], ': '))
 }
 
 function* parseLines(text: string, separator: string, file: string): Generator<Line> {
@@ -25,7 +26,12 @@ function* parseLines(text: string, separator: string, file: string): Generator<L
       quoted = true
       for (;;) {
         const end = text.indexOf('"', at + 1)
-        if (end < 0) fail(file, line, `column ${cells.length + 1}: the quotation is never closed`)
+        if (end < 0)
+          fail(
+            file,
+            line,
+            phrase('column {column}: the quotation is never closed', { column: cells.length + 1 }),
+          )
         const part = text.slice(at + 1, end)
         cell += part
         line += part.split('\n').length - 1
@@ -37,7 +43,13 @@ function* parseLines(text: string, separator: string, file: string): Generator<L
       at++
       const next = text[at]
       if (next !== undefined && next !== separator && next !== '\n' && next !== '\r')
-        fail(file, line, `column ${cells.length + 1}: text behind the closing quotation mark`)
+        fail(
+          file,
+          line,
+          phrase('column {column}: text behind the closing quotation mark', {
+            column: cells.length + 1,
+          }),
+        )
     } else if (char === separator) {
       cells.push(cell)
       cell = ''
@@ -65,9 +77,13 @@ export async function* readCsv(file: string): AsyncGenerator<SourceRecord> {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file))
   } catch (error) {
-    throw new KogrpoError('E_DATA', `${file}: cannot be read as UTF-8: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{file}: cannot be read as UTF-8: {reason}', { file, reason: failure(error) }),
+      {
+        cause: error,
+      },
+    )
   }
   let header: string[] | undefined
   for (const { cells, line } of parseLines(text, file.endsWith('.tsv') ? '\t' : ',', file)) {
@@ -76,7 +92,14 @@ export async function* readCsv(file: string): AsyncGenerator<SourceRecord> {
       continue
     }
     if (cells.length !== header.length) {
-      fail(file, line, `${cells.length} columns, but the header has ${header.length}`)
+      fail(
+        file,
+        line,
+        phrase('{count} columns, but the header has {expected}', {
+          count: cells.length,
+          expected: header.length,
+        }),
+      )
     }
     yield { record: Object.fromEntries(header.map((name, i) => [name, cells[i]])), file, line }
   }

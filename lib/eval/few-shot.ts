@@ -4,6 +4,7 @@
  * Conversation: the examples with their answers stand above the question, as the HAE-RAE toolkit.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Benchmark, Question } from './benchmarks/types.ts'
 import type { Item } from './items.ts'
 
@@ -28,7 +29,10 @@ export function examplesFor(item: Item, pool: readonly Item[], n: number): Item[
   if (chosen.length < n) {
     throw new KogrpoError(
       'E_EVAL',
-      `--num-fewshot ${n}: only ${chosen.length} examples for subset "${item.subset}"; give fewer, or name a file with more by --fewshot-data`,
+      phrase(
+        '--num-fewshot {n}: only {length} examples for subset "{subset}"; give fewer, or name a file with more by --fewshot-data',
+        { n, length: chosen.length, subset: item.subset },
+      ),
     )
   }
   return chosen

@@ -6,7 +6,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { readCsv } from './csv.ts'
 
 const EXTENSION = /\.(?:jsonl(?:\.gz)?|parquet|csv|tsv|json)$/
@@ -53,14 +54,20 @@ export function dataFiles(path: string, split: string): DataFile[] {
           .map(name => describe(path, join(path, name)))
       : [{ path, split: null, subset: '' }]
   } catch (cause) {
-    throw new KogrpoError('E_DATA', `--data ${path}: cannot be read: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('--data {path}: cannot be read: {reason}', { path, reason: failure(cause) }),
+      {
+        cause,
+      },
+    )
   }
   if (files.length === 0) {
     throw new KogrpoError(
       'E_DATA',
-      `--data ${path}: no .jsonl, .jsonl.gz, .parquet, .csv, .tsv or .json file in it`,
+      phrase('--data {path}: no .jsonl, .jsonl.gz, .parquet, .csv, .tsv or .json file in it', {
+        path,
+      }),
     )
   }
   const named = files.filter(file => file.split !== null)
@@ -70,7 +77,10 @@ export function dataFiles(path: string, split: string): DataFile[] {
   const there = [...new Set(named.map(file => file.split))].join(', ')
   throw new KogrpoError(
     'E_DATA',
-    `--data ${path}: no file of split "${split}"; there are ${there} (--split chooses another)`,
+    phrase(
+      '--data {path}: no file of split "{split}"; there are {there} (--split chooses another)',
+      { path, split, there },
+    ),
   )
 }
 
@@ -79,19 +89,26 @@ function* readJsonArray(file: string): Generator<SourceRecord> {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw new KogrpoError('E_DATA', `${file}: cannot be read as JSON: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{file}: cannot be read as JSON: {reason}', { file, reason: failure(cause) }),
+      {
+        cause,
+      },
+    )
   }
   if (!Array.isArray(value)) {
     throw new KogrpoError(
       'E_DATA',
-      `${file}: is no JSON array of rows; .jsonl has one object a line`,
+      phrase('{file}: is no JSON array of rows; .jsonl has one object a line', { file }),
     )
   }
   for (const [i, record] of value.entries()) {
     if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-      throw new KogrpoError('E_DATA', `${file}: element ${i + 1} is no object`)
+      throw new KogrpoError(
+        'E_DATA',
+        phrase('{file}: element {element} is no object', { file, element: i + 1 }),
+      )
     }
     yield { record: record as Record<string, unknown>, file, line: i + 1 }
   }

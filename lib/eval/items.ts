@@ -6,6 +6,7 @@ import type * as z from 'zod'
 import { recordError } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { Benchmark, Question } from './benchmarks/types.ts'
 import { dataFiles, readRows } from './files.ts'
 
@@ -16,13 +17,21 @@ export interface Item extends Question {
 }
 
 /** Names the columns at fault, what they hold, and a row as it should be. */
-function explain(benchmark: Benchmark, { record }: SourceRecord, error: z.ZodError): string {
+function explain(benchmark: Benchmark, { record }: SourceRecord, error: z.ZodError): Phrase {
   const problems = error.issues.slice(0, 4).map(({ path, message }) => {
     const column = String(path[0] ?? 'row')
-    const value = column in record ? JSON.stringify(record[column])?.slice(0, 80) : 'absent'
-    return `column "${path.join('.')}" ${message} (found ${value})`
+    const value = column in record ? JSON.stringify(record[column])?.slice(0, 80) : phrase('absent')
+    return phrase('column "{column}" {message} (found {value})', {
+      column: path.join('.'),
+      message,
+      value: value ?? phrase('absent'),
+    })
   })
-  return `is no row of ${benchmark.title}: ${problems.join('; ')}; a row looks like ${JSON.stringify(benchmark.example)}`
+  return phrase('is no row of {title}: {problems}; a row looks like {example}', {
+    title: benchmark.title,
+    problems: joined(problems, '; '),
+    example: JSON.stringify(benchmark.example),
+  })
 }
 
 /** Reads the questions of a split. Throws `E_DATA` naming file, line and column. */
@@ -46,13 +55,17 @@ export async function* readItems(
       const where = `${source.file}:${source.line}`
       const before = seen.get(id)
       if (before !== undefined) {
-        throw recordError(source, `question "${id}" was at ${before} already; ids must be unique`)
+        throw recordError(
+          source,
+          phrase('question "{id}" was at {before} already; ids must be unique', { id, before }),
+        )
       }
       seen.set(id, where)
       yield { ...question, id, subset, source }
     }
   }
-  if (seen.size === 0) throw new KogrpoError('E_DATA', `--data ${path}: no row in its files`)
+  if (seen.size === 0)
+    throw new KogrpoError('E_DATA', phrase('--data {path}: no row in its files', { path }))
 }
 
 /** `limit` questions at most of each subset, in order. */

@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { recordError } from '../data/columns.ts'
 import { readRecords } from '../data/readers.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Row } from './grade.ts'
 
 const head = {
@@ -28,7 +29,10 @@ export async function readRowFile(file: string): Promise<Row[]> {
   const rows: Row[] = []
   for await (const source of readRecords(file)) {
     if (!schema.safeParse(source.record).success) {
-      throw recordError(source, 'is no row of kogrpo eval; name the files that --output wrote')
+      throw recordError(
+        source,
+        phrase('is no row of kogrpo eval; name the files that --output wrote'),
+      )
     }
     rows.push(source.record as unknown as Row)
   }

@@ -7,6 +7,7 @@
  *   best@n   the sample with the highest score, ties to the first
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** Unbiased pass@k. Throws `E_EVAL` unless 0 ≤ c ≤ n and 1 ≤ k ≤ n. */
 export function passAtK(n: number, c: number, k: number): number {
@@ -14,7 +15,11 @@ export function passAtK(n: number, c: number, k: number): number {
   if (!whole || c < 0 || c > n || k < 1 || k > n) {
     throw new KogrpoError(
       'E_EVAL',
-      `pass@${k} of ${c} right among ${n} samples is not defined; draw at least ${k} samples`,
+      phrase('pass@{k} of {c} right among {n} samples is not defined; draw at least {k} samples', {
+        k,
+        c,
+        n,
+      }),
     )
   }
   // C(n − c, k) / C(n, k) as a product, exact enough and without overflow.

@@ -5,6 +5,7 @@
  * proportions; McNemar's exact test gives the two-sided p of the discordant pairs. All 95 %.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** 97.5 % quantile of the standard normal distribution. */
 const Z95 = 1.959963984540054
@@ -65,7 +66,7 @@ export function pairedDifference(
   requirePairs(before.length, after.length)
   const differences = after.map((value, i) => value - before[i]!)
   const n = differences.length
-  if (n < 2) throw new KogrpoError('E_EVAL', 'a paired interval needs at least two items')
+  if (n < 2) throw new KogrpoError('E_EVAL', phrase('a paired interval needs at least two items'))
   const value = mean(differences)
   const half = (Z95 * standardDeviation(differences)) / Math.sqrt(n)
   return { value, ci95: { low: value - half, high: value + half }, n }
@@ -119,7 +120,10 @@ export function standardDeviation(values: readonly number[]): number {
 export function percentile(values: readonly number[], q: number): number {
   requireItems('percentile', values.length)
   if (!(q >= 0 && q <= 100)) {
-    throw new KogrpoError('E_EVAL', `percentile q is ${q}; it must be between 0 and 100`)
+    throw new KogrpoError(
+      'E_EVAL',
+      phrase('percentile q is {q}; it must be between 0 and 100', { q }),
+    )
   }
   const sorted = [...values].sort((a, b) => a - b)
   const position = ((sorted.length - 1) * q) / 100
@@ -134,14 +138,21 @@ export function median(values: readonly number[]): number {
 }
 
 function requireItems(what: string, n: number): void {
-  if (n === 0) throw new KogrpoError('E_EVAL', `${what} of no values; the evaluation is empty`)
+  if (n === 0)
+    throw new KogrpoError(
+      'E_EVAL',
+      phrase('{what} of no values; the evaluation is empty', { what }),
+    )
 }
 
 function requirePairs(before: number, after: number): void {
   if (before !== after) {
     throw new KogrpoError(
       'E_EVAL',
-      `paired statistics need the same items: ${before} before, ${after} after`,
+      phrase('paired statistics need the same items: {before} before, {after} after', {
+        before,
+        after,
+      }),
     )
   }
 }

@@ -13,6 +13,7 @@ import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { StoreServer } from './store.ts'
 
 export interface LaunchOptions {
@@ -59,7 +60,10 @@ const KEPT_LINES = 12
 export function parseEndpoint(value: string): { host: string; port: number } {
   const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(value) ?? []
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new KogrpoError('E_USAGE', `--rdzv-endpoint is "${value}"; give host:port`)
+    throw new KogrpoError(
+      'E_USAGE',
+      phrase('--rdzv-endpoint is "{value}"; give host:port', { value }),
+    )
   }
   return { host, port: Number(port) }
 }

@@ -7,6 +7,7 @@
  * does, at MASTER_PORT, or one above it under torchrun, whose agent may hold MASTER_PORT.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** A process's place among the ranks of a run. */
 export interface Place {
@@ -81,7 +82,7 @@ export function placeOf(env: Environment): Place | null {
     if (env.MASTER_ADDR === undefined && localSize !== size) {
       throw new KogrpoError(
         'E_RANKS',
-        'mpirun over several machines: name the one of rank 0 with -x MASTER_ADDR=host',
+        phrase('mpirun over several machines: name the one of rank 0 with -x MASTER_ADDR=host'),
       )
     }
     return checked({
@@ -106,7 +107,10 @@ export function firstNode(list: string): string {
 
 function checked(place: Place): Place {
   if (place.size < 1 || place.rank >= place.size) {
-    throw new KogrpoError('E_RANKS', `rank ${place.rank} of ${place.size} ranks cannot be`)
+    throw new KogrpoError(
+      'E_RANKS',
+      phrase('rank {rank} of {size} ranks cannot be', { rank: place.rank, size: place.size }),
+    )
   }
   return place
 }
@@ -116,7 +120,10 @@ function text(env: Environment, name: string): string {
   if (value === undefined || value === '') {
     throw new KogrpoError(
       'E_RANKS',
-      `${name} is not set; a rank needs it (kogrpo launch, torchrun, srun and mpirun set it; for one process alone, unset RANK and WORLD_SIZE)`,
+      phrase(
+        '{name} is not set; a rank needs it (kogrpo launch, torchrun, srun and mpirun set it; for one process alone, unset RANK and WORLD_SIZE)',
+        { name },
+      ),
     )
   }
   return value
@@ -125,7 +132,10 @@ function text(env: Environment, name: string): string {
 function whole(env: Environment, name: string): number {
   const value = text(env, name)
   if (!/^\d+$/.test(value)) {
-    throw new KogrpoError('E_RANKS', `${name} is "${value}"; it must be a whole number`)
+    throw new KogrpoError(
+      'E_RANKS',
+      phrase('{name} is "{value}"; it must be a whole number', { name, value }),
+    )
   }
   return Number(value)
 }
@@ -135,7 +145,10 @@ function seconds(env: Environment, name: string, otherwise: number): number {
   if (value === undefined) return otherwise
   const number = Number(value)
   if (!(number > 0)) {
-    throw new KogrpoError('E_RANKS', `${name} is "${value}"; it must be a number of seconds`)
+    throw new KogrpoError(
+      'E_RANKS',
+      phrase('{name} is "{value}"; it must be a number of seconds', { name, value }),
+    )
   }
   return number
 }

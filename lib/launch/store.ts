@@ -4,6 +4,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
 import { Room } from './room.ts'
 
@@ -42,7 +43,10 @@ export class StoreServer {
         reject(
           new KogrpoError(
             'E_RANKS',
-            `cannot serve the rendezvous store on port ${port}: ${cause.message}; choose another port`,
+            phrase(
+              'cannot serve the rendezvous store on port {port}: {message}; choose another port',
+              { port, message: cause.message },
+            ),
             { cause },
           ),
         )

@@ -12,6 +12,7 @@
  * - nothing hedges or denies ("또는", "아니다").
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** What the checker needs of a record; `unit` and `question` make it stricter and more right. */
 export interface MiniTask {
@@ -223,7 +224,10 @@ export function checkMiniAnswer(task: MiniTask, answer: string): MiniVerdict {
   if (!/^\d+$/.test(task.answer)) {
     throw new KogrpoError(
       'E_DATA',
-      `gold answer "${task.answer}" is not a whole number in digits: the miniature's judge reads only its own problems`,
+      phrase(
+        'gold answer "{answer}" is not a whole number in digits: the miniature\'s judge reads only its own problems',
+        { answer: task.answer },
+      ),
     )
   }
   const text = afterThinking(answer)

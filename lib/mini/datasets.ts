@@ -9,6 +9,7 @@
  * options alone; only `mini:eval` looks back, to drop repeated questions.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { type Family, generateProblem, type Problem, type ProblemOptions } from './problems.ts'
 import { createRandom, hash64, splitmix64 } from './random.ts'
 
@@ -102,12 +103,18 @@ export function* miniProblems(name: string, options: MiniDatasetOptions): Genera
   if (!isMiniDataset(name)) {
     throw new KogrpoError(
       'E_ARGUMENT',
-      `unknown built-in data "${name}"; known are ${MINI_DATASETS.join(', ')}`,
+      phrase('unknown built-in data "{name}"; known are {known}', {
+        name,
+        known: MINI_DATASETS.join(', '),
+      }),
     )
   }
   const { seed, size, families, minSteps, maxSteps } = options
   if (!Number.isInteger(size) || size < 1) {
-    throw new KogrpoError('E_ARGUMENT', `${name}: size is ${size}: give a positive integer`)
+    throw new KogrpoError(
+      'E_ARGUMENT',
+      phrase('{name}: size is {size}: give a positive integer', { name, size }),
+    )
   }
   const heldOut = name === 'mini:eval'
   const problemOptions: ProblemOptions = {
@@ -127,7 +134,10 @@ export function* miniProblems(name: string, options: MiniDatasetOptions): Genera
     if (index > 20 * size + 1000) {
       throw new KogrpoError(
         'E_ARGUMENT',
-        `${name}: only ${found} of ${size} different questions found: ask for fewer, or allow more families or steps`,
+        phrase(
+          '{name}: only {found} of {size} different questions found: ask for fewer, or allow more families or steps',
+          { name, found, size },
+        ),
       )
     }
     const problem = generateProblem(splitmix64(root, BigInt(index)), problemOptions)

@@ -7,6 +7,7 @@
  * held-out side with every kind equally often. Record i depends on (name, seed, i) alone.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { checkMiniAnswer } from './checker.ts'
 import { inKoreanUnits } from './korean.ts'
 import { generateProblem, type Problem } from './problems.ts'
@@ -203,7 +204,10 @@ export function* miniJudgeSet(
   { seed, size }: { seed: number; size: number },
 ): Generator<MiniJudgeRecord> {
   if (!Number.isInteger(size) || size < 1) {
-    throw new KogrpoError('E_ARGUMENT', `${name}: size is ${size}: give a positive integer`)
+    throw new KogrpoError(
+      'E_ARGUMENT',
+      phrase('{name}: size is {size}: give a positive integer', { name, size }),
+    )
   }
   const heldOut = name === 'mini:judge-eval'
   const kinds = [...Object.keys(RIGHT), ...Object.keys(WRONG)]
@@ -232,5 +236,5 @@ function draw(kind: string, stream: bigint, heldOut: boolean, random: Random): M
     const label = wanted ? 1 : 0
     return { id: problem.id, question, reference, answer, label, reason, kind, unit }
   }
-  throw new KogrpoError('E_ARGUMENT', `no answer of kind "${kind}" in 100 draws`)
+  throw new KogrpoError('E_ARGUMENT', phrase('no answer of kind "{kind}" in 100 draws', { kind }))
 }

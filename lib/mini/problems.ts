@@ -6,6 +6,7 @@
  * are seen in training under any wording.
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { AGE } from './families/age.ts'
 import { CLOCK } from './families/clock.ts'
 import { DATE } from './families/date.ts'
@@ -84,7 +85,10 @@ export function isHeldOut(key: string): boolean {
 function probability(name: keyof ProblemOptions, value: number | undefined): number {
   const p = value ?? 0
   if (!(p >= 0 && p <= 1)) {
-    throw new KogrpoError('E_ARGUMENT', `${name} is ${p}: give a probability between 0 and 1`)
+    throw new KogrpoError(
+      'E_ARGUMENT',
+      phrase('{name} is {p}: give a probability between 0 and 1', { name, p }),
+    )
   }
   return p
 }
@@ -96,7 +100,10 @@ function candidates(options: ProblemOptions): readonly (readonly [Family, readon
   if (unknown !== undefined) {
     throw new KogrpoError(
       'E_ARGUMENT',
-      `families: unknown family "${unknown}"; known are ${FAMILIES.join(', ')}`,
+      phrase('families: unknown family "{unknown}"; known are {known}', {
+        unknown,
+        known: FAMILIES.join(', '),
+      }),
     )
   }
   const chosen = families
@@ -108,7 +115,10 @@ function candidates(options: ProblemOptions): readonly (readonly [Family, readon
   if (chosen.length === 0) {
     throw new KogrpoError(
       'E_ARGUMENT',
-      `no problems with minSteps ${low} and maxSteps ${high}: steps run from 1 to 4`,
+      phrase('no problems with minSteps {low} and maxSteps {high}: steps run from 1 to 4', {
+        low,
+        high,
+      }),
     )
   }
   return chosen
@@ -166,6 +176,9 @@ export function generateProblem(seed: number | bigint, options: ProblemOptions =
   }
   throw new KogrpoError(
     'E_ARGUMENT',
-    `no ${options.split ?? 'train'} problem in ${MAX_DRAWS} draws: allow more families or steps`,
+    phrase('no {split} problem in {draws} draws: allow more families or steps', {
+      split: options.split ?? 'train',
+      draws: MAX_DRAWS,
+    }),
   )
 }

@@ -11,8 +11,9 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
 import { whyUnreadable } from '../file-errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 /** Geometry of a Qwen3 dense model; all sizes in elements. */
 export interface ModelConfig {
@@ -65,41 +66,51 @@ type RawConfig = z.infer<typeof schema>
 
 const ARCHITECTURE = 'Qwen3ForCausalLM'
 
+const only = (value: string | Phrase): Phrase => phrase('{value} only', { value })
+
 /** What the engine does not compute, each with the key at fault and the reason. */
-function refusals(config: RawConfig): string[] {
-  const reasons: string[] = []
-  const refuse = (key: string, found: unknown, supported: string): void => {
-    reasons.push(`"${key}" is ${JSON.stringify(found)}; the engine supports ${supported}`)
+function refusals(config: RawConfig): Phrase[] {
+  const reasons: Phrase[] = []
+  const refuse = (key: string, found: unknown, supported: Phrase): void => {
+    reasons.push(
+      phrase('"{key}" is {found}; the engine supports {supported}', {
+        key,
+        found: JSON.stringify(found),
+        supported,
+      }),
+    )
   }
-  if (config.model_type !== 'qwen3') refuse('model_type', config.model_type, '"qwen3" only')
+  if (config.model_type !== 'qwen3') refuse('model_type', config.model_type, only('"qwen3"'))
   if (config.architectures != null && !config.architectures.includes(ARCHITECTURE)) {
-    refuse('architectures', config.architectures, `["${ARCHITECTURE}"] only`)
+    refuse('architectures', config.architectures, only(`["${ARCHITECTURE}"]`))
   }
-  if (config.attention_bias === true) refuse('attention_bias', true, 'false only')
-  if (config.hidden_act !== 'silu') refuse('hidden_act', config.hidden_act, '"silu" only')
-  if (config.use_sliding_window === true) refuse('use_sliding_window', true, 'false only')
+  if (config.attention_bias === true) refuse('attention_bias', true, only('false'))
+  if (config.hidden_act !== 'silu') refuse('hidden_act', config.hidden_act, only('"silu"'))
+  if (config.use_sliding_window === true) refuse('use_sliding_window', true, only('false'))
   const layerType = config.layer_types?.find(type => type !== 'full_attention')
-  if (layerType !== undefined) refuse('layer_types', layerType, '"full_attention" only')
+  if (layerType !== undefined) refuse('layer_types', layerType, only('"full_attention"'))
   for (const key of ['rope_scaling', 'rope_parameters'] as const) {
     const rope: Record<string, unknown> | null | undefined = config[key]
     if (rope == null) continue
     const type = rope.rope_type ?? rope.type ?? 'default'
-    if (type !== 'default') refuse(`${key}.rope_type`, type, '"default" only')
+    if (type !== 'default') refuse(`${key}.rope_type`, type, only('"default"'))
     const factor = rope.partial_rotary_factor
-    if (factor != null && factor !== 1) refuse(`${key}.partial_rotary_factor`, factor, '1 only')
+    if (factor != null && factor !== 1) refuse(`${key}.partial_rotary_factor`, factor, only('1'))
   }
   if (config.partial_rotary_factor != null && config.partial_rotary_factor !== 1) {
-    refuse('partial_rotary_factor', config.partial_rotary_factor, '1 only')
+    refuse('partial_rotary_factor', config.partial_rotary_factor, only('1'))
   }
   if (config.quantization_config != null) {
-    refuse('quantization_config', config.quantization_config, 'unquantised weights only')
+    refuse('quantization_config', config.quantization_config, only(phrase('unquantised weights')))
   }
-  if (config.head_dim % 16 !== 0) refuse('head_dim', config.head_dim, 'multiples of 16')
+  if (config.head_dim % 16 !== 0) refuse('head_dim', config.head_dim, phrase('multiples of 16'))
   if (config.num_attention_heads % config.num_key_value_heads !== 0) {
     refuse(
       'num_key_value_heads',
       config.num_key_value_heads,
-      `divisors of num_attention_heads (${config.num_attention_heads})`,
+      phrase('divisors of num_attention_heads ({heads})', {
+        heads: config.num_attention_heads,
+      }),
     )
   }
   return reasons
@@ -111,14 +122,20 @@ function ropeTheta(config: RawConfig, file: string): number {
   if (top != null && nested != null && top !== nested) {
     throw new KogrpoError(
       'E_MODEL_CONFIG',
-      `${file}: "rope_theta" is ${top} but "rope_parameters.rope_theta" is ${nested}; keep one`,
+      phrase(
+        '{file}: "rope_theta" is {top} but "rope_parameters.rope_theta" is {nested}; keep one',
+        { file, top, nested },
+      ),
     )
   }
   const theta = nested ?? top
   if (theta == null) {
     throw new KogrpoError(
       'E_MODEL_CONFIG',
-      `${file}: neither "rope_theta" nor "rope_parameters.rope_theta" is given (Qwen3: 1000000)`,
+      phrase(
+        '{file}: neither "rope_theta" nor "rope_parameters.rope_theta" is given (Qwen3: 1000000)',
+        { file },
+      ),
     )
   }
   return theta
@@ -134,11 +151,12 @@ export function parseModelConfig(json: unknown, file = 'config.json'): ModelConf
     const problems = parsed.error.issues.map(issue =>
       issue.path.length > 0 ? `"${issue.path.join('.')}": ${issue.message}` : issue.message,
     )
-    throw new KogrpoError('E_MODEL_CONFIG', `${file}: ${problems.join('; ')}`)
+    throw new KogrpoError('E_MODEL_CONFIG', joined([file, problems.join('; ')], ': '))
   }
   const config = parsed.data
   const reasons = refusals(config)
-  if (reasons.length > 0) throw new KogrpoError('E_MODEL_CONFIG', `${file}: ${reasons.join('; ')}`)
+  if (reasons.length > 0)
+    throw new KogrpoError('E_MODEL_CONFIG', joined([file, joined(reasons, '; ')], ': '))
   return {
     vocabSize: config.vocab_size,
     hiddenSize: config.hidden_size,
@@ -161,16 +179,24 @@ export async function readJson(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new KogrpoError('E_MODEL_FILE', `cannot read ${file}: ${whyUnreadable(file, error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_MODEL_FILE',
+      phrase('cannot read {file}: {reason}', { file, reason: whyUnreadable(file, error) }),
+      {
+        cause: error,
+      },
+    )
   }
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new KogrpoError('E_MODEL_JSON', `${file} is not valid JSON: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_MODEL_JSON',
+      phrase('{file} is not valid JSON: {reason}', { file, reason: failure(error) }),
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -190,7 +216,11 @@ export async function readModelConfig(
   if (unknown !== undefined) {
     throw new KogrpoError(
       'E_MODEL_CONFIG',
-      `model.config.${unknown}: ${file} has no such key; it has ${Object.keys(known).join(', ')}`,
+      phrase('model.config.{unknown}: {file} has no such key; it has {keys}', {
+        unknown,
+        file,
+        keys: Object.keys(known).join(', '),
+      }),
     )
   }
   return parseModelConfig({ ...known, ...changes }, `${file} with model.config`)

@@ -22,6 +22,7 @@ import {
 import path from 'node:path'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { type ModelConfig, readJson, readModelConfig } from './config.ts'
 import {
   ADAPTER_CONFIG,
@@ -119,7 +120,10 @@ export async function openModelDirectory(
 ): Promise<ModelDirectory> {
   if (isAdapterDirectory(dir)) return await openAdapterDirectory(dir, options)
   if (options.base !== undefined) {
-    throw new KogrpoError('E_ADAPTER', `${dir} is not an adapter, so it has no base model to name`)
+    throw new KogrpoError(
+      'E_ADAPTER',
+      phrase('{dir} is not an adapter, so it has no base model to name', { dir }),
+    )
   }
   const config = await readModelConfig(dir, options.config)
   const layout = parameterLayout(config)
@@ -129,8 +133,9 @@ export async function openModelDirectory(
     if (!(await isFile(path.join(tokenizerDir, name)))) {
       throw new KogrpoError(
         'E_MODEL_FILE',
-        `${path.join(tokenizerDir, name)} does not exist; give the directory that holds the ` +
-          'tokenizer files',
+        phrase('{path} does not exist; give the directory that holds the tokenizer files', {
+          path: path.join(tokenizerDir, name),
+        }),
       )
     }
   }
@@ -213,14 +218,17 @@ async function flushTree(dir: string): Promise<void> {
 async function checkReplaceable(dir: string): Promise<boolean> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
-    throw new KogrpoError('E_MODEL_WRITE', `cannot write ${dir}: ${error.message}`)
+    throw new KogrpoError(
+      'E_MODEL_WRITE',
+      phrase('cannot write {dir}: {reason}', { dir, reason: failure(error) }),
+    )
   })
   if (names === null) return false
   const ours = ['config.json', ADAPTER_CONFIG]
   if (names.length > 0 && !ours.some(name => names.includes(name))) {
     throw new KogrpoError(
       'E_MODEL_WRITE',
-      `${dir} exists and is not a model directory; choose another or remove it`,
+      phrase('{dir} exists and is not a model directory; choose another or remove it', { dir }),
     )
   }
   return true
@@ -261,7 +269,10 @@ async function fill(temporary: string, contents: ModelDirectoryContents): Promis
 async function checkSize(file: string, expected: number): Promise<void> {
   const { size } = await stat(file)
   if (size !== expected) {
-    throw new KogrpoError('E_MODEL_WRITE', `${file} has ${size} bytes, expected ${expected}`)
+    throw new KogrpoError(
+      'E_MODEL_WRITE',
+      phrase('{file} has {size} bytes, expected {expected}', { file, size, expected }),
+    )
   }
 }
 
@@ -326,8 +337,12 @@ async function writeDirectory(
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
     if (error instanceof KogrpoError) throw error
-    throw new KogrpoError('E_MODEL_WRITE', `cannot write ${dir}: ${whyUnwritable(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_MODEL_WRITE',
+      phrase('cannot write {dir}: {reason}', { dir, reason: whyUnwritable(error) }),
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -12,6 +12,7 @@ import path from 'node:path'
 import * as z from 'zod'
 import { LORA_TARGETS, type LoraTarget } from '../config/schema/lora.ts'
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { type ModelConfig, readJson } from './config.ts'
 import type { Parameter } from './parameters.ts'
 import { type IndexEntry, readHeader } from './safetensors.ts'
@@ -132,31 +133,51 @@ function isNone(value: unknown): boolean {
 }
 
 function parseAdapterConfig(json: unknown, file: string): { config: LoraConfig; base: string } {
-  const refuse = (reason: string): never => {
-    throw new KogrpoError('E_ADAPTER', `${file}: ${reason}`)
+  const refuse = (reason: Phrase): never => {
+    throw new KogrpoError('E_ADAPTER', joined([file, reason], ': '))
   }
   const parsed = schema.safeParse(json)
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
       ({ path, message }) => `"${path.join('.')}": ${message}`,
     )
-    return refuse(problems.join('; '))
+    return refuse(verbatim(problems.join('; ')))
   }
   const raw = parsed.data
-  if (raw.peft_type !== 'LORA') refuse(`"peft_type" is ${raw.peft_type}; only LORA is supported`)
+  if (raw.peft_type !== 'LORA')
+    refuse(
+      phrase('"peft_type" is {peft_type}; only LORA is supported', {
+        peft_type: String(raw.peft_type),
+      }),
+    )
   for (const key of REFUSED) {
-    if (!isNone(raw[key])) refuse(`"${key}" is ${JSON.stringify(raw[key])}, which is not supported`)
+    if (!isNone(raw[key]))
+      refuse(
+        phrase('"{key}" is {value}, which is not supported', {
+          key,
+          value: JSON.stringify(raw[key]),
+        }),
+      )
   }
-  if (raw.bias !== undefined && raw.bias !== 'none') refuse('"bias" must be "none"')
+  if (raw.bias !== undefined && raw.bias !== 'none') refuse(phrase('"bias" must be "none"'))
   const known: readonly string[] = LORA_TARGETS
   const targets =
     raw.target_modules === 'all-linear' ? [...LORA_TARGETS] : (raw.target_modules ?? [])
   if (typeof targets === 'string' || targets.length === 0) {
-    return refuse(`"target_modules" must be a list of ${LORA_TARGETS.join(', ')}, or "all-linear"`)
+    return refuse(
+      phrase('"target_modules" must be a list of {targets}, or "all-linear"', {
+        targets: LORA_TARGETS.join(', '),
+      }),
+    )
   }
   const unknown = targets.find(name => !known.includes(name))
   if (unknown !== undefined) {
-    refuse(`"target_modules" has ${JSON.stringify(unknown)}; adapters are on ${known.join(', ')}`)
+    refuse(
+      phrase('"target_modules" has {unknown}; adapters are on {known}', {
+        unknown: JSON.stringify(unknown),
+        known: known.join(', '),
+      }),
+    )
   }
   return {
     config: {
@@ -196,7 +217,10 @@ export async function baseDirectory(dir: string, base: string, override?: string
   }
   throw new KogrpoError(
     'E_ADAPTER',
-    `${path.join(dir, ADAPTER_CONFIG)}: the model it belongs to, ${JSON.stringify(override ?? base)}, is not a directory with a config.json here; put its path into "base_model_name_or_path", or name it with --base-model DIR`,
+    phrase(
+      '{path}: the model it belongs to, {base}, is not a directory with a config.json here; put its path into "base_model_name_or_path", or name it with --base-model DIR',
+      { path: path.join(dir, ADAPTER_CONFIG), base: JSON.stringify(override ?? base) },
+    ),
   )
 }
 
@@ -209,26 +233,35 @@ export async function readAdapter(
   const { config, base } = await readAdapterConfig(dir)
   const file = path.join(dir, ADAPTER_WEIGHTS)
   const { tensors } = await readHeader(file)
-  const problems: string[] = []
+  const problems: Phrase[] = []
   const weights: Adapter['weights'] = []
   for (const parameter of adapterParameters(model, config, begin)) {
     const name = peftName(parameter.name)
     const entry = tensors.get(name)
     tensors.delete(name)
-    if (entry === undefined) problems.push(`"${name}" is missing`)
+    if (entry === undefined) problems.push(phrase('"{name}" is missing', { name }))
     else if (entry.shape.join() !== parameter.shape.join()) {
       problems.push(
-        `"${name}" has shape [${entry.shape.join(', ')}], expected [${parameter.shape.join(', ')}]`,
+        phrase('"{name}" has shape [{shape}], expected [{shape2}]', {
+          name,
+          shape: entry.shape.join(', '),
+          shape2: parameter.shape.join(', '),
+        }),
       )
     } else weights.push({ parameter, entry: { name, file, ...entry } })
   }
-  for (const name of tensors.keys()) problems.push(`"${name}" is unexpected`)
+  for (const name of tensors.keys()) problems.push(phrase('"{name}" is unexpected', { name }))
   if (problems.length > 0) {
-    const shown = problems.slice(0, 6).join('; ')
-    const more = problems.length > 6 ? `; … and ${problems.length - 6} more` : ''
+    const shown = problems.slice(0, 6)
+    const more = problems.length - shown.length
+    if (more > 0) shown.push(phrase('… and {more} more', { more }))
     throw new KogrpoError(
       'E_ADAPTER',
-      `${file} does not fit ${ADAPTER_CONFIG} and the model: ${shown}${more}`,
+      phrase('{file} does not fit {config} and the model: {problems}', {
+        file,
+        config: ADAPTER_CONFIG,
+        problems: joined(shown, '; '),
+      }),
     )
   }
   return { dir, config, base, weights }

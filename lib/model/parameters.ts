@@ -7,6 +7,7 @@
  * [out, in] layout of `torch.nn.Linear`. Norm weights take no weight decay (the usual AdamW split).
  */
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from './config.ts'
 import type { Dtype, IndexEntry } from './safetensors.ts'
 
@@ -71,12 +72,16 @@ export function parameterLayout(config: ModelConfig): ParameterLayout {
   return { parameters, total }
 }
 
-function mismatch(problems: string[], dirHint: string): KogrpoError {
+function mismatch(problems: Phrase[], files: string | Phrase): KogrpoError {
   const shown = problems.slice(0, 8)
-  if (problems.length > shown.length) shown.push(`… and ${problems.length - shown.length} more`)
+  const more = problems.length - shown.length
+  if (more > 0) shown.push(phrase('… and {more} more', { more }))
   return new KogrpoError(
     'E_MODEL_WEIGHTS',
-    `the weights in ${dirHint} do not fit config.json: ${shown.join('; ')}`,
+    phrase('the weights in {files} do not fit config.json: {problems}', {
+      files,
+      problems: joined(shown, '; '),
+    }),
   )
 }
 
@@ -91,21 +96,34 @@ export function matchParameters(
   index: readonly IndexEntry[],
 ): { parameter: Parameter; entry: IndexEntry }[] {
   const byName = new Map(index.map(entry => [entry.name, entry]))
-  const problems: string[] = []
+  const problems: Phrase[] = []
   const matched: { parameter: Parameter; entry: IndexEntry }[] = []
   for (const parameter of layout.parameters) {
     const entry = byName.get(parameter.name)
     byName.delete(parameter.name)
     if (entry === undefined) {
-      problems.push(`tensor "${parameter.name}" [${parameter.shape.join(', ')}] is missing`)
+      problems.push(
+        phrase('tensor "{name}" [{shape}] is missing', {
+          name: parameter.name,
+          shape: parameter.shape.join(', '),
+        }),
+      )
     } else if (entry.shape.join() !== parameter.shape.join()) {
       problems.push(
-        `tensor "${entry.name}" in ${entry.file} has shape [${entry.shape.join(', ')}], expected ` +
-          `[${parameter.shape.join(', ')}]`,
+        phrase('tensor "{name}" in {file} has shape [{shape}], expected [{expected}]', {
+          name: entry.name,
+          file: entry.file,
+          shape: entry.shape.join(', '),
+          expected: parameter.shape.join(', '),
+        }),
       )
     } else if (!LOADABLE.has(entry.dtype)) {
       problems.push(
-        `tensor "${entry.name}" in ${entry.file} is ${entry.dtype}; F32, BF16 and F16 are supported`,
+        phrase('tensor "{name}" in {file} is {dtype}; F32, BF16 and F16 are supported', {
+          name: entry.name,
+          file: entry.file,
+          dtype: entry.dtype,
+        }),
       )
     } else {
       matched.push({ parameter, entry })
@@ -114,12 +132,14 @@ export function matchParameters(
   const tied = layout.parameters.at(-1)?.name !== LM_HEAD
   for (const entry of byName.values()) {
     if (tied && entry.name === LM_HEAD) continue
-    problems.push(`tensor "${entry.name}" in ${entry.file} is unexpected`)
+    const { name, file } = entry
+    problems.push(phrase('tensor "{name}" in {file} is unexpected', { name, file }))
   }
   if (problems.length > 0) {
     const files = [...new Set(index.map(entry => entry.file))].sort()
-    const more = files.length > 1 ? ` (and ${files.length - 1} more files)` : ''
-    throw mismatch(problems, `${files[0] ?? 'an empty file'}${more}`)
+    const more =
+      files.length > 1 ? phrase(' (and {more} more files)', { more: files.length - 1 }) : ''
+    throw mismatch(problems, joined([files[0] ?? phrase('an empty file'), more], ''))
   }
   return matched
 }

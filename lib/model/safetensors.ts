@@ -11,7 +11,8 @@
  */
 import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import { readJson } from './config.ts'
 import { parseStrictJson, type StrictJson } from './strict-json.ts'
 
@@ -77,8 +78,8 @@ export const MAX_HEADER_BYTES = 100_000_000
 const SINGLE_FILE = 'model.safetensors'
 const INDEX_FILE = 'model.safetensors.index.json'
 
-function refuse(file: string, reason: string, cause?: unknown): never {
-  throw new KogrpoError('E_SAFETENSORS', `${file}: ${reason}`, { cause })
+function refuse(file: string, reason: Phrase, cause?: unknown): never {
+  throw new KogrpoError('E_SAFETENSORS', joined([file, reason], ': '), { cause })
 }
 
 function isDtype(name: unknown): name is Dtype {
@@ -102,23 +103,35 @@ function isSizeArray(value: StrictJson | undefined): value is number[] {
 
 function parseTensor(file: string, name: string, value: StrictJson, base: number): TensorInfo {
   const where = `tensor ${JSON.stringify(name)}`
-  if (!(value instanceof Map)) refuse(file, `${where} is not described by an object`)
+  if (!(value instanceof Map))
+    refuse(file, phrase('{where} is not described by an object', { where }))
   const dtype = value.get('dtype')
   const shape = value.get('shape')
   const offsets = value.get('data_offsets')
-  if (!isDtype(dtype)) refuse(file, `${where} has unknown dtype ${JSON.stringify(dtype)}`)
-  if (!isSizeArray(shape)) refuse(file, `${where}: "shape" is not a list of sizes`)
+  if (!isDtype(dtype))
+    refuse(
+      file,
+      phrase('{where} has unknown dtype {dtype}', { where, dtype: JSON.stringify(dtype) }),
+    )
+  if (!isSizeArray(shape))
+    refuse(file, phrase('{where}: "shape" is not a list of sizes', { where }))
   if (!isSizeArray(offsets) || offsets.length !== 2) {
-    refuse(file, `${where}: "data_offsets" is not a pair of byte offsets`)
+    refuse(file, phrase('{where}: "data_offsets" is not a pair of byte offsets', { where }))
   }
   const [begin, end] = offsets as [number, number]
-  if (end < begin) refuse(file, `${where}: data_offsets [${begin}, ${end}] end before they begin`)
+  if (end < begin)
+    refuse(
+      file,
+      phrase('{where}: data_offsets [{begin}, {end}] end before they begin', { where, begin, end }),
+    )
   const size = byteSize(dtype, shape)
   if (end - begin !== size) {
     refuse(
       file,
-      `${where}: ${dtype} [${shape.join(', ')}] takes ${size} bytes but data_offsets ` +
-        `[${begin}, ${end}] hold ${end - begin}`,
+      phrase(
+        '{where}: {dtype} [{shape}] takes {size} bytes but data_offsets [{begin}, {end}] hold {held}',
+        { where, dtype, shape: shape.join(', '), size, begin, end, held: end - begin },
+      ),
     )
   }
   return { dtype, shape, begin: base + begin, end: base + end }
@@ -126,9 +139,10 @@ function parseTensor(file: string, name: string, value: StrictJson, base: number
 
 function parseMetadata(file: string, value: StrictJson | undefined): Record<string, string> {
   if (value === undefined || value === null) return {}
-  if (!(value instanceof Map)) refuse(file, '"__metadata__" is not an object of strings')
+  if (!(value instanceof Map)) refuse(file, phrase('"__metadata__" is not an object of strings'))
   const entries = [...value].map(([key, item]): [string, string] => {
-    if (typeof item !== 'string') refuse(file, `"__metadata__" value of "${key}" is not a string`)
+    if (typeof item !== 'string')
+      refuse(file, phrase('"__metadata__" value of "{key}" is not a string', { key }))
     return [key, item]
   })
   return Object.fromEntries(entries)
@@ -142,8 +156,12 @@ function checkTiling(file: string, tensors: Header['tensors'], base: number, siz
     if (begin !== next) {
       refuse(
         file,
-        `tensor ${JSON.stringify(name)} begins at data offset ${begin - base} where ` +
-          `${next - base} was expected (${begin < next ? 'overlap' : 'hole'})`,
+        phrase('tensor {name} begins at data offset {at} where {expected} was expected ({kind})', {
+          name: JSON.stringify(name),
+          at: begin - base,
+          expected: next - base,
+          kind: begin < next ? phrase('overlap') : phrase('hole'),
+        }),
       )
     }
     next = end
@@ -151,8 +169,11 @@ function checkTiling(file: string, tensors: Header['tensors'], base: number, siz
   if (next !== size) {
     refuse(
       file,
-      `the tensors end at byte ${next} but the file has ${size} bytes` +
-        (next > size ? ' (truncated download?)' : ' (data that no tensor describes)'),
+      phrase('the tensors end at byte {end} but the file has {size} bytes ({why})', {
+        end: next,
+        size,
+        why: next > size ? phrase('truncated download?') : phrase('data that no tensor describes'),
+      }),
     )
   }
 }
@@ -168,9 +189,13 @@ export function parseHeader(json: Uint8Array, fileSize: number, file: string): H
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json)
     root = parseStrictJson(text)
   } catch (error) {
-    refuse(file, `the header is not valid UTF-8 JSON: ${messageOf(error)}`, error)
+    refuse(
+      file,
+      phrase('the header is not valid UTF-8 JSON: {reason}', { reason: failure(error) }),
+      error,
+    )
   }
-  if (!(root instanceof Map)) refuse(file, 'the header is not a JSON object')
+  if (!(root instanceof Map)) refuse(file, phrase('the header is not a JSON object'))
   const base = 8 + json.length
   const metadata = parseMetadata(file, root.get('__metadata__'))
   const tensors = new Map<string, TensorInfo>()
@@ -190,27 +215,44 @@ export async function readHeader(file: string): Promise<Header> {
   try {
     handle = await open(file, 'r')
   } catch (error) {
-    throw new KogrpoError('E_MODEL_FILE', `cannot open ${file}: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_MODEL_FILE',
+      phrase('cannot open {file}: {reason}', { file, reason: failure(error) }),
+      {
+        cause: error,
+      },
+    )
   }
   try {
     const { size } = await handle.stat()
-    if (size < 8) refuse(file, `${size} bytes are too few for a safetensors header`)
+    if (size < 8)
+      refuse(file, phrase('{size} bytes are too few for a safetensors header', { size }))
     const prefix = Buffer.alloc(8)
     await handle.read(prefix, 0, 8, 0)
     const length = prefix.readBigUInt64LE()
     if (length > BigInt(MAX_HEADER_BYTES)) {
-      refuse(file, `header of ${length} bytes exceeds the limit of ${MAX_HEADER_BYTES}`)
+      refuse(
+        file,
+        phrase('header of {length} bytes exceeds the limit of {most}', {
+          length: String(length),
+          most: MAX_HEADER_BYTES,
+        }),
+      )
     }
     const bytes = Number(length)
     if (8 + bytes > size) {
-      refuse(file, `the header needs ${8 + bytes} bytes but the file has ${size}`)
+      refuse(
+        file,
+        phrase('the header needs {needed} bytes but the file has {size}', {
+          needed: 8 + bytes,
+          size,
+        }),
+      )
     }
     const json = Buffer.alloc(bytes)
     for (let done = 0; done < bytes; ) {
       const { bytesRead } = await handle.read(json, done, bytes - done, 8 + done)
-      if (bytesRead === 0) refuse(file, 'the file became shorter while its header was read')
+      if (bytesRead === 0) refuse(file, phrase('the file became shorter while its header was read'))
       done += bytesRead
     }
     return parseHeader(json, size, file)
@@ -229,8 +271,10 @@ function checkShardName(indexFile: string, tensor: string, shard: unknown): stri
   ) {
     refuse(
       indexFile,
-      `weight_map of "${tensor}" is ${JSON.stringify(shard)}; it must be the plain name of a ` +
-        'file in the same directory',
+      phrase(
+        'weight_map of "{tensor}" is {shard}; it must be the plain name of a file in the same directory',
+        { tensor, shard: JSON.stringify(shard) },
+      ),
     )
   }
   return shard
@@ -240,7 +284,7 @@ async function readShards(dir: string, indexFile: string): Promise<IndexEntry[]>
   const json = await readJson(indexFile)
   const map = (json as { weight_map?: unknown } | null)?.weight_map
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {
-    refuse(indexFile, 'has no "weight_map" object')
+    refuse(indexFile, phrase('has no "weight_map" object'))
   }
   const shardOf = new Map(
     Object.entries(map).map(([name, shard]) => [name, checkShardName(indexFile, name, shard)]),
@@ -250,7 +294,14 @@ async function readShards(dir: string, indexFile: string): Promise<IndexEntry[]>
     const file = path.join(dir, shard)
     for (const [name, info] of (await readHeader(file)).tensors) {
       if (shardOf.get(name) !== shard) {
-        refuse(file, `holds tensor "${name}", which ${INDEX_FILE} places in ${shardOf.get(name)}`)
+        refuse(
+          file,
+          phrase('holds tensor "{name}", which {index} places in {shard}', {
+            name,
+            index: INDEX_FILE,
+            shard: shardOf.get(name)!,
+          }),
+        )
       }
       entries.push({ name, file, ...info })
       shardOf.delete(name)
@@ -258,7 +309,13 @@ async function readShards(dir: string, indexFile: string): Promise<IndexEntry[]>
   }
   const [missing] = shardOf
   if (missing !== undefined) {
-    refuse(indexFile, `places tensor "${missing[0]}" in ${missing[1]}, which does not hold it`)
+    refuse(
+      indexFile,
+      phrase('places tensor "{tensor}" in {shard}, which does not hold it', {
+        tensor: missing[0],
+        shard: missing[1],
+      }),
+    )
   }
   return entries
 }
@@ -269,9 +326,13 @@ async function exists(file: string): Promise<boolean> {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw new KogrpoError('E_MODEL_FILE', `cannot open ${file}: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new KogrpoError(
+      'E_MODEL_FILE',
+      phrase('cannot open {file}: {reason}', { file, reason: failure(error) }),
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -290,8 +351,10 @@ export async function readIndex(dir: string): Promise<IndexEntry[]> {
   if (await exists(index)) return readShards(dir, index)
   throw new KogrpoError(
     'E_MODEL_FILE',
-    `${dir} holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; give a Hugging Face model directory ` +
-      'with safetensors weights, or ask for random weights',
+    phrase(
+      '{dir} holds neither {single} nor {index}; give a Hugging Face model directory with safetensors weights, or ask for random weights',
+      { dir, single: SINGLE_FILE, index: INDEX_FILE },
+    ),
   )
 }
 
@@ -310,15 +373,24 @@ export function encodeHeader(
   for (const { name, dtype, shape } of tensors) {
     const size = byteSize(dtype, shape)
     if (name === '__metadata__' || /\p{Surrogate}/u.test(name) || root.has(name)) {
-      throw new KogrpoError('E_SAFETENSORS', `tensor name ${JSON.stringify(name)} is not usable`)
+      throw new KogrpoError(
+        'E_SAFETENSORS',
+        phrase('tensor name {name} is not usable', { name: JSON.stringify(name) }),
+      )
     }
     if (Number.isNaN(size) || shape.some(dim => !Number.isSafeInteger(dim) || dim < 0)) {
-      throw new KogrpoError('E_SAFETENSORS', `tensor "${name}" has no whole size in bytes`)
+      throw new KogrpoError(
+        'E_SAFETENSORS',
+        phrase('tensor "{name}" has no whole size in bytes', { name }),
+      )
     }
     if (size > 0 && offset % Math.max(1, DTYPE_BITS[dtype] / 8) !== 0) {
       throw new KogrpoError(
         'E_SAFETENSORS',
-        `tensor "${name}" (${dtype}) would be misaligned; order wider dtypes first`,
+        phrase('tensor "{name}" ({dtype}) would be misaligned; order wider dtypes first', {
+          name,
+          dtype,
+        }),
       )
     }
     root.set(name, { dtype, shape: [...shape], data_offsets: [offset, offset + size] })
@@ -331,7 +403,10 @@ export function encodeHeader(
   const json = Buffer.from(`{${entries.join(',')}}`, 'utf8')
   const padded = Math.ceil(json.length / 8) * 8
   if (padded > MAX_HEADER_BYTES) {
-    throw new KogrpoError('E_SAFETENSORS', `header of ${padded} bytes exceeds ${MAX_HEADER_BYTES}`)
+    throw new KogrpoError(
+      'E_SAFETENSORS',
+      phrase('header of {length} bytes exceeds {most}', { length: padded, most: MAX_HEADER_BYTES }),
+    )
   }
   const out = Buffer.alloc(8 + padded, 0x20)
   out.writeBigUInt64LE(BigInt(padded), 0)

@@ -5,6 +5,7 @@
  * project's own GPU results replace it (docs/plan.md).
  */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 export interface Gpu {
   name: string
@@ -72,7 +73,10 @@ export function parseCluster(text: string): Cluster {
     const names = GPUS.map(({ name }) => name).join(', ')
     throw new KogrpoError(
       'E_CONFIG',
-      `--gpus: expected e.g. H200, 8xH100-80GB or 2x8xH100-80GB, got "${text}"; GPUs: ${names}`,
+      phrase(
+        '--gpus: expected e.g. H200, 8xH100-80GB or 2x8xH100-80GB, got "{text}"; GPUs: {names}',
+        { text, names },
+      ),
     )
   }
   const [first, second] = [Number(match[1] ?? 1), match[2] === undefined ? null : Number(match[2])]
@@ -81,10 +85,16 @@ export function parseCluster(text: string): Cluster {
   const [nodes, perNode] = second === null ? (single as [number, number]) : [first, second]
   const ranks = nodes * perNode
   if (second === null && ranks !== first) {
-    throw new KogrpoError('E_CONFIG', `--gpus: ${first} GPUs are not whole nodes of 8`)
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('--gpus: {gpus} GPUs are not whole nodes of 8', { gpus: first }),
+    )
   }
   if (ranks < 1 || ranks > MOST) {
-    throw new KogrpoError('E_CONFIG', `--gpus: ${ranks} ranks; a plan is made for 1 to ${MOST}`)
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('--gpus: {ranks} ranks; a plan is made for 1 to {most}', { ranks, most: MOST }),
+    )
   }
   return { gpu, nodes, perNode, ranks }
 }

@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 export class JsonLinesWriter {
   readonly #path: string
@@ -25,9 +26,13 @@ export class JsonLinesWriter {
         written += writeSync(this.#descriptor, line, written)
       }
     } catch (cause) {
-      throw new KogrpoError('E_REPORT', `cannot write ${this.#path}: ${whyUnwritable(cause)}`, {
-        cause,
-      })
+      throw new KogrpoError(
+        'E_REPORT',
+        phrase('cannot write {path}: {reason}', { path: this.#path, reason: whyUnwritable(cause) }),
+        {
+          cause,
+        },
+      )
     }
   }
 

@@ -15,8 +15,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Recipe } from '../config/schema.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
+import { failure, joined, phrase } from '../messages/phrase.ts'
 
 /** All that a run writes. `overwrite` removes these and nothing else. */
 const OWN_NAMES = new Set([
@@ -47,7 +48,11 @@ export function writeJson(path: string, value: unknown): void {
     writeFileSync(partial, `${JSON.stringify(value, null, 2)}\n`)
     renameSync(partial, path)
   } catch (cause) {
-    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${whyUnwritable(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_REPORT',
+      phrase('cannot write {path}: {reason}', { path, reason: whyUnwritable(cause) }),
+      { cause },
+    )
   }
 }
 
@@ -55,7 +60,10 @@ function clear(path: string, entries: readonly string[]): void {
   if (!entries.includes('config.json')) {
     throw new KogrpoError(
       'E_OUTPUT_DIR',
-      `${path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir`,
+      phrase(
+        '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir',
+        { path },
+      ),
     )
   }
   for (const entry of entries) {
@@ -80,7 +88,10 @@ export function createRunDirectory(
   } catch (cause) {
     throw new KogrpoError(
       'E_OUTPUT_DIR',
-      `cannot use ${path} as the run directory: ${messageOf(cause)}. Choose another --output-dir`,
+      phrase('cannot use {path} as the run directory: {reason}. Choose another --output-dir', {
+        path,
+        reason: failure(cause),
+      }),
       { cause },
     )
   }
@@ -89,7 +100,10 @@ export function createRunDirectory(
       const some = entries.slice(0, 4).join(', ') + (entries.length > 4 ? ', …' : '')
       throw new KogrpoError(
         'E_OUTPUT_DIR',
-        `the run directory ${path} is not empty (it holds ${some}); choose another --output-dir, or add --overwrite to replace the earlier run`,
+        phrase(
+          'the run directory {path} is not empty (it holds {some}); choose another --output-dir, or add --overwrite to replace the earlier run',
+          { path, some },
+        ),
       )
     }
     clear(path, entries)
@@ -131,7 +145,9 @@ export function trimLines(path: string, keep: (row: Record<string, unknown>) => 
     try {
       return keep(JSON.parse(line) as Record<string, unknown>)
     } catch (cause) {
-      throw new KogrpoError('E_REPORT', `${path}:${i + 1}: ${messageOf(cause)}`, { cause })
+      throw new KogrpoError('E_REPORT', joined([`${path}:${i + 1}`, failure(cause)], ': '), {
+        cause,
+      })
     }
   })
   const partial = `${path}.partial`

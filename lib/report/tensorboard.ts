@@ -9,7 +9,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import type { Consumer, RunEvent } from './events.ts'
 
 export class TensorBoardWriter implements Consumer {
@@ -47,9 +48,16 @@ export class TensorBoardWriter implements Consumer {
       }
       writeSync(this.#descriptor, record(data))
     } catch (cause) {
-      throw new KogrpoError('E_REPORT', `cannot write to ${this.#directory}: ${messageOf(cause)}`, {
-        cause,
-      })
+      throw new KogrpoError(
+        'E_REPORT',
+        phrase('cannot write to {directory}: {reason}', {
+          directory: this.#directory,
+          reason: failure(cause),
+        }),
+        {
+          cause,
+        },
+      )
     }
   }
 }

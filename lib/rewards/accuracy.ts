@@ -6,6 +6,7 @@
  */
 import { type AccuracyKind, accuracyOptions } from '../config/schema/accuracy.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { isEquivalent } from './equivalence.ts'
 import { extractAnswer, lastMarked } from './extract.ts'
 import { goldText } from './kinds/gold.ts'
@@ -30,7 +31,11 @@ export function accuracyReward(options?: unknown, context: GraderContext = {}): 
     if (factory === undefined) {
       throw new KogrpoError(
         'E_CONFIG',
-        `accuracy kind '${kind}' of ${where} is unknown; choose ${Object.keys(KINDS).join(', ')}`,
+        phrase("accuracy kind '{kind}' of {where} is unknown; choose {known}", {
+          kind,
+          where,
+          known: Object.keys(KINDS).join(', '),
+        }),
       )
     }
     const grader = factory(settings, context)
@@ -84,10 +89,13 @@ export function checkAnswer(gold: string, completion: string): 0 | 1 {
 export function goldAnswer(input: RewardInput, column: string, i: number): string {
   const values = input.columns[column]
   if (values === undefined) {
-    const known = Object.keys(input.columns).join(', ') || 'none'
+    const known = Object.keys(input.columns).join(', ') || phrase('none')
     throw new KogrpoError(
       'E_REWARD',
-      `the accuracy reward needs the data column '${column}' with the gold answer (columns present: ${known})`,
+      phrase(
+        "the accuracy reward needs the data column '{column}' with the gold answer (columns present: {known})",
+        { column, known },
+      ),
     )
   }
   return goldText({ gold: values[i], column, where: `sample ${i}` })

@@ -5,6 +5,7 @@
 import { checkOverlong, overlongZone } from '../config/reward-limits.ts'
 import { overlongOptions } from '../config/schema/reward-options.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { parseOptions } from './options.ts'
 import type { RewardContext, RewardFunction } from './types.ts'
 
@@ -20,7 +21,10 @@ export function overlongReward(options: unknown, context: RewardContext): Reward
   if (problem) {
     throw new KogrpoError(
       'E_CONFIG',
-      `options of reward overlong: ${problem.key}: ${problem.message}`,
+      phrase('options of reward overlong: {key}: {message}', {
+        key: problem.key,
+        message: problem.message,
+      }),
     )
   }
   const { limit, cache } = overlongZone(parsed, reach)

@@ -1,5 +1,6 @@
 /** Reward functions by the name a recipe uses. */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { accuracyReward } from './accuracy.ts'
 import { formatReward } from './format.ts'
 import { koreanReward } from './korean.ts'
@@ -29,10 +30,14 @@ export function createRewards(specs: readonly RewardSpec[], context: RewardConte
     if (factory === undefined) {
       throw new KogrpoError(
         'E_CONFIG',
-        `reward '${name}' is unknown; choose ${Object.keys(factories).join(', ')}`,
+        phrase("reward '{name}' is unknown; choose {known}", {
+          name,
+          known: Object.keys(factories).join(', '),
+        }),
       )
     }
-    if (seen.has(name)) throw new KogrpoError('E_CONFIG', `reward '${name}' is listed twice`)
+    if (seen.has(name))
+      throw new KogrpoError('E_CONFIG', phrase("reward '{name}' is listed twice", { name }))
     seen.add(name)
     return { name, weight, reward: factory(options, context) }
   })

@@ -12,6 +12,7 @@
 import { checkRepetition } from '../config/reward-limits.ts'
 import { repetitionOptions } from '../config/schema/reward-options.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { parseOptions } from './options.ts'
 import type { RewardContext, RewardFunction } from './types.ts'
 
@@ -53,7 +54,10 @@ export function repetitionReward(options: unknown, context: RewardContext): Rewa
   if (problem) {
     throw new KogrpoError(
       'E_CONFIG',
-      `options of reward repetition: ${problem.key}: ${problem.message}`,
+      phrase('options of reward repetition: {key}: {message}', {
+        key: problem.key,
+        message: problem.message,
+      }),
     )
   }
   const { ngram_size, max_penalty } = parsed

@@ -3,7 +3,8 @@
  * a wrong length, a single value for many samples, NaN and infinities are errors that name function
  * and sample, never a silent 0.
  */
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import type { NamedReward, RewardInput, RewardValues } from './types.ts'
 
 /**
@@ -15,7 +16,7 @@ export async function runRewards(
   input: RewardInput,
 ): Promise<RewardValues[]> {
   if (rewards.length === 0) {
-    throw new KogrpoError('E_REWARD', 'there is no reward function; name at least one')
+    throw new KogrpoError('E_REWARD', phrase('there is no reward function; name at least one'))
   }
   const samples = checkInput(input)
   return Promise.all(
@@ -25,9 +26,13 @@ export async function runRewards(
         values = await reward(input)
       } catch (error) {
         if (error instanceof KogrpoError) throw error
-        throw new KogrpoError('E_REWARD', `reward '${name}' failed: ${messageOf(error)}`, {
-          cause: error,
-        })
+        throw new KogrpoError(
+          'E_REWARD',
+          phrase("reward '{name}' failed: {reason}", { name, reason: failure(error) }),
+          {
+            cause: error,
+          },
+        )
       }
       return checkValues(name, values, samples)
     }),
@@ -46,7 +51,10 @@ export function combineRewards(
   if (values.length === 0 || values.length !== weights.length) {
     throw new KogrpoError(
       'E_REWARD',
-      `${weights.length} weights for ${values.length} reward functions; give one weight each`,
+      phrase('{length} weights for {functions} reward functions; give one weight each', {
+        length: weights.length,
+        functions: values.length,
+      }),
     )
   }
   return values[0]!.map((_, i) => {
@@ -54,7 +62,10 @@ export function combineRewards(
     for (let k = 0; k < values.length; k++) {
       const value = values[k]![i]
       if (value === undefined) {
-        throw new KogrpoError('E_REWARD', `reward ${k} has no value for sample ${i}`)
+        throw new KogrpoError(
+          'E_REWARD',
+          phrase('reward {k} has no value for sample {i}', { k, i }),
+        )
       }
       if (value !== null) total = (total ?? 0) + weights[k]! * value
     }
@@ -64,7 +75,7 @@ export function combineRewards(
 
 function checkInput(input: RewardInput): number {
   const samples = input.completions.length
-  if (samples === 0) throw new KogrpoError('E_REWARD', 'there is no completion to rate')
+  if (samples === 0) throw new KogrpoError('E_REWARD', phrase('there is no completion to rate'))
   const lengths: [string, number][] = [
     ['prompts', input.prompts.length],
     ['completionIds', input.completionIds.length],
@@ -76,7 +87,10 @@ function checkInput(input: RewardInput): number {
   ]
   for (const [name, length] of lengths) {
     if (length !== samples) {
-      throw new KogrpoError('E_REWARD', `${name} has ${length} entries for ${samples} completions`)
+      throw new KogrpoError(
+        'E_REWARD',
+        phrase('{name} has {length} entries for {samples} completions', { name, length, samples }),
+      )
     }
   }
   return samples
@@ -86,24 +100,35 @@ function checkValues(name: string, values: unknown, samples: number): RewardValu
   if (!Array.isArray(values)) {
     throw new KogrpoError(
       'E_REWARD',
-      `reward '${name}' returned ${describe(values)}; it must return an array with one number or null a sample`,
+      phrase(
+        "reward '{name}' returned {value}; it must return an array with one number or null a sample",
+        { name, value: describe(values) },
+      ),
     )
   }
   if (values.length !== samples) {
     const hint =
       values.length === 1
-        ? '; one value cannot stand for the batch'
-        : '; return null where the reward does not apply'
+        ? phrase('; one value cannot stand for the batch')
+        : phrase('; return null where the reward does not apply')
     throw new KogrpoError(
       'E_REWARD',
-      `reward '${name}' returned ${values.length} values for ${samples} samples${hint}`,
+      phrase("reward '{name}' returned {length} values for {samples} samples{hint}", {
+        name,
+        length: values.length,
+        samples,
+        hint,
+      }),
     )
   }
   return values.map((value: unknown, i) => {
     if (value === null || (typeof value === 'number' && Number.isFinite(value))) return value
     throw new KogrpoError(
       'E_REWARD',
-      `reward '${name}' returned ${describe(value)} for sample ${i}; it must be a finite number, or null for "not applicable"`,
+      phrase(
+        'reward \'{name}\' returned {value} for sample {i}; it must be a finite number, or null for "not applicable"',
+        { name, value: describe(value), i },
+      ),
     )
   })
 }

@@ -19,6 +19,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CodeJob, CodeResult, CodeRunner } from '../rewards/kinds/types.ts'
 import { type PythonFiles, pythonFiles } from './python-files.ts'
 import { seccompProgram } from './seccomp.ts'
@@ -47,8 +48,9 @@ const NOBODY = '65534'
 const PYTHON = new Set(['', 'python', 'python3', 'py'])
 const HARNESS = new URL('../../assets/sandbox/harness.py', import.meta.url)
 
-const REMEDY =
-  'install it (Debian, Ubuntu: sudo apt-get install -y bubblewrap) and allow user namespaces (kernel.unprivileged_userns_clone=1; on Ubuntu 24.04 kernel.apparmor_restrict_unprivileged_userns=0)'
+const REMEDY = phrase(
+  'install it (Debian, Ubuntu: sudo apt-get install -y bubblewrap) and allow user namespaces (kernel.unprivileged_userns_clone=1; on Ubuntu 24.04 kernel.apparmor_restrict_unprivileged_userns=0)',
+)
 
 export class BubblewrapRunner implements CodeRunner {
   readonly #command: string[]
@@ -64,7 +66,10 @@ export class BubblewrapRunner implements CodeRunner {
     if (process.platform !== 'linux' || filter === null) {
       throw new KogrpoError(
         'E_SANDBOX',
-        `accuracy kind 'code' runs programs that the model wrote, in a sandbox that exists on Linux (x86-64, arm64) only; this is ${process.platform}-${process.arch}`,
+        phrase(
+          "accuracy kind 'code' runs programs that the model wrote, in a sandbox that exists on Linux (x86-64, arm64) only; this is {platform}-{arch}",
+          { platform: process.platform, arch: process.arch },
+        ),
       )
     }
     this.#filter = filter
@@ -153,7 +158,10 @@ export class BubblewrapRunner implements CodeRunner {
       const why = error?.message ?? (stderr.trim() || stdout || 'it said nothing')
       throw new KogrpoError(
         'E_SANDBOX',
-        `accuracy kind 'code' runs programs that the model wrote and needs the sandbox of bubblewrap, which does not work here: ${why}; ${REMEDY}`,
+        phrase(
+          "accuracy kind 'code' runs programs that the model wrote and needs the sandbox of bubblewrap, which does not work here: {why}; {remedy}",
+          { why, remedy: REMEDY },
+        ),
       )
     } finally {
       for (const file of files) closeSync(file)

@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 export interface PythonFiles {
   executable: string
@@ -18,7 +19,10 @@ function output(command: string, args: string[]): string {
   if (status === 0) return stdout
   throw new KogrpoError(
     'E_SANDBOX',
-    `${command} does not run (${error?.message ?? stderr.trim()}); the code reward needs python3 and ldd`,
+    phrase('{command} does not run ({problem}); the code reward needs python3 and ldd', {
+      command,
+      problem: error?.message ?? stderr.trim(),
+    }),
   )
 }
 

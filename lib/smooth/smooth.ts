@@ -17,6 +17,7 @@
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { CHINESE_BLOCKS, CharacterSet, type Interval, KOREAN_SYMBOLS } from './characters.ts'
 import { BrokenTokens } from './risk.ts'
 
@@ -86,7 +87,9 @@ export function smoothVocabulary(
   if (result.chinese.length + broken.length === 0) {
     throw new KogrpoError(
       'E_SMOOTH',
-      `no token of the tokenizer in ${tokenizer.dir} writes Chinese; there is nothing to suppress`,
+      phrase('no token of the tokenizer in {dir} writes Chinese; there is nothing to suppress', {
+        dir: tokenizer.dir,
+      }),
     )
   }
 

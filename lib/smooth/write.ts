@@ -7,6 +7,7 @@
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import { rewriteTensors, type TensorSource } from '../engine/rewrite.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { type ModelDirectory, writeModelDirectory } from '../model/directory.ts'
 import { parameterLayout } from '../model/parameters.ts'
@@ -21,7 +22,10 @@ export function refuseSmoothed(config: ModelConfig, dir: string): void {
   if (config.raw[MARK] === undefined) return
   throw new KogrpoError(
     'E_SMOOTH',
-    `${dir}: the LM head is smoothed already (${MARK} in config.json: ${JSON.stringify(config.raw[MARK])}); a second time would square the factors. Start from the model it was made from`,
+    phrase(
+      '{dir}: the LM head is smoothed already ({mark} in config.json: {settings}); a second time would square the factors. Start from the model it was made from',
+      { dir, mark: MARK, settings: JSON.stringify(config.raw[MARK]) },
+    ),
   )
 }
 
@@ -37,7 +41,8 @@ export async function writeSmoothed(
   signal?: AbortSignal,
 ): Promise<{ dtype: 'F32' | 'BF16'; untied: boolean }> {
   const { config, weights, dir, tokenizerDir } = directory
-  if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+  if (!weights)
+    throw new KogrpoError('E_MODEL_FILE', phrase('{dir} was opened without its weights', { dir }))
   refuseSmoothed(config, dir)
   const untied = config.tieWordEmbeddings
   const written: ModelConfig = {

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { LORA_TARGETS } from '../config/schema/lora.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import type { LoraConfig } from '../model/lora.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -22,7 +23,10 @@ export function adaptersOf(
   if (model.init !== 'pretrained') {
     throw new KogrpoError(
       'E_ADAPTER',
-      `model.path ${model.path} is an adapter, whose weights belong to its base; use init: pretrained`,
+      phrase(
+        'model.path {path} is an adapter, whose weights belong to its base; use init: pretrained',
+        { path: model.path },
+      ),
     )
   }
   // What is left out while training is the recipe's business.
@@ -30,7 +34,10 @@ export function adaptersOf(
   if (wanted && !isDeepStrictEqual(wanted, found)) {
     throw new KogrpoError(
       'E_ADAPTER',
-      `model.path ${model.path} is an adapter of ${describe(found)}, but lora asks for ${describe(wanted)}; leave lora out to go on with the adapter, or merge it first (kogrpo merge) to train another on top`,
+      phrase(
+        'model.path {path} is an adapter of {found}, but lora asks for {wanted}; leave lora out to go on with the adapter, or merge it first (kogrpo merge) to train another on top',
+        { path: model.path, found: describe(found), wanted: describe(wanted) },
+      ),
     )
   }
   reporter.emit({

@@ -6,6 +6,7 @@
  */
 import { Engine, type EngineOptions } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { parameterLayout } from '../model/parameters.ts'
@@ -51,14 +52,20 @@ function checkGeometry(from: ModelConfig, to: ModelConfig): void {
   if (after <= before) {
     throw new KogrpoError(
       'E_CONFIG',
-      `model.config.num_hidden_layers is ${after}: init expanded needs more than the ${before} layers of the model`,
+      phrase(
+        'model.config.num_hidden_layers is {after}: init expanded needs more than the {before} layers of the model',
+        { after, before },
+      ),
     )
   }
   const other = (Object.keys(rest) as (keyof typeof rest)[]).find(key => rest[key] !== wanted[key])
   if (other !== undefined) {
     throw new KogrpoError(
       'E_CONFIG',
-      `model.config: init expanded adds layers and keeps the rest, but ${other} is ${wanted[other]} instead of ${rest[other]}; change num_hidden_layers only`,
+      phrase(
+        'model.config: init expanded adds layers and keeps the rest, but {other} is {wanted} instead of {rest}; change num_hidden_layers only',
+        { other, wanted: String(wanted[other]), rest: String(rest[other]) },
+      ),
     )
   }
 }

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import type { GuardSpec } from '../config/schema/guards.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
 import {
   FRESH_GUARDS,
@@ -54,7 +55,10 @@ export class Guards {
     } else if (!existsSync(this.#path(good.step))) {
       throw new KogrpoError(
         'E_RESUME',
-        `the guards' good state ${this.#path(good.step)} is missing, so a rollback would have nowhere to go; put it back, or start the run again`,
+        phrase(
+          "the guards' good state {path} is missing, so a rollback would have nowhere to go; put it back, or start the run again",
+          { path: this.#path(good.step) },
+        ),
       )
     }
   }

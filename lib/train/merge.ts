@@ -5,6 +5,7 @@
  */
 import { rewriteTensors, type TensorSource } from '../engine/rewrite.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { type ModelDirectory, writeModelDirectory } from '../model/directory.ts'
 import { loraScale } from '../model/lora.ts'
 import type { IndexEntry } from '../model/safetensors.ts'
@@ -16,11 +17,15 @@ export async function writeMerged(
   { dtype, signal }: { dtype?: 'F32' | 'BF16' | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<{ dtype: 'F32' | 'BF16'; merged: number }> {
   const { config, weights, adapter, dir, tokenizerDir } = directory
-  if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+  if (!weights)
+    throw new KogrpoError('E_MODEL_FILE', phrase('{dir} was opened without its weights', { dir }))
   if (!adapter) {
     throw new KogrpoError(
       'E_ADAPTER',
-      `${dir} is a model without an adapter: there is nothing to merge; give the directory that holds adapter_config.json`,
+      phrase(
+        '{dir} is a model without an adapter: there is nothing to merge; give the directory that holds adapter_config.json',
+        { dir },
+      ),
     )
   }
   const { config: lora } = adapter

@@ -1,5 +1,6 @@
 /** One optimizer step by a stage's options. */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { learningRate, type ScheduleOptions } from './schedule.ts'
 import type { Session } from './session.ts'
 
@@ -36,7 +37,10 @@ export async function optimizerStep(
   if (!Number.isFinite(gradNorm)) {
     throw new KogrpoError(
       'E_DIVERGED',
-      `step ${step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm`,
+      phrase(
+        'step {step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm',
+        { step },
+      ),
     )
   }
   return { grad_norm: gradNorm, learning_rate: rate }

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { OracleSpec } from '../config/schema/oracle.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { Metrics, OracleSummary } from '../report/events.ts'
 import { openJudge } from '../rewards/judge/create.ts'
 import { judgeItems } from '../rewards/judge/items.ts'
@@ -32,8 +33,8 @@ export const ACCURACY = 'accuracy'
 
 /** Too many of the judge's verdicts failed: the run stops, and can go on from its saved state. */
 export class JudgeUnwell extends KogrpoError {
-  constructor(message: string) {
-    super('E_JUDGE', message)
+  constructor(text: Phrase) {
+    super('E_JUDGE', text)
     this.name = 'JudgeUnwell'
   }
 }
@@ -92,7 +93,10 @@ export class Oracle {
     if (!accuracy) {
       throw new KogrpoError(
         'E_CONFIG',
-        `grpo.oracle: rule ${oracle.rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy`,
+        phrase(
+          'grpo.oracle: rule {rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy',
+          { rule: oracle.rule },
+        ),
       )
     }
     const column = accuracy.options?.answer_column
@@ -195,7 +199,10 @@ export class Oracle {
       const example = samples.find(({ failure }) => failure !== null)?.failure
       const share = ((100 * failures) / calls).toFixed(0)
       throw new JudgeUnwell(
-        `the judge failed on ${failures} of ${calls} completions (${share} %), more than grpo.oracle.max_failure_rate ${max_failure_rate} allows; for one of them: ${example}`,
+        phrase(
+          'the judge failed on {failures} of {calls} completions ({share} %), more than grpo.oracle.max_failure_rate {allowed} allows; for one of them: {example}',
+          { failures, calls, share, allowed: max_failure_rate, example: String(example) },
+        ),
       )
     }
     this.#window = window
@@ -223,6 +230,9 @@ async function unreachable(oracle: OracleSpec, cacheFile: string): Promise<Kogrp
   if (reason === null) return null
   return new KogrpoError(
     'E_JUDGE',
-    `grpo.oracle.judge: nobody answers at ${judge.base_url} (${reason}); start the judge's server, or correct base_url. Nothing has been trained yet`,
+    phrase(
+      "grpo.oracle.judge: nobody answers at {base_url} ({reason}); start the judge's server, or correct base_url. Nothing has been trained yet",
+      { base_url: judge.base_url, reason },
+    ),
   )
 }

@@ -10,6 +10,7 @@ import { deserialize, serialize } from 'node:v8'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Place } from '../launch/place.ts'
+import { phrase } from '../messages/phrase.ts'
 
 export class Ranks {
   readonly rank: number
@@ -136,7 +137,10 @@ export class Ranks {
     if (other > 0) {
       throw new KogrpoError(
         'E_RANKS',
-        `rank ${other} has another ${what} than rank 0; start all ranks with the same one`,
+        phrase('rank {other} has another {what} than rank 0; start all ranks with the same one', {
+          other,
+          what,
+        }),
       )
     }
   }

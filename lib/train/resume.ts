@@ -10,8 +10,9 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mixture } from '../data/mixture.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
+import { failure, joined, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import type { RunState, SavedState } from './run-state.ts'
 import type { Session } from './session.ts'
@@ -49,9 +50,13 @@ export async function saveState(session: Session): Promise<string | null> {
       }
     })
   } catch (cause) {
-    throw new KogrpoError('E_CHECKPOINT', `cannot save the run's state: ${whyUnwritable(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_CHECKPOINT',
+      phrase("cannot save the run's state: {reason}", { reason: whyUnwritable(cause) }),
+      {
+        cause,
+      },
+    )
   }
   return path
 }
@@ -67,7 +72,9 @@ export async function findState(directory: string): Promise<SavedState> {
       const state = JSON.parse(await readFile(join(path, STATE), 'utf8')) as RunState
       if (state.version === 1) states.push({ ...state, path })
     } catch (cause) {
-      throw new KogrpoError('E_RESUME', `${join(path, STATE)}: ${messageOf(cause)}`, { cause })
+      throw new KogrpoError('E_RESUME', joined([join(path, STATE), failure(cause)], ': '), {
+        cause,
+      })
     }
   }
   const later = (a: SavedState, b: SavedState): number =>
@@ -78,7 +85,10 @@ export async function findState(directory: string): Promise<SavedState> {
   if (!latest) {
     throw new KogrpoError(
       'E_RESUME',
-      `${directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+      phrase(
+        '{directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train {config} --overwrite',
+        { directory, config: join(directory, 'config.json') },
+      ),
     )
   }
   return latest

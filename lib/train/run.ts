@@ -10,6 +10,7 @@ import {
   questionOf,
   summarize,
 } from '../eval/evaluate.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import type {
   ComparisonName,
   EvalStageName,
@@ -64,7 +65,10 @@ async function stopped(session: Session, error: JudgeUnwell): Promise<KogrpoErro
   const directory = session.config.output_dir
   return new KogrpoError(
     'E_JUDGE',
-    `${error.message}\nThe run's state is saved in ${state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume ${directory}`,
+    phrase(
+      "{reason}\nThe run's state is saved in {state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume {directory}",
+      { reason: failure(error), state: String(state), directory },
+    ),
     { cause: error },
   )
 }
@@ -98,7 +102,10 @@ class Exam implements HeldOut {
       if (extra.answer === undefined) {
         throw new KogrpoError(
           'E_DATA',
-          `${file}:${line}: an evaluation problem needs a column "answer" (or name it in eval.data columns)`,
+          phrase(
+            '{file}:{line}: an evaluation problem needs a column "answer" (or name it in eval.data columns)',
+            { file, line },
+          ),
         )
       }
     }

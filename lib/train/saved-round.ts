@@ -8,6 +8,7 @@ import type { GrpoSample } from '../data/samples.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import type { Completion } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { type Rollout, toRollout } from '../rollout/rollout.ts'
 
 /** One completion: token ids as int32, log-probs as float32, little endian. */
@@ -48,7 +49,10 @@ export function loadGeneration(
   if (saved.length !== prompts.length * size) {
     throw new KogrpoError(
       'E_RESUME',
-      `the saved state has ${saved.length} completions where ${prompts.length} prompts of ${size} are wanted; it is not this run's`,
+      phrase(
+        "the saved state has {length} completions where {prompts} prompts of {size} are wanted; it is not this run's",
+        { length: saved.length, prompts: prompts.length, size },
+      ),
     )
   }
   return saved.map(({ tokens, logprobs, finish_reason }, i) => {
@@ -60,7 +64,10 @@ export function loadGeneration(
     if (completion.tokens.length !== completion.logprobs.length) {
       throw new KogrpoError(
         'E_RESUME',
-        `the saved state's completion ${i} has ${completion.tokens.length} tokens and ${completion.logprobs.length} log-probs; it is damaged`,
+        phrase(
+          "the saved state's completion {i} has {length} tokens and {logprobs} log-probs; it is damaged",
+          { i, length: completion.tokens.length, logprobs: completion.logprobs.length },
+        ),
       )
     }
     return toRollout(tokenizer, prompts[Math.floor(i / size)]!, completion)

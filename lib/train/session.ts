@@ -18,6 +18,7 @@ import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { Place } from '../launch/place.ts'
+import { phrase } from '../messages/phrase.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -129,7 +130,10 @@ async function joinRanks(
   if (shard === 'gradients' || shard === 'parameters') {
     throw new KogrpoError(
       'E_CONFIG',
-      `shard: ${shard} is planned for (kogrpo plan) but cannot be trained with yet; choose none or optimizer`,
+      phrase(
+        'shard: {shard} is planned for (kogrpo plan) but cannot be trained with yet; choose none or optimizer',
+        { shard },
+      ),
     )
   }
   const ranks = await Ranks.join(engine, place, shard, signal)
@@ -148,7 +152,7 @@ async function openEngine(
   if (place && place.size > 1 && config.device === 'cuda') {
     throw new KogrpoError(
       'E_DEVICE',
-      'several ranks train on CPUs only (over Gloo) so far; use --device cpu',
+      phrase('several ranks train on CPUs only (over Gloo) so far; use --device cpu'),
     )
   }
   const { init, dtype, gradient_checkpointing, lm_head_chunk, smooth } = config.model

@@ -7,6 +7,7 @@ import * as z from 'zod'
 import type { Source } from '../config/schema.ts'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import {
   isMiniDataset,
   MINI_DATASETS,
@@ -32,7 +33,10 @@ export function modelPath(path: string): string {
   if (path.startsWith('builtin:')) {
     throw new KogrpoError(
       'E_CONFIG',
-      `there is no model "${path}" in the package; there is ${Object.keys(BUILTIN_MODELS).join(', ')}`,
+      phrase('there is no model "{path}" in the package; there is {known}', {
+        path,
+        known: Object.keys(BUILTIN_MODELS).join(', '),
+      }),
     )
   }
   return path
@@ -79,7 +83,10 @@ function* builtinRecords(source: Source, seed: number): Generator<SourceRecord> 
   if (!isMiniDataset(source.path)) {
     throw new KogrpoError(
       'E_CONFIG',
-      `there is no built-in data set "${source.path}"; there are ${[...MINI_DATASETS, ...MINI_JUDGE_SETS].join(', ')}`,
+      phrase('there is no built-in data set "{path}"; there are {known}', {
+        path: source.path,
+        known: [...MINI_DATASETS, ...MINI_JUDGE_SETS].join(', '),
+      }),
     )
   }
   const options = source.options as Partial<MiniDatasetOptions> | undefined

@@ -22,6 +22,6 @@ test('a swap of neighbours costs one', () => {
 })
 
 test('the hint carries the prefix, or is empty', () => {
-  expect(didYouMean('bet', KEYS, '--grpo.')).toBe('; did you mean "--grpo.beta"?')
+  expect(String(didYouMean('bet', KEYS, '--grpo.'))).toBe('; did you mean "--grpo.beta"?')
   expect(didYouMean('zzz', KEYS)).toBe('')
 })

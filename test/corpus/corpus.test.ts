@@ -61,7 +61,7 @@ describe('data check', () => {
       leaked: { count: 1, examples: ['my.jsonl:4 = test.jsonl:9'] },
       columns: ['prompt', 'completion', 'question'],
     })
-    expect(report.errors[0]).toMatch(/^my\.jsonl:3: no "messages", "prompt" or "text"/)
+    expect(String(report.errors[0])).toMatch(/^my\.jsonl:3: no "messages", "prompt" or "text"/)
     expect(report.language.prompt).toEqual({ texts: 3, korean: 1, mean: 1 })
     expect(report.language.thinking).toEqual({ texts: 1, korean: 1, mean: 1 })
     expect(report.language.answer).toEqual({ texts: 3, korean: 2 / 3, mean: 2 / 3 })

@@ -1,5 +1,6 @@
 /** The oracle: how a judge corrects the checker of the accuracy reward, and who judges. */
 import * as z from 'zod'
+import { english } from '../../messages/phrase.ts'
 import { count, countOrZero, fraction, name, positive, seed } from './values.ts'
 
 /** An http or https URL without user, password, query or fragment: none of them is a secret's place. */
@@ -45,8 +46,9 @@ export const openAiJudgeSchema = z.strictObject({
   base_url: z
     .string()
     .refine(isEndpoint, {
-      error:
+      error: english(
         'expected a URL such as http://localhost:8000/v1, without user, password or query (a key belongs in api_key_env or api_key_file)',
+      ),
     })
     .describe('endpoint, e.g. http://localhost:8000/v1'),
   model: name.describe('model name sent to the endpoint; in the cache it stands for the model'),

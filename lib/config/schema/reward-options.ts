@@ -3,6 +3,7 @@
  * (the limit of overlong) or on another option, the key is optional and the reward fills it in.
  */
 import * as z from 'zod'
+import { english } from '../../messages/phrase.ts'
 import { count } from './values.ts'
 
 export const formatOptions = z.strictObject({})
@@ -43,7 +44,7 @@ export const koreanOptions = z
   })
   .refine(({ threshold, value }) => threshold === undefined || value === 'threshold', {
     path: ['threshold'],
-    error: 'has no effect with value: share; leave it out, or use value: threshold',
+    error: english('has no effect with value: share; leave it out, or use value: threshold'),
   })
 
 export const overlongOptions = z
@@ -58,7 +59,7 @@ export const overlongOptions = z
   .refine(
     ({ max_completion_length: limit, soft_punish_cache: cache }) =>
       limit === undefined || cache === undefined || cache <= limit,
-    { path: ['soft_punish_cache'], error: 'must not exceed max_completion_length' },
+    { path: ['soft_punish_cache'], error: english('must not exceed max_completion_length') },
   )
 
 export const repetitionOptions = z.strictObject({

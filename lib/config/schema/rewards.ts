@@ -1,5 +1,6 @@
 /** The reward functions of the grpo stage. */
 import * as z from 'zod'
+import { english } from '../../messages/phrase.ts'
 import { accuracyOptions } from './accuracy.ts'
 import {
   formatOptions,
@@ -29,7 +30,7 @@ export const rewards = z
       reward('repetition', 0.2, repetitionOptions),
     ]),
   )
-  .min(1, { error: 'expected at least one reward, e.g. - name: accuracy' })
+  .min(1, { error: english('expected at least one reward, e.g. - name: accuracy') })
   // A function, so that no two recipes share the list.
   .default(() => [
     { name: 'accuracy' as const, weight: 1 },

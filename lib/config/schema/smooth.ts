@@ -1,5 +1,6 @@
 /** Suppression of Chinese tokens (lib/smooth): the settings of Smoothie-Qwen, arXiv 2507.05686. */
 import * as z from 'zod'
+import { english } from '../../messages/phrase.ts'
 import { nonNegative } from './values.ts'
 
 export const smooth = z.strictObject({
@@ -19,7 +20,7 @@ export const smooth = z.strictObject({
     .min(1)
     .max(3)
     .refine(weights => weights.some(weight => weight > 0), {
-      error: 'expected one weight above 0: the risk is the weighted mean',
+      error: english('expected one weight above 0: the risk is the weighted mean'),
     })
     .default(() => [0.5, 0.3, 0.2])
     .describe('weights of the risks within 2, 3 and 4 tokens in the risk of a broken token'),

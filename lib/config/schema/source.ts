@@ -1,5 +1,6 @@
 /** Where samples come from: a mixture of files and built-in sets. */
 import * as z from 'zod'
+import { english } from '../../messages/phrase.ts'
 import { count, name, positive } from './values.ts'
 
 /**
@@ -18,8 +19,9 @@ export const source = z.strictObject({
   path: z
     .string()
     .regex(/^[a-z][a-z0-9_-]*:[^/]|\.(jsonl|jsonl\.gz|parquet)$/, {
-      error:
+      error: english(
         'expected a built-in such as "mini:sft", or a path that ends in .jsonl, .jsonl.gz or .parquet',
+      ),
     })
     .describe('a built-in set ("mini:sft"), or a .jsonl, .jsonl.gz or .parquet file'),
   weight: positive
@@ -38,6 +40,6 @@ export const source = z.strictObject({
 
 export const sources = z
   .array(source)
-  .min(1, { error: 'expected at least one source, e.g. - path: FILE.jsonl' })
+  .min(1, { error: english('expected at least one source, e.g. - path: FILE.jsonl') })
 
 export type Source = z.output<typeof source>

@@ -7,7 +7,8 @@ import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { readRecords } from '../../data/readers.ts'
-import { KogrpoError, messageOf } from '../../errors.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
 
 const BLOCK_BYTES = 1 << 20
 const LONGEST_LINE = 64 * 1024 * 1024
@@ -28,7 +29,11 @@ async function* fileBytes(file: string, offset: number): AsyncGenerator<Buffer> 
       if (from < chunk.length) yield chunk.subarray(from)
     }
   } catch (cause) {
-    throw new KogrpoError('E_DATA', `${file}: cannot be read: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{file}: cannot be read: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
   }
 }
 
@@ -44,14 +49,19 @@ async function* parquetLines(file: string, offset: number): AsyncGenerator<Buffe
 /** Blocks of about 1 MiB that end with a newline (the last: with the file); each owns its memory. */
 export async function* readBlocks(file: string, offset = 0): AsyncGenerator<Buffer<ArrayBuffer>> {
   const info = await stat(file).catch(cause => {
-    throw new KogrpoError('E_DATA', `${file}: cannot be read: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('{file}: cannot be read: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
   })
-  if (!info.isFile()) throw new KogrpoError('E_DATA', `${file}: is not a file; name the data file`)
+  if (!info.isFile())
+    throw new KogrpoError('E_DATA', phrase('{file}: is not a file; name the data file', { file }))
   const parquet = file.endsWith('.parquet')
   if (!parquet && !/\.jsonl(\.gz)?$/.test(file)) {
     throw new KogrpoError(
       'E_DATA',
-      `${file}: has an unknown extension; .jsonl, .jsonl.gz and .parquet are read`,
+      phrase('{file}: has an unknown extension; .jsonl, .jsonl.gz and .parquet are read', { file }),
     )
   }
   let pending: Buffer[] = []
@@ -72,7 +82,10 @@ export async function* readBlocks(file: string, offset = 0): AsyncGenerator<Buff
     if (held > LONGEST_LINE) {
       throw new KogrpoError(
         'E_DATA',
-        `${file}: a line is longer than ${LONGEST_LINE} bytes; is this JSONL?`,
+        phrase('{file}: a line is longer than {most} bytes; is this JSONL?', {
+          file,
+          most: LONGEST_LINE,
+        }),
       )
     }
   }

@@ -15,6 +15,7 @@
  * The keys of a dropped text are not added: what it shares with a third text is known already.
  */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { BloomFilter } from './bloom.ts'
 import { BANDS, type DedupMethod } from './signature.ts'
 
@@ -75,7 +76,10 @@ export class Deduplicator {
     const mebibytes = this.index.words.byteLength / 2 ** 20
     throw new KogrpoError(
       'E_MEMORY',
-      `the index of duplicates is full: ${this.index.added} keys in ${mebibytes} MiB, so that ${(100 * rate).toFixed(0)} % of unknown keys look known; start again with a larger --index-memory (about 10 bits a key)`,
+      phrase(
+        'the index of duplicates is full: {added} keys in {mebibytes} MiB, so that {share} % of unknown keys look known; start again with a larger --index-memory (about 10 bits a key)',
+        { added: this.index.added, mebibytes, share: (100 * rate).toFixed(0) },
+      ),
     )
   }
 }

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { BlockJudge, type BlockOptions, type JudgedBlock } from './block.ts'
 
 export interface Judged {
@@ -22,7 +23,10 @@ function workerFile(): string {
   if (found !== undefined) return found
   throw new KogrpoError(
     'E_INSTALL',
-    `${beside} is missing; build the package (npm run build:ts), or give --threads 0 to do without threads`,
+    phrase(
+      '{beside} is missing; build the package (npm run build:ts), or give --threads 0 to do without threads',
+      { beside },
+    ),
   )
 }
 

@@ -19,7 +19,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { KogrpoError, messageOf } from '../../errors.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, joined } from '../../messages/phrase.ts'
 import type { BloomFilter } from './bloom.ts'
 import type { FilterReport } from './report.ts'
 
@@ -186,7 +187,7 @@ export class FilterFiles {
   }
 
   #error(cause: unknown): KogrpoError {
-    const problem = `--output ${this.#options.output}: ${messageOf(cause)}`
+    const problem = joined([`--output ${this.#options.output}`, failure(cause)], ': ')
     return new KogrpoError('E_OUTPUT', problem, { cause })
   }
 }

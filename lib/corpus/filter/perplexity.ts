@@ -8,6 +8,7 @@ import { concatenate } from '../../data/packing.ts'
 import type { Tokenizer } from '../../data/tokenizer.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 
 export interface PerplexityOptions {
   engine: Engine
@@ -46,7 +47,10 @@ export async function perplexities(
     const start = JSON.stringify(texts[i]!.slice(0, 40))
     throw new KogrpoError(
       'E_MODEL',
-      `the perplexity of the text ${start} is ${value}; the model's weights hold NaN or overflow`,
+      phrase(
+        "the perplexity of the text {start} is {value}; the model's weights hold NaN or overflow",
+        { start, value },
+      ),
     )
   })
 }

@@ -11,6 +11,7 @@
  */
 import * as z from 'zod'
 import { KogrpoError, messageOf } from '../../errors.ts'
+import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
 import { retryAfter } from '../../rewards/judge/endpoint.ts'
 import { Places } from '../../rewards/judge/limits.ts'
 import type { Ask, Backend, Control, Likelihood, Pair, Sample, Sampling } from './types.ts'
@@ -96,7 +97,10 @@ export class EndpointBackend implements Backend {
         const values = whole.logprobs.slice(from)
         if (from === 0 || values.length === 0 || values.some(value => value === null)) {
           throw this.#error(
-            `${where[i]}: no log-probabilities of "${continuation}" came back; the endpoint must support "echo" with "logprobs"`,
+            phrase(
+              '{where}: no log-probabilities of "{continuation}" came back; the endpoint must support "echo" with "logprobs"',
+              { where: where[i]!, continuation },
+            ),
           )
         }
         const tops = whole.top?.slice(from)
@@ -203,11 +207,16 @@ export class EndpointBackend implements Backend {
           if (parsed.success) return parsed.data
           const { path: at, message } = parsed.error.issues[0]!
           throw this.#error(
-            `${where}: ${path}: the reply is not what it should be: ${at.join('.')}: ${message}`,
+            phrase('{where}: {path}: the reply is not what it should be: {at}: {message}', {
+              where,
+              path,
+              at: at.join('.'),
+              message,
+            }),
           )
         }
         if (!outcome.again || attempt >= max_retries) {
-          throw this.#error(`${where}: ${path}: ${outcome.failed}`)
+          throw this.#error(joined([where, path, outcome.failed], ': '))
         }
         await pause(outcome.after_s ?? Math.min(30, backoff_s * 2 ** attempt), signal)
       }
@@ -259,8 +268,11 @@ export class EndpointBackend implements Backend {
     }
   }
 
-  #error(problem: string): KogrpoError {
-    return new KogrpoError('E_ENDPOINT', `--endpoint ${this.#options.base_url}: ${problem}`)
+  #error(problem: Phrase): KogrpoError {
+    return new KogrpoError(
+      'E_ENDPOINT',
+      joined([`--endpoint ${this.#options.base_url}`, problem], ': '),
+    )
   }
 
   async close(): Promise<void> {}

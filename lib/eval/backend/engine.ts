@@ -8,6 +8,7 @@ import { concatenate } from '../../data/packing.ts'
 import type { Tokenizer } from '../../data/tokenizer.ts'
 import type { Engine, GenerateRequest } from '../../engine/engine.ts'
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import type { Ask, Backend, Control, Likelihood, Pair, Sample, Sampling } from './types.ts'
 import { splitPair } from './types.ts'
 
@@ -59,7 +60,10 @@ export class EngineBackend implements Backend {
       if (!Number.isFinite(logprob)) {
         throw new KogrpoError(
           'E_EVAL',
-          `${where[i]}: the log-likelihood is ${logprob}; the model's weights hold NaN or overflow`,
+          phrase(
+            "{where}: the log-likelihood is {logprob}; the model's weights hold NaN or overflow",
+            { where: where[i]!, logprob },
+          ),
         )
       }
       return { logprob, greedy, tokens: ids.length - prompt.length }
@@ -74,7 +78,10 @@ export class EngineBackend implements Backend {
     if (prompt.length === 0 || ids.length <= prompt.length) {
       throw new KogrpoError(
         'E_EVAL',
-        `${where}: nothing to score: the context has ${prompt.length} tokens and "${continuation}" adds ${ids.length - prompt.length}`,
+        phrase(
+          '{where}: nothing to score: the context has {length} tokens and "{continuation}" adds {added}',
+          { where, length: prompt.length, continuation, added: ids.length - prompt.length },
+        ),
       )
     }
     requireRoom(ids.length, engine.config.maxPositionEmbeddings, where)
@@ -149,6 +156,9 @@ function requireRoom(tokens: number, context: number, where: string): void {
   if (tokens <= context) return
   throw new KogrpoError(
     'E_EVAL',
-    `${where}: the question needs ${tokens} tokens, the model's context has ${context}; give fewer few-shot examples (--num-fewshot)`,
+    phrase(
+      "{where}: the question needs {tokens} tokens, the model's context has {context}; give fewer few-shot examples (--num-fewshot)",
+      { where, tokens, context },
+    ),
   )
 }

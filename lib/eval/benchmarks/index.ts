@@ -1,6 +1,7 @@
 /** The benchmarks by name. A new one is a record in a file of its family and its name here. */
 import { didYouMean } from '../../config/nearest.ts'
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { commonsense } from './commonsense.ts'
 import { gpqa, humaneval, mmlu } from './english.ts'
 import { KOBEST } from './kobest.ts'
@@ -31,6 +32,9 @@ export function benchmarkOf(name: string): Benchmark {
   const names = BENCHMARKS.map(benchmark => benchmark.name)
   throw new KogrpoError(
     'E_EVAL',
-    `unknown benchmark "${name}"${didYouMean(name, names) || `; there are ${names.join(', ')}`}`,
+    phrase('unknown benchmark "{name}"{hint}', {
+      name,
+      hint: didYouMean(name, names) || phrase('; there are {names}', { names: names.join(', ') }),
+    }),
   )
 }

@@ -7,7 +7,8 @@
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { KogrpoError, messageOf } from '../../errors.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, joined, phrase } from '../../messages/phrase.ts'
 import type { CompletionRow, Summary } from '../events.ts'
 import { runDirectory } from '../run-directory.ts'
 
@@ -34,7 +35,10 @@ export async function readRun(path: string, maxCompletions: number): Promise<Run
   if (!existsSync(files.config)) {
     throw new KogrpoError(
       'E_REPORT',
-      `${path} has no config.json, so it is not the directory of a run; name a directory such as runs/mini-…`,
+      phrase(
+        '{path} has no config.json, so it is not the directory of a run; name a directory such as runs/mini-…',
+        { path },
+      ),
     )
   }
   const stages = new Map<string, StageSeries>()
@@ -100,7 +104,9 @@ async function eachLine(path: string, use: (row: Record<string, unknown>) => voi
     try {
       use(JSON.parse(line) as Record<string, unknown>)
     } catch (cause) {
-      throw new KogrpoError('E_REPORT', `${path}:${number}: ${messageOf(cause)}`, { cause })
+      throw new KogrpoError('E_REPORT', joined([`${path}:${number}`, failure(cause)], ': '), {
+        cause,
+      })
     }
   }
   for await (const line of lines) {
@@ -119,7 +125,11 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch (cause) {
-    throw new KogrpoError('E_REPORT', `cannot read ${path}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_REPORT',
+      phrase('cannot read {path}: {reason}', { path, reason: failure(cause) }),
+      { cause },
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import { statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { KogrpoError, messageOf } from '../../errors.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
 import { runDirectory } from '../run-directory.ts'
 import { packRuns, reportPage } from './page.ts'
 import { readRun } from './run-data.ts'
@@ -45,9 +46,13 @@ async function listen(server: Server, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', cause =>
       reject(
-        new KogrpoError('E_REPORT', `cannot listen on port ${port}: ${messageOf(cause)}`, {
-          cause,
-        }),
+        new KogrpoError(
+          'E_REPORT',
+          phrase('cannot listen on port {port}: {reason}', { port, reason: failure(cause) }),
+          {
+            cause,
+          },
+        ),
       ),
     )
     server.listen(port, '127.0.0.1', resolve)

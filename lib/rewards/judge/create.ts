@@ -1,6 +1,7 @@
 /** The judge that a recipe's `oracle.judge` describes. */
 import type { JudgeSpec } from '../../config/schema/oracle.ts'
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { cachedJudge } from './cached.ts'
 import { openLocalJudge } from './local.ts'
 import { openAiJudge } from './openai.ts'
@@ -29,7 +30,9 @@ export async function openJudge(spec: JudgeSpec, context: JudgeContext): Promise
     if (name === undefined) {
       throw new KogrpoError(
         'E_CONFIG',
-        'oracle.judge is of kind program but has no name, and the data source brings no program',
+        phrase(
+          'oracle.judge is of kind program but has no name, and the data source brings no program',
+        ),
       )
     }
     return context.programs.judge(name)

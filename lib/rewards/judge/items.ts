@@ -1,5 +1,6 @@
 /** Judge items from a reward batch: the last user message, the reference column, the answer. */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { goldAnswer } from '../accuracy.ts'
 import { splitThinking } from '../think.ts'
 import type { RewardInput } from '../types.ts'
@@ -22,7 +23,10 @@ export function judgeItems(input: RewardInput, options: ItemOptions = {}): Judge
     if (typeof question !== 'string') {
       throw new KogrpoError(
         'E_REWARD',
-        `the prompt of sample ${i} has no user message with text; the judge needs the question`,
+        phrase(
+          'the prompt of sample {i} has no user message with text; the judge needs the question',
+          { i },
+        ),
       )
     }
     const { answer, thinking } = splitThinking(completion)

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { KogrpoError } from '../../errors.ts'
+import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
 
 export interface KeySource {
   api_key_env?: string | undefined
@@ -18,12 +19,15 @@ export function readKey(
 ): string | undefined {
   const { api_key_env: variable, api_key_file: file } = source
   if (variable !== undefined && file !== undefined) {
-    throw refused('api_key_env and api_key_file are both given; keep one')
+    throw refused(phrase('api_key_env and api_key_file are both given; keep one'))
   }
   if (variable !== undefined) {
     const key = environment[variable]
-    if (!key) throw refused(`the environment variable ${variable} (api_key_env) is not set`)
-    return checked(key, `the environment variable ${variable}`)
+    if (!key)
+      throw refused(
+        phrase('the environment variable {variable} (api_key_env) is not set', { variable }),
+      )
+    return checked(key, phrase('the environment variable {variable}', { variable }))
   }
   if (file === undefined) return undefined
   let text: string
@@ -31,20 +35,22 @@ export function readKey(
     text = readFileSync(file, 'utf8')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-    throw refused(`${file} (api_key_file) cannot be read${code}`)
+    throw refused(phrase('{file} (api_key_file) cannot be read{code}', { file, code }))
   }
   return checked(text, file)
 }
 
-function checked(text: string, from: string): string {
+function checked(text: string, from: string | Phrase): string {
   const key = text.trim()
-  if (key === '') throw refused(`${from} is empty; it should hold the key`)
+  if (key === '') throw refused(phrase('{from} is empty; it should hold the key', { from }))
   if (!/^[\x21-\x7e]+$/.test(key)) {
-    throw refused(`${from} holds more than a key: a key is one word of ASCII characters`)
+    throw refused(
+      phrase('{from} holds more than a key: a key is one word of ASCII characters', { from }),
+    )
   }
   return key
 }
 
-function refused(problem: string): KogrpoError {
-  return new KogrpoError('E_CONFIG', `judge openai: ${problem}`)
+function refused(problem: Phrase): KogrpoError {
+  return new KogrpoError('E_CONFIG', joined(['judge openai', problem], ': '))
 }

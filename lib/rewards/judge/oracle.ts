@@ -16,6 +16,7 @@
  * counted; no verdict is ever invented.
  */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { agreement, cohensKappa, count, emptyTable, type Table } from './table.ts'
 import { type Judge, type JudgeItem, type Judgement, sumTokens } from './types.ts'
 
@@ -90,7 +91,10 @@ export async function applyOracle(input: OracleInput): Promise<JudgedBatch> {
   if (items.length !== checker.length) {
     throw new KogrpoError(
       'E_JUDGE',
-      `${items.length} judge items for ${checker.length} checker values; give one a sample`,
+      phrase('{items} judge items for {values} checker values; give one a sample', {
+        items: items.length,
+        values: checker.length,
+      }),
     )
   }
   const asked = checker.flatMap((value, i) => (asks(rule, value) ? [i] : []))
@@ -139,7 +143,9 @@ function asks(rule: OracleRule, checker: 0 | 1 | null): boolean {
     default:
       throw new KogrpoError(
         'E_CONFIG',
-        `oracle rule '${String(rule)}' is unknown; choose observe, override, appeal, veto or both`,
+        phrase("oracle rule '{rule}' is unknown; choose observe, override, appeal, veto or both", {
+          rule: String(rule),
+        }),
       )
   }
 }
@@ -204,6 +210,9 @@ function binary(value: number | null, i: number): 0 | 1 | null {
   if (value === null || value === 0 || value === 1) return value
   throw new KogrpoError(
     'E_JUDGE',
-    `the checker's value of sample ${i} is ${value}; the oracle needs 0, 1 or null`,
+    phrase("the checker's value of sample {i} is {value}; the oracle needs 0, 1 or null", {
+      i,
+      value,
+    }),
   )
 }

@@ -4,6 +4,7 @@
  * or false, has failed that item.
  */
 import { KogrpoError, messageOf } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { type Judge, type JudgeItem, judgement, type Verdict } from './types.ts'
 
 export type JudgeProgram = (item: JudgeItem) => boolean | 0 | 1 | Promise<boolean | 0 | 1>
@@ -15,7 +16,10 @@ export class ProgramRegistry {
   /** Adds a program; throws `E_JUDGE` when the name is taken. Returns itself, for chaining. */
   register(name: string, program: JudgeProgram): this {
     if (this.#programs.has(name)) {
-      throw new KogrpoError('E_JUDGE', `judge program '${name}' is already registered`)
+      throw new KogrpoError(
+        'E_JUDGE',
+        phrase("judge program '{name}' is already registered", { name }),
+      )
     }
     this.#programs.set(name, program)
     return this
@@ -25,8 +29,11 @@ export class ProgramRegistry {
   judge(name: string): Judge {
     const program = this.#programs.get(name)
     if (program === undefined) {
-      const known = [...this.#programs.keys()].join(', ') || 'none'
-      throw new KogrpoError('E_CONFIG', `judge program '${name}' is unknown (registered: ${known})`)
+      const known = [...this.#programs.keys()].join(', ') || phrase('none')
+      throw new KogrpoError(
+        'E_CONFIG',
+        phrase("judge program '{name}' is unknown (registered: {known})", { name, known }),
+      )
     }
     return {
       description: `program ${name}`,

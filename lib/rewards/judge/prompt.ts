@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto'
 import { KogrpoError } from '../../errors.ts'
+import { joined, phrase } from '../../messages/phrase.ts'
 import type { JudgeItem } from './types.ts'
 
 export const JUDGE_INSTRUCTION =
@@ -66,13 +67,22 @@ export function checkPrompt({ template, see_thinking = false }: JudgePrompt): vo
   if (missing.length > 0) {
     throw new KogrpoError(
       'E_CONFIG',
-      `judge template: ${missing.map(place => `{${place}}`).join(' and ')} is missing; the judge must see ${missing.join(' and ')}`,
+      phrase('judge template: {places} is missing; the judge must see {names}', {
+        places: joined(
+          missing.map(place => `{${place}}`),
+          phrase(' and '),
+        ),
+        names: joined(missing, phrase(' and ')),
+      }),
     )
   }
   if (places.has('thinking') && !see_thinking) {
     throw new KogrpoError(
       'E_CONFIG',
-      'judge template: {thinking} is asked for, but the judge does not see it; set see_thinking: true, or leave the place out',
+      phrase(
+        'judge template: {place} is asked for, but the judge does not see it; set see_thinking: true, or leave the place out',
+        { place: '{thinking}' },
+      ),
     )
   }
 }

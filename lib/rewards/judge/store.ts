@@ -7,7 +7,8 @@
  */
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { KogrpoError, messageOf } from '../../errors.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
 
 const LINE = /^\{"key":"([0-9a-f]{64})","verdict":([01])\}$/
 const NEWLINE = 0x0a
@@ -27,9 +28,13 @@ export class VerdictStore {
       mkdirSync(dirname(path), { recursive: true })
       this.#descriptor = openSync(path, 'a+')
     } catch (cause) {
-      throw new KogrpoError('E_JUDGE', `cannot open the judge's cache: ${messageOf(cause)}`, {
-        cause,
-      })
+      throw new KogrpoError(
+        'E_JUDGE',
+        phrase("cannot open the judge's cache: {reason}", { reason: failure(cause) }),
+        {
+          cause,
+        },
+      )
     }
     this.#catchUp()
     // A torn last line must not swallow the next.
@@ -50,7 +55,8 @@ export class VerdictStore {
   /** Throws `E_JUDGE` when the disk refuses. */
   set(key: string, verdict: 0 | 1): void {
     const line = `{"key":"${key}","verdict":${verdict}}`
-    if (!LINE.test(line)) throw new KogrpoError('E_JUDGE', `not a line of the cache: ${line}`)
+    if (!LINE.test(line))
+      throw new KogrpoError('E_JUDGE', phrase('not a line of the cache: {line}', { line }))
     this.#verdicts.set(key, verdict)
     this.#append(`${line}\n`)
   }
@@ -65,7 +71,11 @@ export class VerdictStore {
     try {
       if (writeSync(this.#open(), bytes) !== bytes.length) throw new Error('the disk is full')
     } catch (cause) {
-      throw new KogrpoError('E_JUDGE', `cannot write ${this.path}: ${messageOf(cause)}`, { cause })
+      throw new KogrpoError(
+        'E_JUDGE',
+        phrase('cannot write {path}: {reason}', { path: this.path, reason: failure(cause) }),
+        { cause },
+      )
     }
   }
 
@@ -89,7 +99,8 @@ export class VerdictStore {
   }
 
   #open(): number {
-    if (this.#descriptor === null) throw new KogrpoError('E_JUDGE', `${this.path} is closed`)
+    if (this.#descriptor === null)
+      throw new KogrpoError('E_JUDGE', phrase('{path} is closed', { path: this.path }))
     return this.#descriptor
   }
 }

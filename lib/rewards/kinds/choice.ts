@@ -5,6 +5,7 @@
  * option stands for it as well. An answer that names two options has none.
  */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { extractAnswer, lastMarked } from '../extract.ts'
 import { plain } from './exact.ts'
 import { goldText } from './gold.ts'
@@ -32,7 +33,15 @@ export const choiceGrader: Grader = sample => {
   if (gold === null) {
     throw new KogrpoError(
       'E_REWARD',
-      `column '${sample.column}' of ${sample.where} names no option ("${text.slice(0, 60)}"); accuracy kind 'choice' needs a label such as A, 1, ① or 가${choices.length === 0 ? '' : ', or the text of one of the choices'}`,
+      phrase(
+        "column '{column}' of {where} names no option (\"{text}\"); accuracy kind 'choice' needs a label such as A, 1, ① or 가{more}",
+        {
+          column: sample.column,
+          where: sample.where,
+          text: text.slice(0, 60),
+          more: choices.length === 0 ? '' : phrase(', or the text of one of the choices'),
+        },
+      ),
     )
   }
   return chosenOption(sample.answer, choices) === gold ? 1 : 0

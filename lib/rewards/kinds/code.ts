@@ -4,6 +4,7 @@
  * running a model's code in the trainer's process is never an option.
  */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import type { CodeRunner, Grader } from './types.ts'
 
 export interface CodeOptions {
@@ -19,7 +20,9 @@ export function codeGrader(
   if (makeRunner === undefined) {
     throw new KogrpoError(
       'E_CONFIG',
-      "accuracy kind 'code' runs code written by the model and is off: no isolated runner was passed. Pass `codeRunner` (a CodeRunner) when making the reward, or choose another kind",
+      phrase(
+        "accuracy kind 'code' runs code written by the model and is off: no isolated runner was passed. Pass `codeRunner` (a CodeRunner) when making the reward, or choose another kind",
+      ),
     )
   }
   const runner = makeRunner()
@@ -28,7 +31,10 @@ export function codeGrader(
     if (typeof tests !== 'string' || tests.trim() === '') {
       throw new KogrpoError(
         'E_REWARD',
-        `column '${options.tests_column}' has no unit tests for ${where}; accuracy kind 'code' needs them`,
+        phrase(
+          "column '{tests_column}' has no unit tests for {where}; accuracy kind 'code' needs them",
+          { tests_column: options.tests_column, where },
+        ),
       )
     }
     const block = lastCodeBlock(answer)

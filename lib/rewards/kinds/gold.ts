@@ -1,5 +1,6 @@
 /** Reads the gold answer of a sample; a missing one is an error that names column and sample. */
 import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
 import type { Graded } from './types.ts'
 
 /** The gold answer as text: a non-empty string or a finite number. Throws `E_REWARD`. */
@@ -12,6 +13,9 @@ export function goldText({
   if (typeof gold === 'string' && gold.trim() !== '') return gold
   throw new KogrpoError(
     'E_REWARD',
-    `column '${column}' has no gold answer for ${where} (found ${JSON.stringify(gold) ?? 'nothing'}); give a number or a non-empty string`,
+    phrase(
+      "column '{column}' has no gold answer for {where} (found {found}); give a number or a non-empty string",
+      { column, where, found: JSON.stringify(gold) ?? phrase('nothing') },
+    ),
   )
 }

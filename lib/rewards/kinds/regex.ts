@@ -5,7 +5,8 @@
  * the text enter as values: nothing of either is run as code.
  */
 import { Script } from 'node:vm'
-import { KogrpoError, messageOf } from '../../errors.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
 import { goldText } from './gold.ts'
 import type { Grader } from './types.ts'
 
@@ -23,7 +24,11 @@ export function regexGrader(timeoutMs: number): Grader {
     } catch (error) {
       throw new KogrpoError(
         'E_REWARD',
-        `column '${sample.column}' of ${sample.where} is not a regular expression: ${messageOf(error)}`,
+        phrase("column '{column}' of {where} is not a regular expression: {reason}", {
+          column: sample.column,
+          where: sample.where,
+          reason: failure(error),
+        }),
       )
     }
     return search(pattern, flags, sample.answer.slice(-LONGEST), timeoutMs)

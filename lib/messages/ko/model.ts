@@ -1,0 +1,106 @@
+/** What is wrong with a model's files, in Korean. */
+import { catalogue } from '../catalogue.ts'
+
+export const model = catalogue({
+  'this engine has no adapters to write': '이 엔진에는 쓸 어댑터가 없습니다',
+  '{dir} is not an adapter, so it has no base model to name':
+    '{dir}: 어댑터가 아니므로 바탕 모델을 지정할 수 없습니다',
+  '"peft_type" is {peft_type}; only LORA is supported':
+    '"peft_type"의 값이 {peft_type}입니다. LORA만 지원합니다',
+  '"{key}" is {value}, which is not supported': '"{key}"의 값 {value}: 지원하지 않습니다',
+  '"bias" must be "none"': '"bias"의 값은 "none"이어야 합니다',
+  '"target_modules" must be a list of {targets}, or "all-linear"':
+    '"target_modules"의 값은 다음의 목록이거나 "all-linear"여야 합니다: {targets}',
+  '"target_modules" has {unknown}; adapters are on {known}':
+    '"target_modules"에 {unknown} 값이 있습니다. 어댑터를 붙일 수 있는 곳: {known}',
+  '{path}: the model it belongs to, {base}, is not a directory with a config.json here; put its path into "base_model_name_or_path", or name it with --base-model DIR':
+    '{path}: 바탕 모델 {base}: 여기에는 config.json이 있는 그런 디렉터리가 없습니다. 경로를 "base_model_name_or_path"에 쓰거나 --base-model DIR로 지정하세요',
+  '"{name}" is missing': '"{name}": 없습니다',
+  '"{name}" has shape [{shape}], expected [{shape2}]':
+    '"{name}": 모양이 [{shape}]인데 [{shape2}]여야 합니다',
+  '"{name}" is unexpected': '"{name}": 있을 수 없는 텐서입니다',
+  '{file} does not fit {config} and the model: {problems}':
+    '{file}: {config} 및 모델과 맞지 않습니다: {problems}',
+  'model.path {path} is an adapter, whose weights belong to its base; use init: pretrained':
+    'model.path {path}: 어댑터이며 가중치는 바탕 모델의 것입니다. init: pretrained를 쓰세요',
+  'model.path {path} is an adapter of {found}, but lora asks for {wanted}; leave lora out to go on with the adapter, or merge it first (kogrpo merge) to train another on top':
+    'model.path {path}: {found} 어댑터인데 lora는 {wanted} 설정입니다. 이 어댑터로 계속하려면 lora를 빼고, 그 위에 다른 것을 학습하려면 먼저 합치세요(kogrpo merge)',
+  '{dir} is a model without an adapter: there is nothing to merge; give the directory that holds adapter_config.json':
+    '{dir}: 어댑터가 없는 모델이어서 합칠 것이 없습니다. adapter_config.json이 있는 디렉터리를 주세요',
+  '{value} only': '{value}만',
+  '"{key}" is {found}; the engine supports {supported}':
+    '"{key}"의 값이 {found}입니다. 엔진이 지원하는 값: {supported}',
+  'unquantised weights': '양자화하지 않은 가중치',
+  'multiples of 16': '16의 배수',
+  'divisors of num_attention_heads ({heads})': 'num_attention_heads({heads})의 약수',
+  '{file}: "rope_theta" is {top} but "rope_parameters.rope_theta" is {nested}; keep one':
+    '{file}: "rope_theta"의 값은 {top}인데 "rope_parameters.rope_theta"의 값은 {nested}입니다. 하나만 남기세요',
+  '{file}: neither "rope_theta" nor "rope_parameters.rope_theta" is given (Qwen3: 1000000)':
+    '{file}: "rope_theta"도 "rope_parameters.rope_theta"도 없습니다(Qwen3는 1000000)',
+  '{file} is not valid JSON: {reason}': '{file}: 올바른 JSON이 아닙니다: {reason}',
+  'model.config.{unknown}: {file} has no such key; it has {keys}':
+    'model.config.{unknown}: {file}에 없는 키입니다. 있는 키: {keys}',
+  '{path} does not exist; give the directory that holds the tokenizer files':
+    '{path}: 없는 파일입니다. 토크나이저 파일이 있는 디렉터리를 주세요',
+  'cannot write {dir}: {reason}': '{dir}: 쓸 수 없습니다: {reason}',
+  '{dir} exists and is not a model directory; choose another or remove it':
+    '{dir}: 이미 있지만 모델 디렉터리가 아닙니다. 다른 곳을 고르거나 지우세요',
+  '{file} has {size} bytes, expected {expected}':
+    '{file}: {size}바이트인데 {expected}바이트여야 합니다',
+  '… and {more} more': '… 그리고 {more}개 더',
+  'the weights in {files} do not fit config.json: {problems}':
+    '{files}의 가중치가 config.json과 맞지 않습니다: {problems}',
+  'tensor "{name}" [{shape}] is missing': '텐서 "{name}" [{shape}]: 없습니다',
+  'tensor "{name}" in {file} has shape [{shape}], expected [{expected}]':
+    '{file}의 텐서 "{name}": 모양이 [{shape}]인데 [{expected}]여야 합니다',
+  'tensor "{name}" in {file} is {dtype}; F32, BF16 and F16 are supported':
+    '{file}의 텐서 "{name}": 자료형이 {dtype}입니다. F32, BF16, F16만 지원합니다',
+  'tensor "{name}" in {file} is unexpected': '{file}의 텐서 "{name}": 있을 수 없는 텐서입니다',
+  ' (and {more} more files)': ' (그리고 파일 {more}개 더)',
+  'an empty file': '빈 파일',
+  '{where} is not described by an object': '{where}: 객체로 기술되어 있지 않습니다',
+  '{where} has unknown dtype {dtype}': '{where}: 알 수 없는 자료형 {dtype}',
+  '{where}: "shape" is not a list of sizes': '{where}: "shape"가 크기의 목록이 아닙니다',
+  '{where}: "data_offsets" is not a pair of byte offsets':
+    '{where}: "data_offsets"가 바이트 위치의 쌍이 아닙니다',
+  '{where}: data_offsets [{begin}, {end}] end before they begin':
+    '{where}: data_offsets [{begin}, {end}]의 끝이 시작보다 앞에 있습니다',
+  '{where}: {dtype} [{shape}] takes {size} bytes but data_offsets [{begin}, {end}] hold {held}':
+    '{where}: {dtype} [{shape}]에는 {size}바이트가 필요한데 data_offsets [{begin}, {end}]의 길이는 {held}바이트입니다',
+  '"__metadata__" is not an object of strings': '"__metadata__"가 문자열로 된 객체가 아닙니다',
+  '"__metadata__" value of "{key}" is not a string':
+    '"__metadata__"에서 "{key}"의 값이 문자열이 아닙니다',
+  'tensor {name} begins at data offset {at} where {expected} was expected ({kind})':
+    '텐서 {name}의 시작 위치가 {at}인데 {expected}여야 합니다({kind})',
+  overlap: '겹침',
+  hole: '빈틈',
+  'the tensors end at byte {end} but the file has {size} bytes ({why})':
+    '텐서는 {end}바이트에서 끝나는데 파일은 {size}바이트입니다({why})',
+  'truncated download?': '내려받다가 끊겼습니까?',
+  'data that no tensor describes': '어느 텐서에도 속하지 않는 데이터',
+  'the header is not valid UTF-8 JSON: {reason}': '헤더가 올바른 UTF-8 JSON이 아닙니다: {reason}',
+  'the header is not a JSON object': '헤더가 JSON 객체가 아닙니다',
+  'cannot open {file}: {reason}': '{file}: 열 수 없습니다: {reason}',
+  '{size} bytes are too few for a safetensors header':
+    '{size}바이트는 safetensors 헤더로는 너무 짧습니다',
+  'header of {length} bytes exceeds the limit of {most}':
+    '헤더가 {length}바이트로 한도 {most}바이트를 넘습니다',
+  'the header needs {needed} bytes but the file has {size}':
+    '헤더에는 {needed}바이트가 필요한데 파일은 {size}바이트입니다',
+  'the file became shorter while its header was read': '헤더를 읽는 동안 파일이 짧아졌습니다',
+  'weight_map of "{tensor}" is {shard}; it must be the plain name of a file in the same directory':
+    'weight_map에서 "{tensor}"의 값이 {shard}입니다. 같은 디렉터리에 있는 파일의 이름이어야 합니다',
+  'has no "weight_map" object': '"weight_map" 객체가 없습니다',
+  'holds tensor "{name}", which {index} places in {shard}':
+    '텐서 "{name}": 이 파일에 있는데 {index}에는 {shard}에 있다고 적혀 있습니다',
+  'places tensor "{tensor}" in {shard}, which does not hold it':
+    '텐서 "{tensor}": {shard}에 있다고 적혀 있지만 그 파일에 없습니다',
+  '{dir} holds neither {single} nor {index}; give a Hugging Face model directory with safetensors weights, or ask for random weights':
+    '{dir}: {single}도 {index}도 없습니다. safetensors 가중치가 있는 Hugging Face 모델 디렉터리를 주거나 무작위 가중치를 요청하세요',
+  'tensor name {name} is not usable': '텐서 이름 {name}: 쓸 수 없는 이름입니다',
+  'tensor "{name}" has no whole size in bytes':
+    '텐서 "{name}": 크기가 바이트 단위로 떨어지지 않습니다',
+  'tensor "{name}" ({dtype}) would be misaligned; order wider dtypes first':
+    '텐서 "{name}" ({dtype}): 정렬이 어긋납니다. 넓은 자료형을 먼저 두세요',
+  'header of {length} bytes exceeds {most}': '헤더가 {length}바이트로 {most}바이트를 넘습니다',
+})

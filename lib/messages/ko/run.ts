@@ -1,0 +1,107 @@
+/** What stops a run: training, launching, planning, reports, the engine; in Korean. */
+import { catalogue } from '../catalogue.ts'
+
+export const run = catalogue({
+  "grpo.oracle.judge: nobody answers at {base_url} ({reason}); start the judge's server, or correct base_url. Nothing has been trained yet":
+    'grpo.oracle.judge: {base_url} 주소에서 아무도 응답하지 않습니다({reason}). 심판 서버를 켜거나 base_url을 고치세요. 아직 아무것도 학습하지 않았습니다',
+  "the saved state has {length} completions where {prompts} prompts of {size} are wanted; it is not this run's":
+    '저장된 상태에는 응답이 {length}개인데, 프롬프트 {prompts}개에 각각 {size}개가 필요합니다. 이 실행의 상태가 아닙니다',
+  "the saved state's completion {i} has {length} tokens and {logprobs} log-probs; it is damaged":
+    '저장된 상태의 응답 {i}번은 토큰이 {length}개인데 로그 확률은 {logprobs}개입니다. 손상되었습니다',
+  'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)':
+    'device: 이 빌드에는 CUDA 백엔드가 없습니다. --device cpu를 쓰세요(kogrpo doctor가 무엇이 돌 수 있는지 알려 줍니다)',
+  '{dir} was opened without its weights': '{dir}: 가중치 없이 열었습니다',
+  'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)':
+    '네이티브 애드온을 불러오지 못했습니다({platform}-{arch}, Node {version}):\n{tried}\n이렇게 빌드하세요: npm rebuild kogrpo (저장소를 받은 경우: npm ci)',
+  'the serving session is closed': '서빙 세션이 닫혀 있습니다',
+  'the serving session was closed': '서빙 세션이 닫혔습니다',
+  'generation failed: {reason}': '생성하지 못했습니다: {reason}',
+  '--rdzv-endpoint is "{value}"; give host:port':
+    '--rdzv-endpoint의 값이 "{value}"입니다. 호스트:포트를 주세요',
+  'mpirun over several machines: name the one of rank 0 with -x MASTER_ADDR=host':
+    '여러 대에서 mpirun을 쓸 때는 0번 랭크의 컴퓨터를 -x MASTER_ADDR=호스트로 알려 주세요',
+  'rank {rank} of {size} ranks cannot be': '랭크 {size}개 중 {rank}번: 있을 수 없는 랭크입니다',
+  '{name} is not set; a rank needs it (kogrpo launch, torchrun, srun and mpirun set it; for one process alone, unset RANK and WORLD_SIZE)':
+    '{name}: 설정되지 않았습니다. 랭크에 필요한 변수입니다(kogrpo launch, torchrun, srun, mpirun이 설정합니다. 프로세스 하나로 돌리려면 RANK와 WORLD_SIZE를 없애세요)',
+  '{name} is "{value}"; it must be a whole number':
+    '{name}의 값이 "{value}"입니다. 정수여야 합니다',
+  '{name} is "{value}"; it must be a number of seconds':
+    '{name}의 값이 "{value}"입니다. 초 단위의 수여야 합니다',
+  'cannot serve the rendezvous store on port {port}: {message}; choose another port':
+    '포트 {port}번에서 랑데부 저장소를 열 수 없습니다: {message}. 다른 포트를 고르세요',
+  'gold answer "{answer}" is not a whole number in digits: the miniature\'s judge reads only its own problems':
+    '정답 "{answer}": 숫자로 쓴 정수가 아닙니다. 미니어처의 심판은 자기 문제만 읽습니다',
+  'unknown built-in data "{name}"; known are {known}':
+    '알 수 없는 내장 데이터 "{name}". 있는 것: {known}',
+  '{name}: size is {size}: give a positive integer':
+    '{name}: size의 값이 {size}입니다. 양의 정수를 주세요',
+  '{name}: only {found} of {size} different questions found: ask for fewer, or allow more families or steps':
+    '{name}: 서로 다른 문제를 {size}개 중 {found}개만 찾았습니다. 수를 줄이거나 유형이나 단계 수를 더 허용하세요',
+  'no answer of kind "{kind}" in 100 draws':
+    '100번 뽑는 동안 "{kind}" 종류의 답이 나오지 않았습니다',
+  '{name} is {p}: give a probability between 0 and 1':
+    '{name}의 값이 {p}입니다. 0과 1 사이의 확률을 주세요',
+  'families: unknown family "{unknown}"; known are {known}':
+    'families: 알 수 없는 유형 "{unknown}". 있는 것: {known}',
+  'no problems with minSteps {low} and maxSteps {high}: steps run from 1 to 4':
+    'minSteps {low}, maxSteps {high}에 맞는 문제가 없습니다. 단계 수는 1에서 4까지입니다',
+  'no {split} problem in {draws} draws: allow more families or steps':
+    '{draws}번 뽑는 동안 {split} 문제가 나오지 않았습니다. 유형이나 단계 수를 더 허용하세요',
+  '--gpus: expected e.g. H200, 8xH100-80GB or 2x8xH100-80GB, got "{text}"; GPUs: {names}':
+    '--gpus: H200, 8xH100-80GB, 2x8xH100-80GB 같은 꼴이어야 합니다. 받은 값: "{text}". 아는 GPU: {names}',
+  '--gpus: {gpus} GPUs are not whole nodes of 8':
+    '--gpus: GPU {gpus}개는 8개짜리 노드로 나누어떨어지지 않습니다',
+  '--gpus: {ranks} ranks; a plan is made for 1 to {most}':
+    '--gpus: 랭크가 {ranks}개입니다. 1개에서 {most}개까지 계획할 수 있습니다',
+  'cannot write {path}: {reason}': '{path}: 쓸 수 없습니다: {reason}',
+  '{path} has no config.json, so it is not the directory of a run; name a directory such as runs/mini-…':
+    '{path}: config.json이 없으므로 실행 디렉터리가 아닙니다. runs/mini-… 같은 디렉터리를 지정하세요',
+  'cannot read {path}: {reason}': '{path}: 읽을 수 없습니다: {reason}',
+  'cannot listen on port {port}: {reason}': '포트 {port}번을 열 수 없습니다: {reason}',
+  '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir':
+    '{path}: config.json이 없어 이전 실행의 디렉터리가 아니므로 --overwrite로도 건드리지 않습니다. 다른 --output-dir을 고르세요',
+  'cannot use {path} as the run directory: {reason}. Choose another --output-dir':
+    '{path}: 실행 디렉터리로 쓸 수 없습니다: {reason}. 다른 --output-dir을 고르세요',
+  'the run directory {path} is not empty (it holds {some}); choose another --output-dir, or add --overwrite to replace the earlier run':
+    '실행 디렉터리 {path}: 비어 있지 않습니다(들어 있는 것: {some}). 다른 --output-dir을 고르거나, 이전 실행을 덮어쓰려면 --overwrite를 붙이세요',
+  'cannot write to {directory}: {reason}': '{directory}: 쓸 수 없습니다: {reason}',
+  "accuracy kind 'code' runs programs that the model wrote, in a sandbox that exists on Linux (x86-64, arm64) only; this is {platform}-{arch}":
+    "정확도 종류 'code'는 모델이 쓴 프로그램을 샌드박스에서 실행하는데, 이 샌드박스는 Linux(x86-64, arm64)에만 있습니다. 이 컴퓨터: {platform}-{arch}",
+  "accuracy kind 'code' runs programs that the model wrote and needs the sandbox of bubblewrap, which does not work here: {why}; {remedy}":
+    "정확도 종류 'code'는 모델이 쓴 프로그램을 실행하므로 bubblewrap 샌드박스가 필요한데 여기서는 동작하지 않습니다: {why}. {remedy}",
+  'install it (Debian, Ubuntu: sudo apt-get install -y bubblewrap) and allow user namespaces (kernel.unprivileged_userns_clone=1; on Ubuntu 24.04 kernel.apparmor_restrict_unprivileged_userns=0)':
+    '설치하고(Debian, Ubuntu: sudo apt-get install -y bubblewrap) 사용자 네임스페이스를 허용하세요(kernel.unprivileged_userns_clone=1, Ubuntu 24.04에서는 kernel.apparmor_restrict_unprivileged_userns=0)',
+  '{command} does not run ({problem}); the code reward needs python3 and ldd':
+    '{command}: 실행되지 않습니다({problem}). 코드 보상에는 python3과 ldd가 필요합니다',
+  'no token of the tokenizer in {dir} writes Chinese; there is nothing to suppress':
+    '{dir}의 토크나이저에는 중국어를 쓰는 토큰이 없어 억제할 것이 없습니다',
+  '{dir}: the LM head is smoothed already ({mark} in config.json: {settings}); a second time would square the factors. Start from the model it was made from':
+    '{dir}: LM 헤드에 이미 스무딩이 되어 있습니다(config.json의 {mark}: {settings}). 한 번 더 하면 계수가 제곱됩니다. 원래 모델에서 시작하세요',
+  'model.config.num_hidden_layers is {after}: init expanded needs more than the {before} layers of the model':
+    'model.config.num_hidden_layers의 값이 {after}입니다. init expanded에는 모델의 {before}층보다 많은 층이 필요합니다',
+  'model.config: init expanded adds layers and keeps the rest, but {other} is {wanted} instead of {rest}; change num_hidden_layers only':
+    'model.config: init expanded는 층만 더하고 나머지는 그대로 두는데, {other}의 값이 다릅니다({rest} → {wanted}). num_hidden_layers만 바꾸세요',
+  "the guards' good state {path} is missing, so a rollback would have nowhere to go; put it back, or start the run again":
+    '가드의 좋은 상태 {path}: 없습니다. 롤백할 곳이 없으니 되돌려 놓거나 처음부터 다시 시작하세요',
+  'step {step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm':
+    '스텝 {step}: 그래디언트가 유한하지 않습니다. 가중치는 이 스텝 이전 그대로입니다. learning_rate나 max_grad_norm을 낮추세요',
+  'grpo.oracle: rule {rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy':
+    'grpo.oracle: {rule} 규칙은 정확도 보상을 보정하는데 grpo.rewards에 없습니다. - name: accuracy를 넣으세요',
+  'rank {other} has another {what} than rank 0; start all ranks with the same one':
+    '랭크 {other}번과 0번이 서로 다릅니다({what}). 모든 랭크를 같은 것으로 시작하세요',
+  "cannot save the run's state: {reason}": '실행의 상태를 저장할 수 없습니다: {reason}',
+  '{directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train {config} --overwrite':
+    '{directory}: 이어 갈 상태가 저장되어 있지 않습니다(상태는 실행이 멈출 때와 save_steps마다 저장됩니다). 다시 시작하려면: npx kogrpo train {config} --overwrite',
+  "{reason}\nThe run's state is saved in {state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume {directory}":
+    '{reason}\n실행의 상태를 {state}에 저장했습니다. 심판이 회복되면 여기서 이어 가세요:\n  npx kogrpo train --resume {directory}',
+  '{file}:{line}: an evaluation problem needs a column "answer" (or name it in eval.data columns)':
+    '{file}:{line}: 평가 문제에는 "answer" 열이 필요합니다(다른 이름이면 eval.data의 columns로 이으세요)',
+  'shard: {shard} is planned for (kogrpo plan) but cannot be trained with yet; choose none or optimizer':
+    'shard: {shard} 설정은 계획(kogrpo plan)만 되고 아직 학습에는 쓸 수 없습니다. none이나 optimizer를 고르세요',
+  'several ranks train on CPUs only (over Gloo) so far; use --device cpu':
+    '여러 랭크의 학습은 아직 CPU(Gloo)에서만 됩니다. --device cpu를 쓰세요',
+  'there is no model "{path}" in the package; there is {known}':
+    '패키지에 모델 "{path}": 없습니다. 있는 것: {known}',
+  'there is no built-in data set "{path}"; there are {known}':
+    '내장 데이터셋 "{path}": 없습니다. 있는 것: {known}',
+})

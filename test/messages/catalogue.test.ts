@@ -1,0 +1,36 @@
+/** The Korean catalogue against the source: the type checker sees to what is missing, this to the rest. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { ko } from '../../lib/messages/ko.ts'
+
+const entries = Object.entries(ko.texts as Record<string, string>)
+const source = readdirSync('lib', { recursive: true, encoding: 'utf8' })
+  .filter(file => file.endsWith('.ts') && !file.startsWith('messages/ko'))
+  .map(file => readFileSync(`lib/${file}`, 'utf8'))
+  .join('\n')
+
+/** As the text stands in source: between quotes, quotes and line ends escaped or not. */
+function stands(english: string): boolean {
+  const escaped = english.replaceAll('\n', '\\n')
+  return [english, escaped, escaped.replaceAll("'", "\\'"), escaped.replaceAll('"', '\\"')]
+    .flatMap(text => [`'${text}'`, `"${text}"`, `\`${text}\``])
+    .some(literal => source.includes(literal))
+}
+
+test('every translation is of a text that the source still has', () => {
+  expect(entries.length).toBeGreaterThan(400)
+  expect(entries.map(([english]) => english).filter(english => !stands(english))).toEqual([])
+})
+
+test('every translation is Korean, or has no words', () => {
+  const words = (text: string): string => text.replaceAll(/\{\w+\}/g, '')
+  const plain = entries.filter(([, korean]) => !/[가-힣]/.test(words(korean)))
+  expect(plain.filter(([, korean]) => /\p{L}/u.test(words(korean)))).toEqual([])
+})
+
+/** 을/를 and their like follow the sound before them, which a value does not tell. */
+const PARTICLE = /\{\w+\}["']?(?:을|를|이|가|은|는|과|와|로|으로|라|이라)(?![가-힣])/
+
+test('no particle that changes with the sound before it stands behind a place', () => {
+  expect(entries.map(([, korean]) => korean).filter(korean => PARTICLE.test(korean))).toEqual([])
+})
