@@ -187,22 +187,22 @@ function knownOptions(parser: Argv): string[] {
   return Object.keys({ ...key, ...alias }).filter(name => name.length > 1)
 }
 
-/** Tells of what an option's reader throws, of which yargs keeps the message alone. */
+/** Tells of what an option's reader throws: yargs throws anew with the message alone. */
 function onMistake(parser: Argv, tell: (mistake: UsageError) => void): void {
-  const { coerce = {} } =
-    (
-      parser as { getOptions?(): { coerce?: Record<string, (value: unknown) => unknown> } }
-    ).getOptions?.() ?? {}
-  for (const [name, read] of Object.entries(coerce)) {
-    coerce[name] = value => {
+  const define = parser.coerce.bind(parser) as (
+    name: string,
+    read: (value: unknown) => unknown,
+  ) => Argv
+  const told = (name: string, read: (value: unknown) => unknown): Argv =>
+    define(name, value => {
       try {
         return read(value)
       } catch (error) {
         if (error instanceof UsageError) tell(error)
         throw error
       }
-    }
-  }
+    })
+  Object.assign(parser, { coerce: told })
 }
 
 /** yargs' complaint in this project's words. */
@@ -289,14 +289,14 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
     describe: command.describe ?? entry.describe,
     builder: async argv => {
       const { builder } = command
+      onMistake(argv, error => {
+        mistake ??= error
+      })
       const built =
         typeof builder === 'function'
           ? await (builder as (argv: Argv) => Argv | Promise<Argv>)(argv)
           : argv.options((builder ?? {}) as Record<string, Options>)
       known = knownOptions(built)
-      onMistake(built, error => {
-        mistake ??= error
-      })
       return built
     },
     handler: async argv => {

@@ -99,7 +99,7 @@ const ERRORS: [name: string, args: () => string[], parts: RegExp[]][] = [
   [
     'wrong path of data',
     () => ['data', 'check', join(directory, 'no.jsonl')],
-    [/no\.jsonl: 읽을 수 없습니다: ENOENT: 그런 파일이나 디렉터리가 없습니다/],
+    [/no\.jsonl: 읽을 수 없습니다: 그런 파일이 없습니다\(찾아본 곳: .*no\.jsonl\)/],
   ],
   [
     'bad JSON',
