@@ -2,6 +2,7 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { presentIn } from '../algorithms/group-statistics.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { writeWhole } from '../report/jsonl.ts'
 import { nonEmpty, wholeNumber } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
@@ -19,7 +20,7 @@ async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<v
     if (!probes[0]?.accuracy) {
       throw new KogrpoError(
         'E_CONFIG',
-        'data difficulty counts right answers: grpo.rewards needs - name: accuracy',
+        phrase('data difficulty counts right answers: grpo.rewards needs - name: accuracy'),
       )
     }
     let [unknown, zero, full] = [0, 0, 0]

@@ -12,6 +12,7 @@ import {
 } from '../corpus/self-correct.ts'
 import { readRecords } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { writeWhole } from '../report/jsonl.ts'
 import type { CliContext } from './context.ts'
 import { nonEmpty, oneOf, wholeNumber } from './options.ts'
@@ -51,7 +52,10 @@ async function handler(argv: ArgumentsCamelCase<SelfCorrectArguments>): Promise<
   if (rows.length === 0) {
     throw new KogrpoError(
       'E_DATA',
-      `${input}: no sample could be made of ${attempts.length} wrong attempts${refused ? ` (${refused})` : ''}; a correction needs a right solution of the same question`,
+      phrase(
+        '{input}: no sample could be made of {length} wrong attempts{why}; a correction needs a right solution of the same question',
+        { input, length: attempts.length, why: refused ? ` (${refused})` : '' },
+      ),
     )
   }
   writeWhole(output, rows)

@@ -2,6 +2,7 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
 import { type Diversity, diversity } from '../eval/diversity.ts'
+import { phrase } from '../messages/phrase.ts'
 import { wholeNumber } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
 
@@ -28,7 +29,7 @@ async function handler(argv: ArgumentsCamelCase<DiversityArguments>): Promise<vo
     if (!probes[0]?.accuracy) {
       throw new KogrpoError(
         'E_CONFIG',
-        'eval diversity counts right answers: grpo.rewards needs - name: accuracy',
+        phrase('eval diversity counts right answers: grpo.rewards needs - name: accuracy'),
       )
     }
     const figures = diversity({

@@ -5,6 +5,7 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
 import { describeReadiness, notReady } from '../eval/readiness.ts'
+import { phrase } from '../messages/phrase.ts'
 import { wholeNumber } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
 import { realNumber } from './sampling-options.ts'
@@ -22,7 +23,8 @@ async function handler(argv: ArgumentsCamelCase<RlCheckArguments>): Promise<void
     argv.context.stdout.write(`${line}\n`)
     const limit = argv.maxDeadGroupRate ?? stage.readiness.max_dead_group_rate
     const problem = notReady(figures, limit)
-    if (problem !== null) throw new KogrpoError('E_NOT_READY', `not ready for RL: ${problem}`)
+    if (problem !== null)
+      throw new KogrpoError('E_NOT_READY', phrase('not ready for RL: {problem}', { problem }))
   })
 }
 
@@ -49,7 +51,11 @@ export const command: CommandModule<object, RlCheckArguments> = {
         type: 'string',
         requiresArg: true,
         describe: "Limit of the share of dead groups [default: the recipe's, 0.9]",
-        coerce: realNumber('max-dead-group-rate', '0 to 1', x => x >= 0 && x <= 1),
+        coerce: realNumber(
+          'max-dead-group-rate',
+          phrase('{from} to {to}', { from: 0, to: 1 }),
+          x => x >= 0 && x <= 1,
+        ),
       })
       .option('json', { type: 'boolean', describe: 'Print the figures as JSON' })
       .example('$0 rl-check my.yaml --model runs/my/sft', 'after the sft stage') as never,

@@ -4,6 +4,7 @@
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { sharedOptions } from './options.ts'
@@ -27,7 +28,7 @@ async function handler(argv: ArgumentsCamelCase<PlanningArguments>): Promise<voi
     }),
   )
   context.stdout.write(`${result.gate}\n${result.measured}\n`)
-  if (!result.pass) throw new KogrpoError('E_EXPERIMENT', 'the planning self-test failed')
+  if (!result.pass) throw new KogrpoError('E_EXPERIMENT', phrase('the planning self-test failed'))
   context.stdout.write('passed\n')
 }
 

@@ -12,6 +12,7 @@
  */
 import { recordError } from '../data/columns.ts'
 import type { SourceRecord } from '../data/readers.ts'
+import { phrase } from '../messages/phrase.ts'
 import { koreanShare } from '../rewards/korean.ts'
 import { splitThinking } from '../rewards/think.ts'
 
@@ -128,7 +129,10 @@ function text(source: SourceRecord, name: string): string | null {
   if (value === undefined || value === null || value === '') return null
   if (typeof value === 'string') return value
   if (typeof value === 'number') return String(value)
-  throw recordError(source, `"${name}" is a ${typeof value}; expected text`)
+  throw recordError(
+    source,
+    phrase('"{name}" is a {type}; expected text', { name, type: typeof value }),
+  )
 }
 
 function required(source: SourceRecord, name: string): string {
@@ -136,7 +140,10 @@ function required(source: SourceRecord, name: string): string {
   if (value !== null) return value
   throw recordError(
     source,
-    `has no "${name}"; an attempt needs question, attempt, answer and solution (or give a completions.jsonl)`,
+    phrase(
+      'has no "{name}"; an attempt needs question, attempt, answer and solution (or give a completions.jsonl)',
+      { name },
+    ),
   )
 }
 

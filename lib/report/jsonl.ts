@@ -55,6 +55,10 @@ export function writeWhole(path: string, rows: readonly object[]): void {
   } catch (cause) {
     writer.close()
     if (cause instanceof KogrpoError) throw cause
-    throw new KogrpoError('E_REPORT', `cannot write ${path}: ${whyUnwritable(cause)}`, { cause })
+    throw new KogrpoError(
+      'E_REPORT',
+      phrase('cannot write {path}: {reason}', { path, reason: whyUnwritable(cause) }),
+      { cause },
+    )
   }
 }

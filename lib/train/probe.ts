@@ -8,6 +8,7 @@ import { concatenate } from '../data/packing.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
 import { describeReadiness, notReady, type Readiness, readiness } from '../eval/readiness.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
@@ -38,7 +39,9 @@ export function probeRecipe(recipe: Recipe): Recipe & { grpo: GrpoStage } {
   if (!grpo) {
     throw new KogrpoError(
       'E_CONFIG',
-      'the recipe has no stage grpo, which says the prompts, the rewards and how to sample; add grpo',
+      phrase(
+        'the recipe has no stage grpo, which says the prompts, the rewards and how to sample; add grpo',
+      ),
     )
   }
   const oracle = { ...grpo.oracle, rule: 'none' as const, judge: undefined }

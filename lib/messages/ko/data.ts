@@ -2,6 +2,11 @@
 import { catalogue } from '../catalogue.ts'
 
 export const data = catalogue({
+  '{input}: no sample could be made of {length} wrong attempts{why}; a correction needs a right solution of the same question':
+    '{input}: 틀린 시도 {length}개로 샘플을 하나도 만들지 못했습니다{why}. 고쳐 쓰려면 같은 질문의 올바른 풀이가 필요합니다',
+  '"{name}" is a {type}; expected text': '"{name}"의 형식이 {type}입니다. 텍스트여야 합니다',
+  'has no "{name}"; an attempt needs question, attempt, answer and solution (or give a completions.jsonl)':
+    '"{name}" 열이 없습니다. 시도에는 question, attempt, answer, solution이 필요합니다(또는 completions.jsonl을 주세요)',
   '{path}: cannot be read: {reason}': '{path}: 읽을 수 없습니다: {reason}',
   '{file}: cannot be read: {reason}': '{file}: 읽을 수 없습니다: {reason}',
   '{file}: is not a file; name the data file': '{file}: 파일이 아닙니다. 데이터 파일을 지정하세요',

@@ -2,6 +2,14 @@
 import { catalogue } from '../catalogue.ts'
 
 export const run = catalogue({
+  'data difficulty counts right answers: grpo.rewards needs - name: accuracy':
+    'data difficulty는 맞은 답을 셉니다. grpo.rewards에 - name: accuracy가 필요합니다',
+  'eval diversity counts right answers: grpo.rewards needs - name: accuracy':
+    'eval diversity는 맞은 답을 셉니다. grpo.rewards에 - name: accuracy가 필요합니다',
+  'not ready for RL: {problem}': '강화학습을 시작할 준비가 되지 않았습니다: {problem}',
+  'the planning self-test failed': '계획 자가 시험에 실패했습니다',
+  'the recipe has no stage grpo, which says the prompts, the rewards and how to sample; add grpo':
+    '레시피에 grpo 단계가 없습니다. 프롬프트와 보상과 샘플링 방법을 정하는 단계입니다. grpo를 넣으세요',
   "grpo.oracle.judge: nobody answers at {base_url} ({reason}); start the judge's server, or correct base_url. Nothing has been trained yet":
     'grpo.oracle.judge: {base_url} 주소에서 아무도 응답하지 않습니다({reason}). 심판 서버를 켜거나 base_url을 고치세요. 아직 아무것도 학습하지 않았습니다',
   "the saved state has {length} completions where {prompts} prompts of {size} are wanted; it is not this run's":
