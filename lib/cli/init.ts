@@ -5,7 +5,6 @@
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import { DataCheck } from '../corpus/check.ts'
@@ -13,6 +12,7 @@ import { ChatTemplate } from '../data/chat-template.ts'
 import { readRecords } from '../data/readers.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { KogrpoError } from '../errors.ts'
+import { askInTurn } from '../init/ask.ts'
 import { fitMachine } from '../init/fit.ts'
 import { guessColumns } from '../init/guess-columns.ts'
 import { type DataPart, recipeText } from '../init/recipe-text.ts'
@@ -41,25 +41,31 @@ const MINIATURE = 'builtin:mini'
 
 /** Answers that options did not give, asked for on a terminal. */
 async function ask(argv: InitArguments): Promise<InitArguments> {
-  const questions: [key: 'model' | 'data' | 'problems', question: string, otherwise: string][] = [
-    ['model', 'Model to start from (a Hugging Face directory)', MINIATURE],
-    ['data', 'Examples to learn from (.jsonl or .parquet; empty: none)', ''],
-    ['problems', 'Problems with answers for reinforcement learning (empty: none)', ''],
-  ]
-  const open = questions.filter(([key]) => argv[key] === undefined)
+  const { say } = argv.context
+  const questions = [
+    {
+      key: 'model',
+      text: say('Model to start from (a Hugging Face directory)'),
+      otherwise: MINIATURE,
+    },
+    {
+      key: 'data',
+      text: say('Examples to learn from (.jsonl or .parquet; empty: none)'),
+      otherwise: '',
+    },
+    {
+      key: 'problems',
+      text: say('Problems with answers for reinforcement learning (empty: none)'),
+      otherwise: '',
+    },
+  ] as const
+  const open = questions.filter(({ key }) => argv[key] === undefined)
   if (argv.yes || open.length === 0 || !process.stdin.isTTY) return argv
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answers: Partial<InitArguments> = {}
-    for (const [key, question, otherwise] of open) {
-      const shown = otherwise === '' ? '' : ` [${otherwise}]`
-      const answer = (await terminal.question(`${question}${shown}: `)).trim()
-      if (answer !== '' || otherwise !== '') answers[key] = answer || otherwise
-    }
-    return { ...argv, ...answers }
-  } finally {
-    terminal.close()
+  const answers = await askInTurn(open, process.stdin, process.stderr)
+  if (answers === null) {
+    throw new UsageError(phrase('stopped before the last answer; nothing was written'))
   }
+  return { ...argv, ...answers }
 }
 
 interface Reader {

@@ -76,7 +76,7 @@ function told(line: string, text: string, code: number): string {
   const shown = text
     .replaceAll(directory, '/home/you')
     .split('\n')
-    .filter(row => !/ · loss /.test(row))
+    .filter(row => !/ · loss |\] waiting for /.test(row))
     .map(row => row.replace(/^\[ *\d+s\]/, '[    0s]').replace(/ in \d+s/, ' in 0s'))
     .join('\n')
   return `$ kogrpo ${line}\n${shown}${code === 0 ? '' : `(exit code ${code})\n`}`

@@ -44,6 +44,13 @@ export const cli = catalogue({
     '{path}: {needs}에 해당하는 열을 찾지 못했습니다(있는 열: {columns}). 열 이름을 바꾸거나 레시피의 "columns"를 직접 쓰세요',
   'the file holds no records': '파일에 레코드가 없습니다',
   '{file}: expected a name that ends in .yaml': '{file}: 이름이 .yaml로 끝나야 합니다',
+  'Model to start from (a Hugging Face directory)': '시작할 모델 (Hugging Face 디렉터리)',
+  'Examples to learn from (.jsonl or .parquet; empty: none)':
+    '배울 예시 (.jsonl 또는 .parquet, 비우면 없음)',
+  'Problems with answers for reinforcement learning (empty: none)':
+    '강화 학습에 쓸, 답이 있는 문제 (비우면 없음)',
+  'stopped before the last answer; nothing was written':
+    '마지막 답 전에 멈추어 아무것도 쓰지 않았습니다',
   '{file} exists; choose another name, or add --overwrite':
     '{file}: 이미 있는 파일입니다. 다른 이름을 고르거나 --overwrite를 붙이세요',
   '--judge and --judge-model go together': '--judge와 --judge-model은 함께 주어야 합니다',

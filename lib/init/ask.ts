@@ -1,0 +1,36 @@
+/**
+ * Questions on a terminal, one after the other, each with an answer for those who just press Enter. Lines
+ * that arrive early (pasted, or from a script) wait for their question.
+ */
+import { createInterface } from 'node:readline'
+
+export interface Question<K extends string> {
+  key: K
+  text: string
+  /** The answer to an empty line; '' leaves the key out. */
+  otherwise: string
+}
+
+/** The answers by key, or null when the input ends (Ctrl-D, Ctrl-C) before the last one. */
+export async function askInTurn<K extends string>(
+  questions: readonly Question<K>[],
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+): Promise<Partial<Record<K, string>> | null> {
+  const terminal = createInterface({ input, output })
+  try {
+    const lines = terminal[Symbol.asyncIterator]()
+    const answers: Partial<Record<K, string>> = {}
+    for (const { key, text, otherwise } of questions) {
+      terminal.setPrompt(`${text}${otherwise === '' ? '' : ` [${otherwise}]`}: `)
+      terminal.prompt()
+      const line = await lines.next()
+      if (line.done) return null
+      const answer = line.value.trim() || otherwise
+      if (answer !== '') answers[key] = answer
+    }
+    return answers
+  } finally {
+    terminal.close()
+  }
+}
