@@ -9,9 +9,18 @@ import yargs from 'yargs'
 import { didYouMean } from '../config/nearest.ts'
 import { messageOf } from '../errors.ts'
 import { speak } from '../messages/language.ts'
-import { failure, inEnglish, joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
+import {
+  failure,
+  inEnglish,
+  joined,
+  type Phrase,
+  phrase,
+  type Say,
+  verbatim,
+} from '../messages/phrase.ts'
 import { type CliContext, type ProcessContext, processContext } from './context.ts'
 import { describeError, exitCodeOf, UsageError } from './errors.ts'
+import { describeIn, speakHelp } from './help-language.ts'
 import { takeLanguage } from './language-option.ts'
 
 /** What a module lib/cli/<command>.ts exports. */
@@ -35,7 +44,8 @@ interface CommandEntry {
   load(): Promise<CommandFile>
 }
 
-const COMMANDS: Record<string, CommandEntry> = {
+/** Every command by its words. */
+export const COMMANDS: Record<string, CommandEntry> = {
   train: {
     usage: 'train [recipe]',
     describe: 'Train a model by a recipe (without one: the miniature, in a few minutes)',
@@ -169,8 +179,8 @@ function packageVersion(): string {
 }
 
 /** `list`: the command takes any number of words, which yargs sees as one option given again. */
-function parser(group = '', list = false): Argv {
-  return yargs()
+function parser(say: Say, group = '', list = false): Argv {
+  const parser = yargs()
     .scriptName(`kogrpo${group}`)
     .locale('en')
     .exitProcess(false)
@@ -178,6 +188,12 @@ function parser(group = '', list = false): Argv {
     .version(packageVersion())
     .alias('help', 'h')
     .wrap(100)
+  speakHelp(parser, say)
+  return parser.option('lang', {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Language of messages: en or ko [default: by locale]',
+  })
 }
 
 /** The options a parser knows, by every name; none if yargs no longer tells. */
@@ -236,9 +252,12 @@ function usageMessage(complaint: string, args: readonly string[], known: string[
 }
 
 async function help(args: readonly string[], context: CliContext): Promise<void> {
-  const top = parser().usage('kogrpo teaches Qwen3 to think in Korean.\n\n$0 <command> [options]')
+  const { say } = context
+  const top = parser(say).usage(
+    'kogrpo teaches Qwen3 to think in Korean.\n\n$0 <command> [options]',
+  )
   for (const [name, { usage, describe }] of Object.entries(COMMANDS)) {
-    top.command(usage.replace(/^\S+/, name.replace(' ', '\u00a0')), describe)
+    top.command(usage.replace(/^\S+/, name.replace(' ', '\u00a0')), describeIn(say, describe))
   }
   top.epilogue('kogrpo <command> --help shows the options of a command.')
   const version = args[0] === '--version'
@@ -289,6 +308,7 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
     describe: command.describe ?? entry.describe,
     builder: async argv => {
       const { builder } = command
+      speakHelp(argv, context.say)
       onMistake(argv, error => {
         mistake ??= error
       })
@@ -310,7 +330,7 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
   const [word, group] = name.split(' ').reverse() as [string, string?]
   const words = [word, ...prepared.args]
   try {
-    await parser(group ? ` ${group}` : '', entry.usage.includes('..'))
+    await parser(context.say, group ? ` ${group}` : '', entry.usage.includes('..'))
       .command(module)
       .strict()
       .fail((message, error) => {

@@ -3,12 +3,17 @@ import { cli } from './ko/cli.ts'
 import { config } from './ko/config.ts'
 import { data } from './ko/data.ts'
 import { evaluation } from './ko/eval.ts'
+import { helpData } from './ko/help-data.ts'
+import { helpModel } from './ko/help-model.ts'
+import { helpRun } from './ko/help-run.ts'
 import { model } from './ko/model.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
 import { system } from './ko/system.ts'
 
+const errors = { ...cli, ...config, ...data, ...model, ...rewards, ...evaluation, ...run }
+
 export const ko = {
-  texts: { ...cli, ...config, ...data, ...model, ...rewards, ...evaluation, ...run },
+  texts: { ...errors, ...helpRun, ...helpData, ...helpModel },
   system,
 } as const
