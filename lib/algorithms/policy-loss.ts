@@ -27,6 +27,7 @@
  * Semantics follow TRL 1.13 `GRPOTrainer._compute_loss`; golden values in test/golden.
  */
 import { KogrpoError } from '../errors.ts'
+import { checkRefinements, type Refinements, refinementTerm } from './critique.ts'
 import { klEstimators } from './kl.ts'
 import { type SequenceLayout, sequenceLayout } from './layout.ts'
 import { emptyPolicyStats, type PolicyStats } from './policy-metrics.ts'
@@ -47,6 +48,9 @@ export interface PolicyLossInput {
   factors?: Float32Array | null
   cuSeqlens: Int32Array
   options: PolicyLossOptions
+  /** Sequences that are refinements (critique.ts): shaped instead of clipped, without KL; no ratio of
+   *  theirs is measured. */
+  refinements?: Refinements | null
 }
 
 export interface PolicyLoss {
@@ -79,6 +83,16 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
     )
   }
   const sequenceLevel = options.importance_sampling_level === 'sequence'
+  const refinements = input.refinements ?? null
+  if (refinements !== null) {
+    checkRefinements(refinements, layout.sequences)
+    if (sequenceLevel) {
+      throw new KogrpoError(
+        'E_ALGORITHM',
+        'refinements are shaped token by token; importance_sampling_level sequence has one ratio a completion',
+      )
+    }
+  }
   const kl = klEstimators[options.kl_estimator ?? 'k3']
   const coef = new Float32Array(layout.tokens)
   const stats = emptyPolicyStats()
@@ -89,6 +103,18 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
     const trained = layout.trained(i)
     if (trained === 0) continue
     const weight = tokenWeight(options, trained)
+    if (refinements?.sequences[i] === 1) {
+      for (let t = start; t < end; t++) {
+        if (mask[t] === 0) continue
+        const advantage = finite('advantages', advantageOf(i, t), t, i)
+        const l = finite('logprobs', logprobs, t, i)
+        const factor = factors === null ? 1 : finite('factors', factors, t, i)
+        const { value, byLogprob } = refinementTerm(l, advantage, refinements.gamma)
+        loss += weight * factor * value
+        coef[t] = weight * factor * byLogprob + 0
+      }
+      continue
+    }
     const sequenceWeight = sequenceLevel ? meanLogRatio(input, start, end, trained) : 0
     const term = { low: 0, high: 0 }
     // At sequence level every token's term moves the one ratio, hence every token of the sequence.

@@ -6,6 +6,7 @@
 import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { Findings } from './findings.ts'
 import { isChosen } from './keys.ts'
+import { checkNeighbours, hasReference } from './neighbour-rules.ts'
 import type { GrpoStage } from './schema.ts'
 
 type Key = keyof GrpoStage
@@ -34,7 +35,11 @@ function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: Phrase][] {
     ],
     ['ref_model_sync_steps', !sync_ref_model, phrase('needs sync_ref_model: true')],
     ['ref_model_mixup_alpha', !sync_ref_model, phrase('needs sync_ref_model: true')],
-    ['ref_reset_optimizer', ref_reset_steps === undefined, phrase('needs ref_reset_steps')],
+    [
+      'ref_reset_optimizer',
+      ref_reset_steps === undefined && grpo.ref_reset_plateau === undefined,
+      phrase('needs ref_reset_steps or ref_reset_plateau'),
+    ],
     ['importance_sampling_clip_max', uncorrected, phrase('needs importance_sampling_correction')],
     ['importance_sampling_clip_min', uncorrected, phrase('needs importance_sampling_correction')],
   ]
@@ -53,6 +58,7 @@ export function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings
   checkReference(grpo, findings, refuse)
   checkSampling(grpo, refuse)
   checkDynamicSampling(grpo, written, findings)
+  checkNeighbours(grpo, findings)
 }
 
 function checkScaling(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
@@ -151,7 +157,7 @@ function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): vo
     ['ref_reset_steps', ref_reset_steps !== undefined, ref_reset_steps ?? 0],
   ] as const) {
     if (!active) continue
-    if (beta === 0) {
+    if (!hasReference(grpo)) {
       refuse(
         key,
         phrase('has no reference model to move, because beta is 0; set beta, or remove it'),

@@ -18,6 +18,8 @@ export interface MixtureSource<T> {
   items: readonly T[]
   /** Relative share of the samples drawn; positive. */
   weight: number
+  /** Of each item: all of bucket 0 come before those of bucket 1 … in every epoch (default: one). */
+  buckets?: readonly number[] | undefined
 }
 
 /** One draw. */
@@ -41,6 +43,7 @@ export interface MixtureState {
 interface Cursor<T> {
   name: string
   items: readonly T[]
+  buckets: readonly number[] | undefined
   weight: number
   share: number
   drawn: number
@@ -87,9 +90,10 @@ export class Mixture<T> {
     this.#shuffle = options.shuffle ?? true
     this.#cursors = [...sources]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ name, items, weight }) => ({
+      .map(({ name, items, weight, buckets }) => ({
         name,
         items,
+        buckets,
         weight,
         share: weight / total,
         drawn: 0,
@@ -140,7 +144,10 @@ export class Mixture<T> {
   #orderOf(cursor: Cursor<T>, epoch: number): Uint32Array {
     if (cursor.orderEpoch !== epoch) {
       const key = JSON.stringify(['kogrpo mixture', this.#seed, cursor.name, epoch])
-      cursor.order = permutation(cursor.items.length, key)
+      const { items, buckets } = cursor
+      const order = permutation(items.length, key)
+      // Sorting is stable: within a bucket the permutation stays.
+      cursor.order = buckets ? order.sort((a, b) => buckets[a]! - buckets[b]!) : order
       cursor.orderEpoch = epoch
     }
     return cursor.order

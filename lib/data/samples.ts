@@ -23,6 +23,8 @@ export interface SampleOptions extends ColumnOptions {
   /** Tokens of a whole sample (SFT) or of the prompt (GRPO). */
   maxLength: number
   overlong: Overlong
+  /** GRPO prompts only: the name that their source is counted under. */
+  domain?: string | undefined
   /** GRPO prompts only: passed to the chat template when given. */
   enableThinking?: boolean | undefined
 }
@@ -41,6 +43,8 @@ export interface SftSample {
 export interface GrpoSample {
   promptIds: Int32Array
   messages: Message[]
+  /** Of its source, for metrics. */
+  domain?: string | undefined
   extra: Record<string, unknown>
   file: string
   line: number
@@ -169,7 +173,9 @@ export function toGrpoSample(source: SourceRecord, options: SampleOptions): Outc
     return { sample: null, truncated: false }
   }
   const promptIds = Int32Array.from(ids)
-  return { sample: { promptIds, messages, extra, file, line }, truncated: false }
+  const { domain } = options
+  const sample = { promptIds, messages, extra, file, line, ...(domain ? { domain } : {}) }
+  return { sample, truncated: false }
 }
 
 /**

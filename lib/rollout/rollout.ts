@@ -35,6 +35,8 @@ export interface Rollout extends Completion {
   text: string
   /** Ended by the length limit instead of a stop token. */
   truncated: boolean
+  /** Written after a critique (lib/train/refine.ts): its log-probs are of another prompt. */
+  refined?: boolean
 }
 
 /** Samples `numGenerations` completions of every prompt, those of a prompt adjacent. */

@@ -27,6 +27,26 @@ export function completionMetrics(rollouts: readonly Rollout[]): Metrics {
 }
 
 /**
+ * Of each domain that the data names: its share of the completions, their mean reward, and the share of
+ * its groups with equal rewards.
+ */
+export function domainMetrics(rollouts: readonly Rollout[], scores: Scores): Metrics {
+  const metrics: Metrics = {}
+  const size = rollouts.length / scores.zero_std.length
+  const domains = new Set(rollouts.flatMap(({ prompt }) => prompt.domain ?? []))
+  for (const domain of [...domains].sort()) {
+    const own = [...rollouts.keys()].filter(i => rollouts[i]!.prompt.domain === domain)
+    const rewards = own.map(i => scores.totals[i]!).filter(total => total !== null)
+    const dead = own.filter(i => scores.zero_std[Math.floor(i / size)]!).length
+    metrics[`domain/${domain}/share`] = own.length / rollouts.length
+    metrics[`domain/${domain}/reward`] =
+      rewards.length === 0 ? null : rewards.reduce((sum, x) => sum + x, 0) / rewards.length
+    metrics[`domain/${domain}/frac_reward_zero_std`] = dead / own.length
+  }
+  return metrics
+}
+
+/**
  * One row a completion, with what was thought of it; with a tokenizer also where each token's text ends
  * in the completion (a token that ends within a character ends where the character before it does) and
  * its log-prob.
@@ -40,7 +60,7 @@ export function completionRows(
   const verdict = (value: 0 | 1 | null | undefined): boolean | null =>
     value === null || value === undefined ? null : value === 1
   const accuracy = scores.names.indexOf('accuracy')
-  return rollouts.map(({ prompt, text, tokens, logprobs, finishReason }, i) => ({
+  return rollouts.map(({ prompt, text, tokens, logprobs, finishReason, refined }, i) => ({
     stage: 'grpo',
     step,
     prompt: questionOf(prompt),
@@ -55,6 +75,7 @@ export function completionRows(
       : verdict(scores.values[accuracy]?.[i] as 0 | 1 | null | undefined),
     judge: verdict(scores.verdicts?.[i]?.judge),
     advantage: scores.advantages[i]!,
+    ...(refined ? { refined } : {}),
     ...(prompt.extra.answer === undefined ? {} : { answer: prompt.extra.answer }),
     ...(tokenizer
       ? {

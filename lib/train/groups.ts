@@ -16,11 +16,14 @@ import type { Mixture, MixtureState } from '../data/mixture.ts'
 import type { GrpoSample } from '../data/samples.ts'
 import { type Readiness, readiness } from '../eval/readiness.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
+import { rewardMetrics } from '../rewards/metrics.ts'
 import type { RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
-import { completionMetrics, completionRows } from './completion-metrics.ts'
+import { completionMetrics, completionRows, domainMetrics } from './completion-metrics.ts'
+import { answerConfidences } from './consistency.ts'
 import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
+import { Refiner } from './refine.ts'
 import {
   loadGeneration,
   type SavedGeneration,
@@ -86,6 +89,7 @@ export class SampledRound {
   readonly #saved: SavedGeneration[]
   readonly #generations: Generation[] = []
   #position: number
+  readonly #refiner: Refiner | null
   #groups: Promise<Groups> | null = null
 
   private constructor(
@@ -100,6 +104,8 @@ export class SampledRound {
     this.#round = round
     this.sampledAt = sampledAt
     this.#saved = saved
+    const { critique } = stage
+    this.#refiner = critique ? new Refiner(session, stage, critique, session.oracle) : null
     this.#mixture = source.mixture.state()
     this.#position = source.mixture.position
   }
@@ -153,11 +159,22 @@ export class SampledRound {
     const dead: boolean[] = []
     const rows: CompletionRow[] = []
     let first: Scores | null = null
+    let look: Readiness | null = null
     for (let rounds = 0; rounds < most && rollouts.length < prompts * size; rounds++) {
       const missing = prompts - rollouts.length / size
       const generation = this.#generations[rounds] ?? (await this.#generate(missing, timer))
       const sampled = generation.rollouts
       const scores = await timer.time('reward', () => this.#score(generation))
+      // Before refinements change what the policy did by itself.
+      look ??= readiness({
+        num_generations: size,
+        accuracy: scores.values[scores.names.indexOf(ACCURACY)] ?? null,
+        zero_std: scores.zero_std,
+        completions: sampled.map(({ text }) => text),
+      })
+      if (this.#refiner) {
+        Object.assign(scores, await this.#refine(generation, scores, rounds, timer))
+      }
       rows.push(...this.#rows(sampled, scores))
       const equal = deadGroups(this.#stage, scores)
       if (first) addCosts(first.metrics, scores.metrics)
@@ -171,24 +188,20 @@ export class SampledRound {
     }
     let advantages = first!.advantages
     if (mode !== 'off') {
-      advantages = rollouts.length === 0 ? new Float32Array() : scorer.advantages(values).advantages
+      advantages =
+        rollouts.length === 0 ? new Float32Array() : scorer.advantages(values, rollouts).advantages
     }
     const all = this.#generations.flatMap(generation => generation.rollouts)
-    const [{ rollouts: sampled }] = this.#generations as [Generation]
     const groups = rollouts.length / size
     return {
       rollouts,
       advantages,
       rows,
-      readiness: readiness({
-        num_generations: size,
-        accuracy: first!.values[first!.names.indexOf(ACCURACY)] ?? null,
-        zero_std: first!.zero_std,
-        completions: sampled.map(({ text }) => text),
-      }),
+      readiness: look!,
       metrics: {
         ...first!.metrics,
         ...completionMetrics(all),
+        ...domainMetrics(this.#generations[0]!.rollouts, first!),
         ...(mode === 'off'
           ? {}
           : {
@@ -219,7 +232,31 @@ export class SampledRound {
     const label = `scores, step ${this.#step}`
     const rated = await ranks.share(groups, label, () => ratings.all())
     const seconds = await ranks.gather(ratings.seconds(), `${label}, their time`)
-    return this.#source.scorer.settle(rollouts, rated, Math.max(...seconds))
+    const { consistency_bonus: care } = this.#stage
+    const confidence =
+      care && (await answerConfidences(this.#session, this.#stage, care, rollouts, label))
+    const judge_s = Math.max(...seconds)
+    return this.#source.scorer.settle(rollouts, rated, { judge_s, step: this.#step, confidence })
+  }
+
+  /** Puts refinements into the groups that failed; the scores are then those of the new groups. */
+  async #refine(
+    { rollouts }: Generation,
+    scores: Scores,
+    generation: number,
+    timer: Timer,
+  ): Promise<Partial<Scores>> {
+    const { scorer, prompts, seed } = this.#source
+    const { num_candidates } = this.#stage.critique!
+    const most = prompts * num_candidates * (1 + this.#stage.dynamic_sampling.max_rounds)
+    const streams = this.#round * most + generation * prompts * num_candidates
+    const { metrics, judged } = await timer.time('refine', () =>
+      this.#refiner!.refine(rollouts, scores, { seed, streams, step: this.#step }),
+    )
+    addCosts(scores.metrics, judged)
+    const advantages = scorer.advantages(scores.values, rollouts)
+    const rewards = rewardMetrics(scores.names, scores.values, advantages)
+    return { ...advantages, metrics: { ...scores.metrics, ...rewards, ...metrics } }
   }
 
   /** One more generation: completions of `count` further prompts, whose rating has begun. */

@@ -12,11 +12,13 @@ import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
 import { saveCheckpoint, savesAfter } from './checkpoint.ts'
+import { arrangePrompts } from './curriculum.ts'
 import { Guards } from './guards.ts'
+import { watchNarrowing } from './narrowing.ts'
 import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
 import { checkReadiness } from './probe.ts'
-import { beginReference, moveReference } from './reference.ts'
+import { beginReference, moveReference, resetOnPlateau } from './reference.ts'
 import { beginStage, saveState } from './resume.ts'
 import { prepareRound, type Round } from './round.ts'
 import { type ReadyRound, RoundQueue } from './round-queue.ts'
@@ -43,12 +45,20 @@ export async function trainGrpo(
   const seed = stage.seed ?? config.seed
   const prompts =
     (stage.per_device_train_batch_size * stage.gradient_accumulation_steps) / stage.num_generations
-  const { mixture, samples } = await loadMixture(session, stage.data, seed, toGrpoSample, {
+  const settings = {
     maxLength: stage.max_prompt_length,
     overlong: stage.overlong,
     systemPrompt: stage.system_prompt,
     enableThinking: stage.enable_thinking,
-  })
+  }
+  const { mixture, samples } = await loadMixture(
+    session,
+    stage.data,
+    seed,
+    toGrpoSample,
+    settings,
+    (items, source) => arrangePrompts(session, stage, items, source),
+  )
   const source = { mixture, scorer: new Scorer(stage, session.oracle), seed, prompts }
   const epochs = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
   const steps = stage.max_steps ?? Math.max(1, epochs) * stage.num_iterations
@@ -62,6 +72,8 @@ export async function trainGrpo(
   const best = new BestKeeper(session, 'grpo', stage)
   const begins = session.resumed?.stage !== 'grpo'
   const pending = begins ? undefined : session.resumed?.pending
+  let plateau = begins ? undefined : session.resumed?.plateau
+  let narrowing = begins ? undefined : session.resumed?.narrowing
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
   await guards.begin(first - 1)
@@ -74,14 +86,18 @@ export async function trainGrpo(
     mixture: mixture.state(),
     best: session.best,
     guards: session.guards ?? undefined,
+    plateau,
+    narrowing,
     oracle: session.oracle?.totals(),
     pending: queue.state(),
   })
 
   const evaluate = async (step: number): Promise<Metrics> => {
     const metrics = await unlessAborted(signal, heldOut.now())
-    if (metrics) await best.consider(step, metrics)
-    else best.miss(step)
+    if (metrics) {
+      await best.consider(step, metrics)
+      plateau = await resetOnPlateau(session, stage, step, metrics, plateau)
+    } else best.miss(step)
     return metrics ?? {}
   }
   if (begins && best.due(0, steps)) {
@@ -106,6 +122,7 @@ export async function trainGrpo(
       const { rollouts, advantages, rows } = ready
       reporter.emit({ type: 'completions', rows })
       if (step === 1) await checkReadiness(session, stage, samples, ready.readiness)
+      narrowing = watchNarrowing(narrowing, stage, step, ready.readiness, reporter)
       round = await timer.time('update_actor', () =>
         prepareRound(session, stage, rollouts, advantages, step),
       )

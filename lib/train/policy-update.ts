@@ -137,7 +137,8 @@ async function microBatch(
       ? undefined
       : entropyCoefficients(counted, stage.entropy_coef, kept.count)
   const factors = policyFactors(stage, part, counted)
-  const loss = { advantages, mask, cuSeqlens, options, refLogprobs, factors }
+  const refinements = part.refined && { sequences: part.refined, gamma: stage.critique!.gamma }
+  const loss = { advantages, mask, cuSeqlens, options, refLogprobs, factors, refinements }
   let values: TokenValues
   let policy: PolicyLoss
   if (fresh) {

@@ -95,7 +95,10 @@ export async function probe(
     const rollouts = await sampleShared(session, asked, wanted)
     ratings.sampled()
     const rated = await ranks.share(chunk, `${label}, rated`, () => ratings.all())
-    const { names, values, zero_std } = scorer.settle(rollouts, rated, 0)
+    const { names, values, zero_std } = scorer.settle(rollouts, rated, {
+      judge_s: 0,
+      step: 1,
+    })
     const row = values[names.indexOf(ACCURACY)] ?? null
     chunk.forEach((prompt, p) => {
       const own = <T>(all: readonly T[]): T[] => all.slice(p * k, (p + 1) * k)

@@ -6,11 +6,17 @@
  *                 a small α makes it a moving average)
  *   reset         every ref_reset_steps: ref ← policy, and AdamW's moments and step count forgotten
  *                 unless ref_reset_optimizer is off (ProRL, arXiv 2505.24864; kept in its second version)
+ *   plateau       the same after ref_reset_plateau.patience evaluations without a gain
  *
- * Both count optimizer steps. The slot is part of the saved state, so a resumed run has the very
+ * Steps are optimizer steps. The slot is part of the saved state, so a resumed run has the very
  * reference, however it came about.
  */
+import { FRESH_PLATEAU, observePlateau, type PlateauState } from '../algorithms/plateau.ts'
+import { hasReference } from '../config/neighbour-rules.ts'
 import type { GrpoStage } from '../config/schema.ts'
+import type { Engine } from '../engine/engine.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Metrics } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 export const REFERENCE_SLOT = 'ref'
@@ -21,7 +27,7 @@ export async function beginReference(
   stage: GrpoStage,
   firstStep: number,
 ): Promise<void> {
-  if (stage.beta !== 0 && firstStep === 1) await engine.updateSlot(REFERENCE_SLOT, 1)
+  if (hasReference(stage) && firstStep === 1) await engine.updateSlot(REFERENCE_SLOT, 1)
 }
 
 /** Moves the reference where it is due after optimizer step `step`. */
@@ -34,7 +40,43 @@ export async function moveReference(
     await engine.updateSlot(REFERENCE_SLOT, stage.ref_model_mixup_alpha)
   }
   if (stage.ref_reset_steps !== undefined && step % stage.ref_reset_steps === 0) {
-    await engine.updateSlot(REFERENCE_SLOT, 1)
-    if (stage.ref_reset_optimizer) await engine.resetOptimizer()
+    await reset(engine, stage)
   }
+}
+
+async function reset(engine: Engine, stage: GrpoStage): Promise<void> {
+  await engine.updateSlot(REFERENCE_SLOT, 1)
+  if (stage.ref_reset_optimizer) await engine.resetOptimizer()
+}
+
+/**
+ * Takes in an evaluation after `step`, and resets the reference where the metric has reached a plateau.
+ * Returns the state for the next one. Throws `E_CONFIG` where the evaluation has no such metric.
+ */
+export async function resetOnPlateau(
+  { engine, reporter }: Session,
+  stage: GrpoStage,
+  step: number,
+  evaluated: Metrics,
+  state: PlateauState = FRESH_PLATEAU,
+): Promise<PlateauState> {
+  const { ref_reset_plateau: options } = stage
+  if (!options) return state
+  const value = evaluated[options.metric]
+  if (typeof value !== 'number') {
+    throw new KogrpoError(
+      'E_CONFIG',
+      `grpo.ref_reset_plateau.metric: the evaluation has no "${options.metric}"; it has ${Object.keys(evaluated).join(', ') || 'none'}`,
+    )
+  }
+  const seen = observePlateau(state, value, options)
+  if (seen.reset) {
+    await reset(engine, stage)
+    reporter.emit({
+      type: 'note',
+      level: 'info',
+      message: `step ${step}: ${options.metric} has not risen for ${options.patience} evaluations; the reference model is now the policy${stage.ref_reset_optimizer ? ", AdamW's moments are forgotten" : ''}`,
+    })
+  }
+  return seen.state
 }

@@ -26,6 +26,8 @@ export interface RoundBatch {
   reference: Float32Array | null
   /** Importance weights of the correction. */
   weights: Float32Array | null
+  /** Which completions are refinements; null where none is. */
+  refined: Uint8Array | null
 }
 
 export interface Round {
@@ -52,7 +54,8 @@ export async function prepareRound(
   const forward = forwardOptions(session, stage)
   const { batches, options } = cut(stage, rollouts, advantages)
   const mode = stage.importance_sampling_correction
-  if (mode === 'none' && stage.beta === 0)
+  const refined = batches.some(part => part.refined !== null)
+  if (mode === 'none' && stage.beta === 0 && !refined)
     return { batches, options, metrics: importanceMetrics([]) }
   // Every rank prepares the micro-batches that it will train on.
   const stats = await ranks.map(
@@ -74,6 +77,12 @@ export async function prepareRound(
         })
         part.weights = corrected.weights
         measured = corrected.stats
+      }
+      if (part.refined) {
+        // A refinement was sampled from another prompt: here it is read under the plain question. The
+        // other completions' log-probs are the sampler's own, to the bit.
+        part.old = (await engine.score(batch, forward)).logprobs
+        part.sampled = part.old
       }
       if (stage.beta !== 0) {
         const slot = REFERENCE_SLOT
@@ -109,6 +118,9 @@ function cut(
       old: sampled,
       reference: null,
       weights: null,
+      refined: members.some(i => rollouts[i]!.refined)
+        ? Uint8Array.from(members, i => Number(rollouts[i]!.refined === true))
+        : null,
     })
   }
   return { batches, options: lossOptions(stage, sequences) }

@@ -1,4 +1,6 @@
 /** What of a run is kept beside the engine's weights and moments, so that it can be taken up again. */
+import type { NarrowingState } from '../algorithms/narrowing.ts'
+import type { PlateauState } from '../algorithms/plateau.ts'
 import type { MixtureState } from '../data/mixture.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { EvalStageName, StageName } from '../report/events.ts'
@@ -15,6 +17,10 @@ export interface Boundary {
   mixture: MixtureState
   /** The best models so far. */
   best?: BestStates | undefined
+  /** What is known of a plateau of the evaluations (ref_reset_plateau). */
+  plateau?: PlateauState | undefined
+  /** Averages of pass@1 and pass@k (narrowing). */
+  narrowing?: NarrowingState | undefined
   /** What the guards of the grpo stage know. */
   guards?: GuardState | undefined
   /** What the oracle had counted; absent without one. */

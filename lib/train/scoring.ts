@@ -8,6 +8,7 @@
  * what all ranks rated.
  */
 import { type GroupAdvantages, groupAdvantages } from '../algorithms/advantages.ts'
+import { truncatedReward } from '../algorithms/length.ts'
 import { defaultScaleRewards } from '../config/derive.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
@@ -20,6 +21,7 @@ import { runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
+import { derivedRewards, derivedWeights } from './derived-rewards.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
 
 export interface Scores extends GroupAdvantages {
@@ -37,6 +39,16 @@ export interface RatedGroup {
   values: RewardValues[]
   /** Null without an oracle. */
   judged: JudgedBatch | null
+}
+
+/** What settling a generation needs to know besides its ratings. */
+export interface Settling {
+  /** How long judging was under way. */
+  judge_s: number
+  /** The optimizer step it is for. */
+  step: number
+  /** The reference's confidence in each answer (consistency_bonus). */
+  confidence?: readonly number[] | null | undefined
 }
 
 /** The reward functions and the oracle of a stage. */
@@ -75,25 +87,40 @@ export class Scorer {
 
   /**
    * The scores of completions, `num_generations` adjacent ones to a group, from the rated groups in
-   * their order; `judge_s` is how long judging was under way. Throws `JudgeUnwell`.
+   * their order. Throws `JudgeUnwell`.
    */
-  settle(rollouts: readonly Rollout[], rated: readonly RatedGroup[], judge_s: number): Scores {
-    const names = this.#rewards.map(({ name }) => name)
-    const values = names.map((_, k) => rated.flatMap(group => group.values[k]!))
+  settle(
+    rollouts: readonly Rollout[],
+    rated: readonly RatedGroup[],
+    { judge_s, step, confidence }: Settling,
+  ): Scores {
+    const values = this.#rewards.map((_, k) => rated.flatMap(group => group.values[k]!))
     const metrics: Metrics = {}
     const verdicts = this.#overrule(rated, values, judge_s, metrics)
-    const advantages = this.advantages(values)
+    const accuracy = values[this.#row()]
+    const derived = derivedRewards(this.#stage, rollouts, accuracy, step, confidence ?? null)
+    Object.assign(metrics, derived.metrics)
+    values.push(...derived.values)
+    const names = [...this.#rewards.map(({ name }) => name), ...derived.names]
+    const advantages = this.advantages(values, rollouts)
     const language = languageMetrics(rewardInput(rollouts))
     Object.assign(metrics, rewardMetrics(names, values, advantages), language)
     return { ...advantages, names, values, verdicts, metrics }
   }
 
-  /** Advantages of rewards in the stage's order, over whatever groups they are of. */
-  advantages(values: readonly RewardValues[]): GroupAdvantages {
+  /** Advantages of rewards in the order of `settle`, over whatever groups the rollouts are of. */
+  advantages(values: readonly RewardValues[], rollouts: readonly Rollout[]): GroupAdvantages {
     const { num_generations, scale_rewards, loss_type, multi_objective_aggregation } = this.#stage
+    const { truncated_reward_coef: coef } = this.#stage
+    const rewards =
+      coef === 1
+        ? values
+        : values.map(row =>
+            row.map((value, i) => truncatedReward(value, rollouts[i]!.truncated, coef)),
+          )
     return groupAdvantages({
-      rewards: values,
-      weights: this.#rewards.map(({ weight }) => weight),
+      rewards,
+      weights: [...this.#rewards.map(({ weight }) => weight), ...derivedWeights(this.#stage)],
       num_generations,
       scale_rewards: scale_rewards ?? defaultScaleRewards(loss_type),
       multi_objective_aggregation,

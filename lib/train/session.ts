@@ -230,7 +230,8 @@ export async function loadSamples<T extends SftSample | GrpoSample>(
   settings: SampleSettings,
 ): Promise<T[]> {
   const { tokenizer, template, reporter, config } = session
-  const options = { ...settings, columns: source.columns, tokenizer, template }
+  const { columns, domain } = source
+  const options = { ...settings, columns, domain, tokenizer, template }
   const { samples, counts } = await collectSamples(sourceRecords(source, config.seed), record =>
     make(record, options),
   )
@@ -248,18 +249,24 @@ export async function loadSamples<T extends SftSample | GrpoSample>(
   return samples
 }
 
-/** The sources of a stage as an endless, shuffled mixture. */
+/** The sources of a stage as an endless, shuffled mixture; `arrange` may order a source's samples. */
 export async function loadMixture<T extends SftSample | GrpoSample>(
   session: Session,
   sources: Source[],
   seed: number,
   make: SampleMaker<T>,
   settings: SampleSettings,
+  arrange: (
+    items: T[],
+    source: Source,
+  ) => { items: T[]; buckets?: number[] | undefined } = items => ({
+    items,
+  }),
 ): Promise<{ mixture: Mixture<T>; samples: T[] }> {
   const parts = []
   for (const [i, source] of sources.entries()) {
-    const items = await loadSamples(session, source, make, settings)
-    parts.push({ name: `${i} ${source.path}`, items, weight: source.weight })
+    const arranged = arrange(await loadSamples(session, source, make, settings), source)
+    parts.push({ name: `${i} ${source.path}`, ...arranged, weight: source.weight })
   }
   return { mixture: new Mixture(parts, { seed }), samples: parts.flatMap(part => part.items) }
 }

@@ -67,6 +67,7 @@ function stepsOf(events: readonly RunEvent[]): StepMetrics[] {
 export async function grpoRun(
   changes: GrpoInput = {},
   stopAfter: readonly number[] = [],
+  evaluation?: RecipeInput['eval'],
 ): Promise<GrpoRun> {
   model ??= warmModel()
   const config = await tinyRecipe({
@@ -74,6 +75,7 @@ export async function grpoRun(
     threads: 2,
     model: { path: await model, init: 'pretrained' },
     grpo: { ...base, ...changes },
+    ...(evaluation ? { eval: evaluation } : {}),
   })
   const events: RunEvent[] = []
   for (const [part, stop] of [...stopAfter, null].entries()) {

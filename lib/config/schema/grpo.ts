@@ -1,11 +1,20 @@
 /** The stage grpo: rollouts, loss, rewards and oracle. Names are those of TRL's GRPOConfig. */
 import * as z from 'zod'
 import { guards } from './guards.ts'
+import {
+  consistencyBonus,
+  cosineLength,
+  critique,
+  curriculum,
+  narrowing,
+  readiness,
+  refResetPlateau,
+} from './neighbours.ts'
 import { checkpointShape, optimizerShape } from './optimizer.ts'
 import { oracle } from './oracle.ts'
 import { rewards } from './rewards.ts'
 import { sources } from './source.ts'
-import { count, countOrZero, decay, name, nonNegative, positive } from './values.ts'
+import { count, countOrZero, decay, fraction, name, nonNegative, positive } from './values.ts'
 
 /** DAPO's dynamic sampling; verl's filter_groups. */
 const dynamicSampling = z.strictObject({
@@ -21,24 +30,6 @@ const dynamicSampling = z.strictObject({
   metric: name
     .default('reward')
     .describe('the reward that must differ in a group: "reward" (the sum) or the name of one'),
-})
-
-const readiness = z.strictObject({
-  action: z
-    .enum(['off', 'warn', 'stop'])
-    .default('warn')
-    .describe('before the first update: say what a model that is not ready needs, or end the run'),
-  prompts: count
-    .optional()
-    .describe(
-      'prompts that are sampled for the check alone (default: none, the first round of the stage is looked at)',
-    ),
-  max_dead_group_rate: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.9)
-    .describe('share of groups with equal rewards above which a model is not ready'),
 })
 
 export const grpoStage = z.strictObject({
@@ -132,10 +123,13 @@ export const grpoStage = z.strictObject({
   ref_reset_steps: count
     .optional()
     .describe('make the reference a copy of the policy every so many optimizer steps (ProRL)'),
+  ref_reset_plateau: refResetPlateau
+    .optional()
+    .describe('the same where an evaluation metric no longer rises (needs eval_steps)'),
   ref_reset_optimizer: z
     .boolean()
     .default(true)
-    .describe("ref_reset_steps: forget AdamW's moments and step count too"),
+    .describe("ref_reset_steps, ref_reset_plateau: forget AdamW's moments and step count too"),
   rollout_mode: z
     .enum(['on_policy', 'one_step_off'])
     .default('on_policy')
@@ -185,9 +179,27 @@ export const grpoStage = z.strictObject({
   enable_thinking: z.boolean().default(true).describe('chat template: let the model think'),
   rewards: rewards.describe('reward functions and their weights; the reward is the weighted sum'),
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
+  truncated_reward_coef: fraction
+    .default(1)
+    .describe('rewards above 0 of completions without an end are multiplied by this (ProRL)'),
+  cosine_length: cosineLength
+    .optional()
+    .describe('a reward for short right and long wrong answers ({} for the defaults)'),
+  curriculum: curriculum.optional().describe('order of the prompts by measured difficulty (SARI)'),
+  consistency_bonus: consistencyBonus
+    .optional()
+    .describe(
+      'a bonus for right answers that follow from their reasoning under a slow reference (GRPO-CARE)',
+    ),
+  critique: critique
+    .optional()
+    .describe('refinements written after a critique, as members of the group (Critique-GRPO)'),
   readiness: readiness
     .prefault({})
     .describe('whether the model can learn from these prompts, looked at before the first update'),
+  narrowing: narrowing
+    .prefault({})
+    .describe('the warning that pass@1 rises while pass@k falls: narrower, not more able'),
   guards: guards.prefault({}).describe('what is watched for a collapse, and what then happens'),
   ...optimizerShape({ learning_rate: 1e-6, lr_scheduler_type: 'constant', warmup_ratio: 0 }),
   ...checkpointShape([

@@ -32,6 +32,9 @@ export const source = z.strictObject({
   columns: columns
     .optional()
     .describe('which column of the file holds what, when it is not named so itself'),
+  domain: name
+    .optional()
+    .describe('grpo: what the source is counted under in the metrics domain/NAME/…'),
   options: z
     .record(z.string(), z.unknown())
     .optional()

@@ -1,0 +1,195 @@
+/**
+ * Critique-GRPO's refinements (arXiv 2506.03106): where a group fails, some of its wrong completions are
+ * shown to the policy again with a critique, and the best of what it then writes takes the place of the
+ * one it refines. The group is then 7 + 1: the advantage is over all of it, the refinement is trained
+ * under the plain question, shaped instead of clipped (lib/algorithms/critique.ts).
+ */
+import type { GrpoStage } from '../config/schema.ts'
+import type { GrpoSample } from '../data/samples.ts'
+import { KogrpoError } from '../errors.ts'
+import type { Metrics } from '../report/events.ts'
+import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
+import { ACCURACY, type Oracle } from './oracle.ts'
+import { columnNames, Scorer, type Scores } from './scoring.ts'
+import type { Session } from './session.ts'
+
+type Settings = NonNullable<GrpoStage['critique']>
+
+/** Seeds of refinements differ from those of the groups. */
+const REFINEMENT_SEED = 0x51ed_270b
+
+/** A wrong completion to refine. */
+interface Attempt {
+  /** Place among the rollouts. */
+  place: number
+  prompt: GrpoSample
+  asked: GrpoSample
+}
+
+/** What is said about a wrong attempt. Throws `E_DATA` naming file, line and column. */
+export function critiqueText({ extra, file, line }: GrpoSample, settings: Settings): string {
+  const said = ['앞의 답은 틀렸습니다.']
+  const column = (name: string): string => {
+    const value = extra[name]
+    if (typeof value === 'string' || typeof value === 'number') return String(value)
+    throw new KogrpoError(
+      'E_DATA',
+      `${file}:${line}: critique.type ${settings.type} needs the column "${name}"; name it, or use type: simple`,
+    )
+  }
+  if (settings.type !== 'simple') said.push(`정답은 ${column('answer')}입니다.`)
+  if (settings.type === 'text') {
+    said.push(`올바른 풀이를 단계별로 보이면 다음과 같습니다.\n${column(settings.solution_column)}`)
+  }
+  said.push('무엇이 틀렸는지 확인하고, 문제를 처음부터 다시 풀어 주세요.')
+  return said.join(' ')
+}
+
+/** Groups (by first place) to refine, with the places of their wrong completions. */
+function failures(
+  accuracy: readonly (number | null)[],
+  size: number,
+  onlyFailed: boolean,
+): number[][] {
+  const groups: number[][] = []
+  for (let start = 0; start < accuracy.length; start += size) {
+    const places = Array.from({ length: size }, (_, i) => start + i)
+    const wrong = places.filter(i => accuracy[i] !== null && accuracy[i]! < 0.5)
+    const right = places.some(i => (accuracy[i] ?? 0) >= 0.5)
+    if (wrong.length > 0 && !(onlyFailed && right)) groups.push(wrong)
+  }
+  return groups
+}
+
+export class Refiner {
+  readonly #session: Session
+  readonly #stage: GrpoStage
+  readonly #settings: Settings
+  readonly #scorer: Scorer
+
+  constructor(session: Session, stage: GrpoStage, settings: Settings, oracle: Oracle | null) {
+    this.#session = session
+    this.#stage = stage
+    this.#settings = settings
+    // Scored candidate by candidate group; what has derived rewards has them from the group alone.
+    this.#scorer = new Scorer({ ...stage, num_generations: settings.num_candidates }, oracle)
+  }
+
+  /**
+   * Puts a refinement into each group that failed; `rollouts` and the values and verdicts of `scores`
+   * are changed in place. Returns the metrics `critique/…`, and what judging took.
+   */
+  async refine(
+    rollouts: Rollout[],
+    scores: Scores,
+    place: { seed: number; streams: number; step: number },
+  ): Promise<{ metrics: Metrics; judged: Metrics }> {
+    const { num_candidates: size, only_failed_groups } = this.#settings
+    const accuracy = scores.values[scores.names.indexOf(ACCURACY)]!
+    const failed = failures(accuracy, this.#stage.num_generations, only_failed_groups)
+    const attempts = failed.map(wrong =>
+      Array.from({ length: size }, (_, c) => this.#attempt(rollouts, wrong[c % wrong.length]!)),
+    )
+    const kept = attempts.filter(group => group.every(attempt => attempt !== null)) as Attempt[][]
+    const metrics: Metrics = {
+      'critique/refined_groups': kept.length,
+      'critique/valid_refinement_rate': null,
+      'critique/valid_group_rate': null,
+      'critique/too_long': failed.length - kept.length,
+      'critique/tokens': 0,
+    }
+    if (kept.length === 0) return { metrics, judged: {} }
+    const refined = await this.#sample(kept, place)
+    const rated = await this.#session.ranks.map(
+      kept.map((_, g) => refined.slice(g * size, (g + 1) * size)),
+      `refinements rated, step ${place.step}`,
+      group =>
+        this.#scorer.rate(
+          group,
+          columnNames(group.map(({ prompt }) => prompt)),
+          this.#session.signal,
+          () => {},
+        ),
+    )
+    const judged = this.#scorer.settle(refined, rated, { judge_s: 0, step: place.step })
+    const verdicts = judged.values[judged.names.indexOf(ACCURACY)]!
+    const right = (i: number): boolean => (verdicts[i] ?? 0) >= 0.5
+    let valid = 0
+    for (const [g, group] of kept.entries()) {
+      const own = group.map((_, c) => g * size + c)
+      const best = own.reduce((a, b) => (better(judged, right, b, a) ? b : a))
+      if (right(best)) valid++
+      const at = group[best - g * size]!.place
+      rollouts[at] = { ...refined[best]!, prompt: rollouts[at]!.prompt, refined: true }
+      scores.values.forEach((row, k) => {
+        row[at] = judged.values[k]![best]!
+      })
+      if (scores.verdicts && judged.verdicts) scores.verdicts[at] = judged.verdicts[best]!
+    }
+    metrics['critique/valid_refinement_rate'] =
+      refined.filter((_, i) => right(i)).length / refined.length
+    metrics['critique/valid_group_rate'] = valid / kept.length
+    metrics['critique/tokens'] = refined.reduce((sum, { tokens }) => sum + tokens.length, 0)
+    return { metrics, judged: judged.metrics }
+  }
+
+  /** A wrong completion with the prompt that asks for a better one; null where that is too long. */
+  #attempt(rollouts: readonly Rollout[], place: number): Attempt | null {
+    const { template, directory } = this.#session
+    const { prompt, text } = rollouts[place]!
+    const messages = [
+      ...prompt.messages,
+      { role: 'assistant' as const, content: text },
+      { role: 'user' as const, content: critiqueText(prompt, this.#settings) },
+    ]
+    const { ids } = template.renderChat(messages, {
+      addGenerationPrompt: true,
+      enableThinking: this.#stage.enable_thinking,
+    })
+    const most = directory.config.maxPositionEmbeddings - this.#stage.max_completion_length
+    if (ids.length > most) return null
+    return { place, prompt, asked: { ...prompt, messages, promptIds: Int32Array.from(ids) } }
+  }
+
+  /** One refinement of each attempt, as rollouts of the plain prompts. */
+  async #sample(
+    groups: readonly Attempt[][],
+    { seed, streams, step }: { seed: number; streams: number; step: number },
+  ): Promise<Rollout[]> {
+    const { engine, tokenizer, ranks, reporter, signal } = this.#session
+    const stage = this.#stage
+    reporter.emit({ type: 'activity', activity: 'refinement' })
+    const attempts = groups.flat()
+    const sampled = await ranks.share(
+      attempts,
+      `refinements, step ${step}`,
+      async (own, places) => {
+        const refined = await sampleRollouts(
+          engine,
+          tokenizer,
+          own.map(({ asked }) => asked),
+          {
+            numGenerations: 1,
+            maxCompletionLength: stage.max_completion_length,
+            temperature: stage.sampling_temperature ?? stage.temperature,
+            topK: stage.top_k,
+            topP: stage.top_p,
+            minP: stage.min_p,
+            places,
+            seed: (seed + REFINEMENT_SEED) >>> 0,
+            firstStream: streams,
+            signal,
+          },
+        )
+        return refined.map(({ prompt: _asked, ...rest }) => rest)
+      },
+    )
+    return sampled.map((rest, i) => ({ ...rest, prompt: attempts[i]!.prompt }))
+  }
+}
+
+/** Right before wrong, then by reward; the earlier of equals stays. */
+function better({ totals }: Scores, right: (i: number) => boolean, a: number, b: number): boolean {
+  if (right(a) !== right(b)) return right(a)
+  return (totals[a] ?? Number.NEGATIVE_INFINITY) > (totals[b] ?? Number.NEGATIVE_INFINITY)
+}
