@@ -7,7 +7,7 @@ import type { Engine } from '../engine/engine.ts'
 import { listed, meanOf } from './run.ts'
 import { type Graph, randomGraph } from './toy/graph.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
+import { accuracy, dice, grpoStep, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const NODES = 60
@@ -23,6 +23,8 @@ interface World {
   graph: Graph
   train: [number, number][]
   test: [number, number][]
+  /** Ten random walks of every training pair: all that supervised training sees, as in the paper. */
+  walks: ToySample[]
   seed: number
   signal: AbortSignal
 }
@@ -31,9 +33,7 @@ async function sft(engine: Engine, world: World, steps: number, part: string): P
   const random = dice(`planning ${part} ${world.seed}`)
   for (let step = 0; step < steps; step++) {
     world.signal.throwIfAborted()
-    const samples = Array.from({ length: 32 }, () =>
-      world.graph.walk(world.train[random.below(world.train.length)]!, random),
-    )
+    const samples = Array.from({ length: 32 }, () => world.walks[random.below(world.walks.length)]!)
     await sftStep(engine, samples, 2e-3)
   }
 }
@@ -84,7 +84,9 @@ async function run(seed: number, context: ExperimentContext): Promise<Measuremen
   const graph = randomGraph(NODES, EDGE, seed)
   const cut = Math.floor(graph.pairs.length / 4)
   const [train, test] = [graph.pairs.slice(0, cut), graph.pairs.slice(cut)]
-  const world: World = { graph, train, test, seed, signal: context.signal }
+  const random = dice(`planning walks ${seed}`)
+  const walks = train.flatMap(pair => Array.from({ length: 10 }, () => graph.walk(pair, random)))
+  const world: World = { graph, train, test, walks, seed, signal: context.signal }
   await using engine = await toyEngine({
     vocab: graph.vocab,
     seed,

@@ -7,11 +7,21 @@ import { helpData } from './ko/help-data.ts'
 import { helpModel } from './ko/help-model.ts'
 import { helpRun } from './ko/help-run.ts'
 import { model } from './ko/model.ts'
+import { neighbours } from './ko/neighbours.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
 import { system } from './ko/system.ts'
 
-const errors = { ...cli, ...config, ...data, ...model, ...rewards, ...evaluation, ...run }
+const errors = {
+  ...cli,
+  ...config,
+  ...data,
+  ...model,
+  ...neighbours,
+  ...rewards,
+  ...evaluation,
+  ...run,
+}
 
 export const ko = {
   texts: { ...errors, ...helpRun, ...helpData, ...helpModel },

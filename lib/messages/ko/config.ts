@@ -29,7 +29,6 @@ export const config = catalogue({
   'estimates the KL penalty, which beta 0 turns off; set beta':
     'KL 페널티를 추정하는 키인데, beta가 0이면 페널티가 꺼집니다. beta를 설정하세요',
   'needs sync_ref_model: true': 'sync_ref_model: true가 필요합니다',
-  'needs ref_reset_steps': 'ref_reset_steps가 필요합니다',
   'needs importance_sampling_correction': 'importance_sampling_correction이 필요합니다',
   '"{scale_rewards}" cannot be had with multi_objective_aggregation: normalize_then_sum, which divides each reward by its standard deviation in the group and the sum by that of the batch; remove scale_rewards':
     '"{scale_rewards}" 값은 multi_objective_aggregation: normalize_then_sum과 함께 쓸 수 없습니다. 각 보상을 그룹 안 표준편차로, 그 합을 배치의 표준편차로 이미 나누기 때문입니다. scale_rewards를 지우세요',
