@@ -6,7 +6,7 @@
 import type { Node, Pair, YAMLError } from 'yaml'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import { KogrpoError } from '../errors.ts'
-import { joined, type Phrase, phrase } from '../messages/phrase.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 export interface RecipeDocument {
   /** The content as plain objects, arrays and scalars. */
@@ -34,10 +34,47 @@ const SYNTAX_REMEDIES: Partial<Record<YAMLError['code'], Phrase>> = {
   DUPLICATE_KEY: phrase('Keep one of them'),
 }
 
+/** Recipes have a few thousand characters. */
+const MOST_TEXT = 2 ** 20
+const MOST_DEPTH = 64
+
+/** The parser calls itself at every level, and refuses aliases that multiply (`&a [*b, *b, …]`). */
+function guarded<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('{file}: cannot be read as YAML: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
+  }
+}
+
+/** The value, which is not nested deeper than any recipe. */
+function shallow(value: unknown): Record<string, unknown> {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MOST_DEPTH) throw new Error(`nested deeper than ${MOST_DEPTH} levels`)
+    level = level.flatMap(item =>
+      typeof item === 'object' && item !== null ? Object.values(item) : [],
+    )
+  }
+  return value as Record<string, unknown>
+}
+
 /** Reads recipe text. Errors: `E_CONFIG` with file:line:column for a syntax error or a repeated key. */
 export function parseRecipeText(text: string, file: string): RecipeDocument {
+  if (text.length > MOST_TEXT) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('{file}: a recipe does not have {count} characters', { file, count: text.length }),
+    )
+  }
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = guarded(file, () =>
+    parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' }),
+  )
   const place = (offset: number): string => {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${col}`
@@ -97,7 +134,7 @@ export function parseRecipeText(text: string, file: string): RecipeDocument {
   }
 
   return {
-    value: document.toJS() as Record<string, unknown>,
+    value: guarded(file, () => shallow(document.toJS())),
     has: path => walk(path).depth === path.length,
     locate: (path, at = 'value') => {
       const { key, value, depth } = walk(path)

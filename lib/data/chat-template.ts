@@ -9,7 +9,6 @@
  * transformers' `return_assistant_tokens_mask`. Bytes relate the two: token lengths add up to the
  * byte offsets of the spans.
  */
-import { Template } from '@huggingface/jinja'
 import { KogrpoError } from '../errors.ts'
 import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type MarkedText,
   renderMarked,
 } from './generation-spans.ts'
+import { Template } from './template-engine.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { QWEN3_TRAINING_TEMPLATE } from './training-template.ts'
 

@@ -7,7 +7,7 @@
  * where the tags stood; removing them gives the text and the spans. The replacement keeps the tag's
  * own whitespace control (`{%-`, `-%}`) and, being a block tag, Jinja's trim_blocks.
  */
-import { Template } from '@huggingface/jinja'
+import { Template } from './template-engine.ts'
 
 /** A text with the half-open UTF-16 ranges that lie between generation tags. */
 export interface MarkedText {

@@ -11,6 +11,7 @@ import { createGunzip } from 'node:zlib'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { KogrpoError } from '../errors.ts'
 import { whyUnreadable } from '../file-errors.ts'
+import { parseForeignJson } from '../foreign-json.ts'
 import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 /** One object of a file. */
@@ -50,7 +51,7 @@ function parseLine(bytes: Buffer, file: string, line: number): Record<string, un
   if (text.trim() === '') return null
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseForeignJson(text)
   } catch (error) {
     throw dataError(
       where,

@@ -3,11 +3,13 @@
  * which lets it win), or the `chat_template` key of tokenizer_config.json, either one template or a
  * list of named ones of which "default" counts.
  */
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { KogrpoError } from '../errors.ts'
+import { readForeignText } from '../foreign-json.ts'
 import { failure, phrase } from '../messages/phrase.ts'
+
+const MOST_BYTES = 2 ** 20
 
 const named = z.array(z.looseObject({ name: z.string(), template: z.string() }))
 const schema = z.looseObject({ chat_template: z.union([z.string(), named]).nullish() })
@@ -16,7 +18,7 @@ const schema = z.looseObject({ chat_template: z.union([z.string(), named]).nulli
 export async function readChatTemplate(dir: string, config: unknown): Promise<string | null> {
   const file = path.join(dir, 'chat_template.jinja')
   try {
-    return await readFile(file, 'utf8')
+    return await readForeignText(file, MOST_BYTES)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
       throw new KogrpoError(

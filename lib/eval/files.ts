@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
+import { parseForeignJson } from '../foreign-json.ts'
 import { failure, phrase } from '../messages/phrase.ts'
 import { readCsv } from './csv.ts'
 
@@ -87,7 +88,7 @@ export function dataFiles(path: string, split: string): DataFile[] {
 function* readJsonArray(file: string): Generator<SourceRecord> {
   let value: unknown
   try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
+    value = parseForeignJson(readFileSync(file, 'utf8'))
   } catch (cause) {
     throw new KogrpoError(
       'E_DATA',

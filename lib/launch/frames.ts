@@ -1,10 +1,13 @@
 /**
  * Messages of the rendezvous store: lists of byte strings, u32 count, then for each u32 length and
- * bytes, little endian. native/comm/store.h documents the requests.
+ * bytes, little endian. native/comm/store.h documents the requests. Whoever reaches the port may
+ * write, so a message is bounded in parts and bytes before it is kept.
  */
 
-/** Longer messages are none of kogrpo. */
-const LIMIT = 1 << 26
+/** The longest request has 6 parts. */
+const MOST_PARTS = 16
+/** Bytes of all parts of a message. */
+const MOST_BYTES = 1 << 26
 
 /** Encodes one message. */
 export function encodeFrame(parts: readonly (string | Buffer)[]): Buffer {
@@ -19,37 +22,61 @@ export function encodeFrame(parts: readonly (string | Buffer)[]): Buffer {
 
 /** Collects a stream's bytes and hands over whole messages. */
 export class FrameReader {
-  #bytes: Buffer = Buffer.alloc(0)
+  #chunks: Buffer[] = []
+  #length = 0
+  /** Bytes without which nothing new can be read: chunks are joined only then. */
+  #needed = 4
 
   /** The messages that `chunk` completes. Throws when the stream is none of kogrpo's. */
   push(chunk: Buffer): Buffer[][] {
-    this.#bytes = Buffer.concat([this.#bytes, chunk])
+    this.#chunks.push(chunk)
+    this.#length += chunk.length
     const messages: Buffer[][] = []
-    for (let message = this.#take(); message !== null; message = this.#take()) {
-      messages.push(message)
+    while (this.#length >= this.#needed) {
+      const message = this.#take(this.#joined())
+      if (message !== null) messages.push(message)
     }
     return messages
   }
 
-  #take(): Buffer[] | null {
+  #joined(): Buffer {
+    const [first = Buffer.alloc(0)] = this.#chunks
+    const all = this.#chunks.length > 1 ? Buffer.concat(this.#chunks) : first
+    this.#chunks = [all]
+    return all
+  }
+
+  /** The message at the beginning of `bytes`, or null, and then `#needed` says what is missing. */
+  #take(bytes: Buffer): Buffer[] | null {
     let at = 0
-    const number = (): number | null => {
-      if (this.#bytes.length < at + 4) return null
-      const value = this.#bytes.readUInt32LE(at)
-      if (value > LIMIT) throw new Error('not a message of kogrpo')
+    const number = (most: number): number | null => {
+      if (bytes.length < at + 4) {
+        this.#needed = at + 4
+        return null
+      }
+      const value = bytes.readUInt32LE(at)
+      if (value > most) throw new Error('not a message of kogrpo')
       at += 4
       return value
     }
-    const count = number()
+    const count = number(MOST_PARTS)
     if (count === null) return null
-    const parts: Buffer[] = []
+    const ranges: [number, number][] = []
+    let left = MOST_BYTES
     for (let i = 0; i < count; i++) {
-      const length = number()
-      if (length === null || this.#bytes.length < at + length) return null
-      parts.push(Buffer.from(this.#bytes.subarray(at, at + length)))
+      const length = number(left)
+      if (length === null) return null
+      left -= length
+      if (bytes.length < at + length) {
+        this.#needed = at + length
+        return null
+      }
+      ranges.push([at, at + length])
       at += length
     }
-    this.#bytes = this.#bytes.subarray(at)
-    return parts
+    this.#chunks = [bytes.subarray(at)]
+    this.#length = bytes.length - at
+    this.#needed = 4
+    return ranges.map(([begin, end]) => Buffer.from(bytes.subarray(begin, end)))
   }
 }

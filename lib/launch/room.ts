@@ -36,11 +36,16 @@ interface Explanation {
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(ms < 10_000 ? 1 : 0)
 
+/** Bytes of keys and values, each counted with its entry. */
+const MOST_HELD = 1 << 28
+const ENTRY = 100
+
 export class Room {
   readonly size: number
   readonly #ranks = new Map<number, Rank>()
   readonly #values = new Map<string, Buffer>()
   readonly #getters: { key: string; answer: (value: Buffer | string) => void; until: number }[] = []
+  #held = 0
   #meeting: Waiting[] = []
   #explanations: Explanation[] = []
   readonly #now: () => number
@@ -81,7 +86,11 @@ export class Room {
     this.check()
   }
 
+  /** Throws when the room holds too much already. */
   set(key: string, value: Buffer): void {
+    const before = this.#values.get(key)
+    this.#held += value.length - (before?.length ?? -key.length - ENTRY)
+    if (this.#held > MOST_HELD) throw new Error('the store is full')
     this.#values.set(key, value)
     for (const getter of this.#getters.filter(({ key: wanted }) => wanted === key)) {
       this.#getters.splice(this.#getters.indexOf(getter), 1)
@@ -99,6 +108,8 @@ export class Room {
   /** `rank` has come to `label`; answers `ok` or `error` and why. */
   meet(rank: number, label: string, limit: number, answer: Answer): void {
     const known = this.#ranks.get(rank)!
+    // One that came twice would stand for one that has not come.
+    if (this.#meeting.some(waiting => waiting.rank === rank)) throw new Error('already waiting')
     known.label = label
     this.#meeting.push({ rank, answer, until: this.#now() + limit })
     this.check()

@@ -6,19 +6,14 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import { encodeFrame, FrameReader } from './frames.ts'
-import { Room } from './room.ts'
+import type { Room } from './room.ts'
+import { RoomClient } from './room-client.ts'
 
 /** How often those who wait hear from the store, and the silent are looked for. */
 const TICK_MS = 250
 
 /** Requests that may be answered later. */
 const WAITS = new Set(['get', 'meet', 'explain'])
-
-interface Client {
-  room: Room
-  rank: number
-  role: 'main' | 'heart'
-}
 
 export class StoreServer {
   readonly #server: Server
@@ -82,12 +77,18 @@ export class StoreServer {
 
   #serve(socket: Socket): void {
     const reader = new FrameReader()
-    const client: Partial<Client> = {}
+    const client = new RoomClient(this.#rooms, parts => {
+      this.#waiting.delete(socket)
+      socket.write(encodeFrame(parts))
+    })
     socket.setNoDelay(true)
     this.#sockets.add(socket)
     socket.on('data', chunk => {
       try {
-        for (const message of reader.push(chunk)) this.#handle(socket, client, message)
+        for (const message of reader.push(chunk)) {
+          if (WAITS.has(String(message[0]))) this.#waiting.add(socket)
+          client.handle(message)
+        }
       } catch {
         socket.destroy()
       }
@@ -96,48 +97,7 @@ export class StoreServer {
     socket.on('close', () => {
       this.#sockets.delete(socket)
       this.#waiting.delete(socket)
-      if (client.room && client.rank !== undefined) client.room.closed(client.rank)
+      client.closed()
     })
-  }
-
-  #handle(socket: Socket, client: Partial<Client>, message: Buffer[]): void {
-    const [operation, ...rest] = message
-    const text = rest.map(part => part.toString())
-    const answer = (parts: (string | Buffer)[]): void => {
-      this.#waiting.delete(socket)
-      socket.write(encodeFrame(parts))
-    }
-    const name = String(operation)
-    if (name === 'hello') {
-      const [run, rank, size, patience, role] = text
-      const room = this.#rooms.get(run!) ?? new Room(Number(size))
-      this.#rooms.set(run!, room)
-      if (room.size !== Number(size)) {
-        answer(['error', `rank ${rank} counts ${size} ranks, others ${room.size}`])
-        return
-      }
-      Object.assign(client, { room, rank: Number(rank), role })
-      room.alive(Number(rank), Number(patience))
-      answer(['ok'])
-      return
-    }
-    const { room, rank } = client
-    if (!room || rank === undefined) throw new Error('hello first')
-    room.alive(rank)
-    if (WAITS.has(name)) this.#waiting.add(socket)
-    if (name === 'alive') answer(['ok'])
-    else if (name === 'get') {
-      room.get(text[0]!, Number(text[1]), value =>
-        answer(typeof value === 'string' ? ['error', value] : ['ok', value]),
-      )
-    } else if (name === 'meet') room.meet(rank, text[0]!, Number(text[1]), answer)
-    else if (name === 'explain') room.explain(rank, text[0]!, text[1]!, answer)
-    else if (name === 'set') {
-      room.set(text[0]!, rest[1]!)
-      answer(['ok'])
-    } else if (name === 'leave') {
-      room.leave(rank)
-      answer(['ok'])
-    } else throw new Error(`unknown request ${name}`)
   }
 }

@@ -8,11 +8,11 @@
  * computes something else is the worst outcome. The raw object is kept so that a checkpoint writes
  * back every key it was given.
  */
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { KogrpoError } from '../errors.ts'
 import { whyUnreadable } from '../file-errors.ts'
+import { parseForeignJson, readForeignText } from '../foreign-json.ts'
 import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 /** Geometry of a Qwen3 dense model; all sizes in elements. */
@@ -34,8 +34,10 @@ export interface ModelConfig {
   raw: Record<string, unknown>
 }
 
-/** Sizes are whole and positive. */
-const count = z.int().positive()
+/** Sizes are whole and positive, and what the engine counts in (native/engine/parameters.cpp). */
+const count = z.int().positive().max(0x7fff_ffff)
+const MOST_LAYERS = 4096
+const MOST_PARAMETERS = 2 ** 46
 
 const schema = z.looseObject({
   model_type: z.string(),
@@ -43,7 +45,7 @@ const schema = z.looseObject({
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: count.max(MOST_LAYERS),
   num_attention_heads: count,
   num_key_value_heads: count,
   // transformers' Qwen3Config defaults head_dim to 128, whatever hidden_size / num_heads is.
@@ -103,6 +105,15 @@ function refusals(config: RawConfig): Phrase[] {
   if (config.quantization_config != null) {
     refuse('quantization_config', config.quantization_config, only(phrase('unquantised weights')))
   }
+  const parameters = parameterCount(config)
+  if (parameters > MOST_PARAMETERS) {
+    reasons.push(
+      phrase('its sizes make {parameters} parameters; the engine counts to {most}', {
+        parameters,
+        most: MOST_PARAMETERS,
+      }),
+    )
+  }
   if (config.head_dim % 16 !== 0) refuse('head_dim', config.head_dim, phrase('multiples of 16'))
   if (config.num_attention_heads % config.num_key_value_heads !== 0) {
     refuse(
@@ -114,6 +125,14 @@ function refusals(config: RawConfig): Phrase[] {
     )
   }
   return reasons
+}
+
+/** About, and in floating point: sizes of a damaged file overflow nothing. */
+function parameterCount(config: RawConfig): number {
+  const { hidden_size: h, num_attention_heads: heads, num_key_value_heads: kv } = config
+  const attention = 2 * h * config.head_dim * (heads + kv)
+  const layer = attention + 3 * h * config.intermediate_size
+  return config.num_hidden_layers * layer + 2 * h * config.vocab_size
 }
 
 function ropeTheta(config: RawConfig, file: string): number {
@@ -173,11 +192,14 @@ export function parseModelConfig(json: unknown, file = 'config.json'): ModelConf
   }
 }
 
+/** A tokenizer.json of 262,144 entries has 33 MB. */
+const MOST_BYTES = 2 ** 28
+
 /** Reads a JSON file; `E_MODEL_FILE` when it is missing, `E_MODEL_JSON` when it is not JSON. */
 export async function readJson(file: string): Promise<unknown> {
   let text: string
   try {
-    text = await readFile(file, 'utf8')
+    text = await readForeignText(file, MOST_BYTES)
   } catch (error) {
     throw new KogrpoError(
       'E_MODEL_FILE',
@@ -188,7 +210,7 @@ export async function readJson(file: string): Promise<unknown> {
     )
   }
   try {
-    return JSON.parse(text)
+    return parseForeignJson(text)
   } catch (error) {
     throw new KogrpoError(
       'E_MODEL_JSON',

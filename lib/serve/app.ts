@@ -5,6 +5,7 @@ import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { z } from 'zod'
 import { messageOf } from '../errors.ts'
+import { parseForeignJson } from '../foreign-json.ts'
 import { chat } from './chat.ts'
 import { completions } from './completions.ts'
 import { HttpError, invalid } from './errors.ts'
@@ -24,7 +25,7 @@ function authorized(service: Service, header: string | undefined): boolean {
 async function bodyOf<S extends z.ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
   let json: unknown
   try {
-    json = JSON.parse(await c.req.text())
+    json = parseForeignJson(await c.req.text())
   } catch (error) {
     throw new HttpError(400, `the body is no JSON: ${messageOf(error)}`, 'invalid_json')
   }

@@ -69,7 +69,8 @@ class Logprobs {
       to.top_logprobs.push(null)
       return
     }
-    const top: Record<string, number> = {}
+    // Without a prototype: "constructor" is a token of Qwen3's.
+    const top: Record<string, number> = Object.create(null)
     served.topIds.forEach((other, i) => {
       // Two ids may spell the same; the likelier one comes first.
       top[tokenName(tokenizer, other).token] ??= served.topLogprobs[i] as number

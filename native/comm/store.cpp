@@ -19,11 +19,12 @@
 #include <thread>
 #include <vector>
 
+#include "comm/frames.h"
+
 namespace kogrpo {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Message = std::vector<std::string>;
 
 Clock::time_point in(double seconds) {
   return Clock::now() +
@@ -107,17 +108,8 @@ class Connection {
     return error == 0;
   }
 
-  static void append(std::string& out, uint32_t x) {
-    for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>(x >> (8 * i)));
-  }
-
   void send(const Message& message) {
-    std::string bytes;
-    append(bytes, static_cast<uint32_t>(message.size()));
-    for (const std::string& part : message) {
-      append(bytes, static_cast<uint32_t>(part.size()));
-      bytes += part;
-    }
+    const std::string bytes = encode_message(message);
     for (size_t done = 0; done < bytes.size();) {
       wait(POLLOUT);
       const ssize_t n = ::send(fd_, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
@@ -129,20 +121,11 @@ class Connection {
   }
 
   Message receive() {
-    Message message(number());
-    for (std::string& part : message) {
-      part.resize(number());
-      read(part.data(), part.size());
+    try {
+      return read_message([this](char* out, size_t n) { read(out, n); });
+    } catch (const FrameError& e) {
+      fail(e.what());
     }
-    return message;
-  }
-
-  uint32_t number() {
-    unsigned char b[4];
-    read(reinterpret_cast<char*>(b), sizeof b);
-    const uint32_t x = b[0] | b[1] << 8 | b[2] << 16 | static_cast<uint32_t>(b[3]) << 24;
-    if (x > (1u << 26)) fail("an answer that is none of a kogrpo store");
-    return x;
   }
 
   void read(char* out, size_t n) {

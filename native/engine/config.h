@@ -23,4 +23,8 @@ struct ModelConfig {
   int64_t qkv_size() const { return q_size() + 2 * kv_size(); }
 };
 
+// Throws std::invalid_argument for a shape whose sizes or their products leave what the engine can
+// count in, or that its kernels do not have.
+void check_config(const ModelConfig& config);
+
 }  // namespace kogrpo

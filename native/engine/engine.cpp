@@ -13,17 +13,18 @@
 namespace kogrpo {
 namespace {
 
+constexpr int kMostThreads = 1024;
+
 const ModelConfig& checked(const ModelConfig& c) {
-  if (c.vocab_size < 1 || c.hidden_size < 1 || c.intermediate_size < 1 || c.num_layers < 1 ||
-      c.num_heads < 1 || c.num_kv_heads < 1 || c.head_dim < 16 || c.head_dim % 16 != 0 ||
-      c.num_heads % c.num_kv_heads != 0)
-    throw std::invalid_argument(
-        "config: sizes must be positive, head_dim a multiple of 16, num_attention_heads a multiple "
-        "of num_key_value_heads");
+  check_config(c);
   return c;
 }
 
 int thread_count(int requested) {
+  if (requested < 0 || requested > kMostThreads)
+    throw std::invalid_argument("threads must be from 0 (all processors) to " +
+                                std::to_string(kMostThreads) + ", not " +
+                                std::to_string(requested));
   return requested > 0 ? requested : default_threads();
 }
 

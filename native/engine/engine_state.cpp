@@ -2,6 +2,9 @@
 
 #include <cstring>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
@@ -20,6 +23,47 @@ struct SlotName {
   alignas(float) char text[kMaxSlotName] = {};
 };
 constexpr int64_t kSlotNameFloats = sizeof(SlotName) / sizeof(float);
+
+// What a state file says of itself, checked before anything of an engine changes: only what
+// save_state writes is taken. Throws IoError naming the file.
+struct StateFile {
+  StateHeader header;
+  std::vector<std::pair<std::string, int64_t>> slots;  // names, and where their parameters begin
+
+  StateFile(const std::string& path, int64_t parameters, int64_t trained) {
+    const auto refuse = [&](const std::string& why) { throw IoError("'" + path + "' " + why); };
+    const int64_t size = file_size(path);
+    if (size < static_cast<int64_t>(sizeof header)) refuse("is not a kogrpo optimizer state");
+    read_tensor(path, 0, DType::f32, reinterpret_cast<float*>(&header),
+                sizeof header / sizeof(float));
+    if (std::memcmp(header.magic, StateHeader().magic, sizeof header.magic) != 0)
+      refuse("is not a kogrpo optimizer state");
+    if (header.parameters != parameters || header.trained != trained)
+      refuse("holds " + std::to_string(header.parameters) + " parameters, " +
+             std::to_string(header.trained) + " of them trained; this model has " +
+             std::to_string(parameters) + ", " + std::to_string(trained) + " trained");
+    if (header.step < 0 || header.has_moments < 0 || header.has_moments > 1 || header.slots < 0)
+      refuse("is damaged: its header has numbers that no state has");
+    constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
+    const int64_t slot_bytes = static_cast<int64_t>(sizeof(SlotName)) + trained * kFloat;
+    int64_t at = static_cast<int64_t>(sizeof header) +
+                 (parameters + (header.has_moments ? 2 * trained : 0)) * kFloat;
+    if (at > size || (size - at) % slot_bytes != 0 || (size - at) / slot_bytes != header.slots)
+      refuse("is damaged: it has " + std::to_string(size) +
+             " bytes, which is not what its header describes");
+    for (int64_t i = 0; i < header.slots; ++i, at += slot_bytes) {
+      SlotName stored, canonical;
+      read_tensor(path, at, DType::f32, reinterpret_cast<float*>(stored.text), kSlotNameFloats);
+      const std::string name(stored.text, strnlen(stored.text, sizeof stored.text));
+      name.copy(canonical.text, sizeof canonical.text);
+      const bool in_order = slots.empty() || slots.back().first < name;
+      if (name.empty() || name == "policy" || name == "base" || !in_order ||
+          std::memcmp(stored.text, canonical.text, sizeof stored.text) != 0)
+        refuse("is damaged: slot " + std::to_string(i) + " has a name that no slot has");
+      slots.emplace_back(name, at + static_cast<int64_t>(sizeof(SlotName)));
+    }
+  }
+};
 
 }  // namespace
 
@@ -60,23 +104,14 @@ void Engine::save_state(const std::string& path) {
 
 void Engine::load_state(const std::string& path) {
   require_idle("loadState");
-  StateHeader expected, header;
-  constexpr int64_t kWords = sizeof header / sizeof(float);
-  read_tensor(path, 0, DType::f32, reinterpret_cast<float*>(&header), kWords);
-  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0)
-    throw IoError("'" + path + "' is not a kogrpo optimizer state");
   const int64_t kept = adapters_begin(), parameters = layout_.total() - kept;
-  if (header.parameters != parameters || header.trained != trainable_.total())
-    throw IoError("'" + path + "' holds " + std::to_string(header.parameters) + " parameters, " +
-                  std::to_string(header.trained) + " of them trained; this model has " +
-                  std::to_string(parameters) + ", " + std::to_string(trainable_.total()) +
-                  " trained");
   const int64_t n = trainable_.total(), bytes = n * static_cast<int64_t>(sizeof(float));
-  auto begin = static_cast<int64_t>(sizeof header);
+  const StateFile file(path, parameters, n);
+  auto begin = static_cast<int64_t>(sizeof(StateHeader));
   read_tensor(path, begin, DType::f32, parameters_.data() + kept, parameters);
   begin += parameters * static_cast<int64_t>(sizeof(float));
   reset_optimizer();
-  if (header.has_moments) {
+  if (file.header.has_moments) {
     const Slice mine = moments();
     const auto read = [&](Buffer<float>& moment, int64_t at) {
       read_tensor(path, at + mine.begin * static_cast<int64_t>(sizeof(float)), DType::f32,
@@ -86,16 +121,9 @@ void Engine::load_state(const std::string& path) {
     read(v_, begin + bytes);
   }
   slots_.clear();
-  int64_t at = begin + (header.has_moments ? 2 * bytes : 0);
-  for (int64_t i = 0; i < header.slots; ++i) {
-    SlotName name;
-    read_tensor(path, at, DType::f32, reinterpret_cast<float*>(name.text), kSlotNameFloats);
-    at += static_cast<int64_t>(sizeof name);
-    const std::string slot(name.text, strnlen(name.text, sizeof name.text));
+  for (const auto& [slot, at] : file.slots)
     read_tensor(path, at, DType::f32, slot_parameters(slot), n);
-    at += bytes;
-  }
-  step_ = header.step;
+  step_ = file.header.step;
   if (ranks_) ranks_->clear();
   zero_gradients();
   parameters_changed();

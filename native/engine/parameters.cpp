@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 #include <stdexcept>
 
@@ -9,8 +10,33 @@
 
 namespace kogrpo {
 
+void check_config(const ModelConfig& c) {
+  constexpr int64_t kMostSize = INT32_MAX, kMostLayers = 4096;
+  constexpr double kMostParameters = double(int64_t{1} << 46);  // 2^48 bytes: any address space
+  for (const int64_t size :
+       {c.vocab_size, c.hidden_size, c.intermediate_size, c.num_heads, c.num_kv_heads, c.head_dim})
+    if (size < 1 || size > kMostSize)
+      throw std::invalid_argument("config: sizes must be positive and below 2^31, not " +
+                                  std::to_string(size));
+  if (c.num_layers < 1 || c.num_layers > kMostLayers)
+    throw std::invalid_argument("config: num_hidden_layers must be from 1 to " +
+                                std::to_string(kMostLayers) + ", not " +
+                                std::to_string(c.num_layers));
+  if (c.head_dim % 16 != 0 || c.num_heads % c.num_kv_heads != 0)
+    throw std::invalid_argument(
+        "config: head_dim must be a multiple of 16, num_attention_heads a multiple of "
+        "num_key_value_heads");
+  // In floating point, which cannot overflow; the integers below it then cannot either.
+  const double h = double(c.hidden_size), d = double(c.head_dim);
+  const double attention = h * d * (2 * double(c.num_heads) + 2 * double(c.num_kv_heads));
+  const double layer = attention + 3 * h * double(c.intermediate_size) + 2 * h + 2 * d;
+  if (double(c.num_layers) * layer + 2 * h * double(c.vocab_size) + h > kMostParameters)
+    throw std::invalid_argument("config: a model of these sizes has more than 2^46 parameters");
+}
+
 namespace {
 
+constexpr int64_t kMostRank = 65536;
 constexpr std::string_view kLoraA = ".lora_A.weight", kLoraB = ".lora_B.weight";
 
 // A projection, and the widths of its input and output.
@@ -69,9 +95,9 @@ void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool dec
 }
 
 void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& lora) {
-  if (lora.rank < 1 || !std::isfinite(lora.scale) || lora.targets.empty())
+  if (lora.rank < 1 || lora.rank > kMostRank || !std::isfinite(lora.scale) || lora.targets.empty())
     throw std::invalid_argument(
-        "lora: a rank of at least 1, a finite scale and targets are needed");
+        "lora: a rank from 1 to 65536, a finite scale and targets are needed");
   const auto sites = lora_sites(config);
   for (const std::string& name : lora.targets)
     if (std::none_of(sites.begin(), sites.end(), [&](const Site& site) {

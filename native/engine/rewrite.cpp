@@ -9,8 +9,23 @@ namespace kogrpo {
 namespace {
 
 constexpr int64_t kBlockFloats = int64_t{1} << 22;  // 16 MiB
+constexpr int64_t kMostElements = int64_t{1} << 50;
+
+// Whether rows × cols is a number of elements.
+bool countable(int64_t rows, int64_t cols) {
+  return rows >= 0 && cols >= 1 && rows <= kMostElements / cols;
+}
+
+// The files must hold what is asked for before memory is asked for to hold it.
+void require_range(const std::string& file, int64_t begin, DType dtype, int64_t n) {
+  const int64_t size = file_size(file);
+  if (begin < 0 || begin > size || n > (size - begin) / static_cast<int64_t>(size_of(dtype)))
+    throw IoError("'" + file + "' ends before the tensor at byte " + std::to_string(begin) +
+                  ": the file is truncated");
+}
 
 std::vector<float> read_factor(const LowRank::Factor& factor, int64_t n) {
+  require_range(factor.file, factor.begin, factor.dtype, n);
   std::vector<float> values(static_cast<size_t>(n));
   read_tensor(factor.file, factor.begin, factor.dtype, values.data(), n);
   return values;
@@ -38,11 +53,14 @@ void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
   TensorFileWriter out(path, header);
   std::vector<float> block;
   for (const TensorSource& s : sources) {
-    if (s.rows < 0 || s.cols < 1) throw std::invalid_argument("rows and cols must be positive");
+    if (!countable(s.rows, s.cols) || s.added.rank < 0 ||
+        !countable(s.added.rank, std::max(s.rows, s.cols)))
+      throw std::invalid_argument("rows and cols must be positive, and their product a size");
     if (!s.row_scale.empty() && static_cast<int64_t>(s.row_scale.size()) != s.rows)
       throw std::invalid_argument("rowScale must have one element per row (" +
                                   std::to_string(s.rows) + "), not " +
                                   std::to_string(s.row_scale.size()));
+    require_range(s.file, s.begin, s.dtype, s.rows * s.cols);
     std::vector<float> a, b;
     if (s.added.rank > 0) {
       a = read_factor(s.added.a, s.added.rank * s.cols);

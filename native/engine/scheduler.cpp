@@ -37,6 +37,8 @@ struct Scheduler::Planned {
   int64_t count;
 };
 
+constexpr int64_t kMostPositions = INT32_MAX;  // a token's place in its sequence is an int32
+
 void check_request(const GenerateRequest& r, const std::string& name, int64_t vocab_size) {
   const auto require = [&](bool valid, const std::string& complaint) {
     if (!valid) throw std::invalid_argument(name + complaint);
@@ -44,6 +46,8 @@ void check_request(const GenerateRequest& r, const std::string& name, int64_t vo
   require(!r.prompt.empty(), ": the prompt is empty");
   require(r.max_new_tokens >= 1 || (r.max_new_tokens == 0 && r.prompt_logprobs),
           ".maxNewTokens must be at least 1");
+  require(r.max_new_tokens <= kMostPositions - static_cast<int64_t>(r.prompt.size()),
+          ".maxNewTokens must leave prompt and completion below 2^31 tokens");
   require(!r.prompt_logprobs || r.logprobs >= 0, ".promptLogprobs needs logprobs");
   require(r.logprobs >= -1 && r.logprobs <= vocab_size,
           ".logprobs must be at most the vocabulary's size");

@@ -1,7 +1,6 @@
 #include "engine/tensor_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,45 +17,55 @@
 namespace kogrpo {
 namespace {
 
+constexpr int64_t kBlock = 1 << 20;  // elements converted at a time
+
 [[noreturn]] void fail(const std::string& what, const std::string& path) {
   throw IoError(what + " '" + path + "': " + std::strerror(errno));
 }
 
-class MappedFile {
+// Read by pread and never mapped: a file that another process cuts off while it is mapped would end
+// this one with SIGBUS.
+class InputFile {
  public:
-  explicit MappedFile(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) fail("cannot open", path);
+  explicit InputFile(const std::string& path) : path_(path) {
+    // O_NONBLOCK: opening a named pipe must not wait for its writer.
+    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd_ < 0) fail("cannot open", path);
     struct stat info {};
-    if (::fstat(fd, &info) != 0) {
-      ::close(fd);
+    if (::fstat(fd_, &info) != 0) {
+      ::close(fd_);
       fail("cannot stat", path);
     }
-    size_ = static_cast<size_t>(info.st_size);
-    if (size_ > 0) data_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
-    ::close(fd);
-    if (data_ == MAP_FAILED) fail("cannot map", path);
+    if (!S_ISREG(info.st_mode)) {
+      ::close(fd_);
+      throw IoError("'" + path + "' is not a regular file");
+    }
+    size_ = static_cast<uint64_t>(info.st_size);
   }
-  ~MappedFile() {
-    if (data_) ::munmap(data_, size_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
+  ~InputFile() { ::close(fd_); }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
 
-  const uint8_t* data() const { return static_cast<const uint8_t*>(data_); }
-  size_t size() const { return size_; }
+  uint64_t size() const { return size_; }
+
+  void read(int64_t offset, void* out, size_t bytes) const {
+    auto* p = static_cast<uint8_t*>(out);
+    while (bytes > 0) {
+      const ssize_t n = ::pread(fd_, p, bytes, offset);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) fail("cannot read", path_);
+      if (n == 0) throw IoError("'" + path_ + "' became shorter while it was read");
+      p += n;
+      offset += n;
+      bytes -= static_cast<size_t>(n);
+    }
+  }
 
  private:
-  void* data_ = nullptr;
-  size_t size_ = 0;
+  const std::string path_;
+  int fd_ = -1;
+  uint64_t size_ = 0;
 };
-
-template <class T>
-T load(const uint8_t* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);  // ranges in a file need not be aligned
-  return value;
-}
 
 float from_half(uint16_t h) {
   const uint32_t sign = uint32_t(h & 0x8000u) << 16;
@@ -78,28 +87,26 @@ uint16_t to_bf16(float x) {
 }  // namespace
 
 void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n) {
-  const MappedFile file(path);
-  const size_t width = size_of(dtype);
-  if (offset < 0 || n < 0 || static_cast<size_t>(offset) > file.size() ||
-      static_cast<size_t>(n) > (file.size() - static_cast<size_t>(offset)) / width)
+  if (dtype == DType::i32)
+    throw std::invalid_argument("weights are read from F32, BF16 or F16 only");
+  const InputFile file(path);
+  if (offset < 0 || n < 0 || static_cast<uint64_t>(offset) > file.size() ||
+      static_cast<uint64_t>(n) > (file.size() - static_cast<uint64_t>(offset)) / size_of(dtype))
     throw IoError("'" + path + "' ends before the tensor that its header places at byte " +
                   std::to_string(offset) + ": the file is truncated");
-  const uint8_t* p = file.data() + offset;
-  switch (dtype) {
-    case DType::f32:
-      std::memcpy(out, p, static_cast<size_t>(n) * 4);
-      return;
-    case DType::bf16:
-      for (int64_t i = 0; i < n; ++i)
-        out[i] = std::bit_cast<float>(uint32_t(load<uint16_t>(p + 2 * i)) << 16);
-      return;
-    case DType::f16:
-      for (int64_t i = 0; i < n; ++i) out[i] = from_half(load<uint16_t>(p + 2 * i));
-      return;
-    case DType::i32:
-      break;
+  if (dtype == DType::f32) return file.read(offset, out, static_cast<size_t>(n) * 4);
+  std::vector<uint16_t> block(static_cast<size_t>(std::min(n, kBlock)));
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t count = std::min(kBlock, n - begin);
+    file.read(offset + 2 * begin, block.data(), static_cast<size_t>(count) * 2);
+    std::transform(block.begin(), block.begin() + count, out + begin, [dtype](uint16_t bits) {
+      return dtype == DType::bf16 ? std::bit_cast<float>(uint32_t{bits} << 16) : from_half(bits);
+    });
   }
-  throw std::invalid_argument("weights are read from F32, BF16 or F16 only");
+}
+
+int64_t file_size(const std::string& path) {
+  return static_cast<int64_t>(InputFile(path).size());
 }
 
 TensorFileWriter::TensorFileWriter(const std::string& path, std::span<const uint8_t> header)
@@ -117,7 +124,6 @@ TensorFileWriter::~TensorFileWriter() {
 
 void TensorFileWriter::append(const float* data, int64_t n, DType dtype) {
   if (dtype == DType::f32) return write(data, static_cast<size_t>(n) * 4);
-  constexpr int64_t kBlock = 1 << 20;
   std::vector<uint16_t> block(static_cast<size_t>(std::min(n, kBlock)));
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t count = std::min(kBlock, n - begin);

@@ -1,7 +1,7 @@
 #pragma once
 // Bytes of tensors in files. Headers (names, shapes, offsets) are parsed in TypeScript
-// (lib/model/safetensors.ts), where no parser error can corrupt memory; here are only memory-mapped
-// ranges, checked against the file's size, and the conversions to and from fp32.
+// (lib/model/safetensors.ts), where no parser error can corrupt memory; here are only ranges,
+// checked against the file's size, and the conversions to and from fp32.
 
 #include <cstdint>
 #include <functional>
@@ -12,8 +12,12 @@
 
 namespace kogrpo {
 
-// Reads n elements of `dtype` at `offset` of the file as fp32. Throws IoError.
+// Reads n elements of `dtype` at `offset` of the file as fp32. Throws IoError for a range that the
+// file does not have, before anything is written, and for what is no regular file.
 void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n);
+
+// Bytes of a regular file. Throws IoError.
+int64_t file_size(const std::string& path);
 
 // Appends tensors to a new file behind `header`, then flushes it to the disk. Throws IoError; a
 // file that could not be completed is removed.

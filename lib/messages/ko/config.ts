@@ -4,6 +4,8 @@ import { catalogue } from '../catalogue.ts'
 export const config = catalogue({
   '{file}: expected a recipe (keys such as model, sft, grpo, eval), found {found}':
     '{file}: 레시피(model, sft, grpo, eval 같은 키)가 있어야 하는데 {found}입니다',
+  '{file}: cannot be read as YAML: {reason}': '{file}: YAML로 읽을 수 없습니다: {reason}',
+  '{file}: a recipe does not have {count} characters': '{file}: 레시피가 {count}자일 수는 없습니다',
   '{place}: not YAML: {problem}\n  {line} | {text}':
     '{place}: YAML 문법에 맞지 않습니다: {problem}\n  {line} | {text}',
   'A closing bracket is missing, or stands too far left': '닫는 괄호가 없거나 너무 왼쪽에 있습니다',

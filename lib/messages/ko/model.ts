@@ -32,6 +32,8 @@ export const model = catalogue({
     '"{key}"의 값이 {found}입니다. 엔진이 지원하는 값: {supported}',
   'unquantised weights': '양자화하지 않은 가중치',
   'multiples of 16': '16의 배수',
+  'its sizes make {parameters} parameters; the engine counts to {most}':
+    '이 크기로는 매개변수가 {parameters}개가 됩니다. 엔진은 {most}개까지 셉니다',
   'divisors of num_attention_heads ({heads})': 'num_attention_heads({heads})의 약수',
   '{file}: "rope_theta" is {top} but "rope_parameters.rope_theta" is {nested}; keep one':
     '{file}: "rope_theta"의 값은 {top}인데 "rope_parameters.rope_theta"의 값은 {nested}입니다. 하나만 남기세요',

@@ -8,6 +8,7 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KogrpoError } from '../../errors.ts'
+import { parseForeignJson } from '../../foreign-json.ts'
 import { failure, joined, phrase } from '../../messages/phrase.ts'
 import type { CompletionRow, Summary } from '../events.ts'
 import { runDirectory } from '../run-directory.ts'
@@ -57,7 +58,11 @@ export async function readRun(path: string, maxCompletions: number): Promise<Run
 function addStep(stages: Map<string, StageSeries>, row: Record<string, unknown>): void {
   const { stage, step, ...metrics } = row
   if (typeof stage !== 'string' || typeof step !== 'number') return
-  const entry = stages.get(stage) ?? { stage, steps: [], series: {} }
+  const entry = stages.get(stage) ?? {
+    stage,
+    steps: [],
+    series: Object.create(null) as StageSeries['series'],
+  }
   stages.set(stage, entry)
   const before = entry.steps.length
   entry.steps.push(step)
@@ -102,7 +107,7 @@ async function eachLine(path: string, use: (row: Record<string, unknown>) => voi
   const parse = (line: string): void => {
     number++
     try {
-      use(JSON.parse(line) as Record<string, unknown>)
+      use(row(line))
     } catch (cause) {
       throw new KogrpoError('E_REPORT', joined([`${path}:${number}`, failure(cause)], ': '), {
         cause,
@@ -115,15 +120,23 @@ async function eachLine(path: string, use: (row: Record<string, unknown>) => voi
   }
   // The last line may be half written by a run that is still under way.
   try {
-    if (pending) use(JSON.parse(pending) as Record<string, unknown>)
+    if (pending) use(row(pending))
   } catch {
     return
   }
 }
 
+/** A line's object. Throws `Error` for anything else. */
+function row(line: string): Record<string, unknown> {
+  const value = parseForeignJson(line)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw new Error('the line is no JSON object')
+}
+
 function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return parseForeignJson(readFileSync(path, 'utf8'))
   } catch (cause) {
     throw new KogrpoError(
       'E_REPORT',

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { messageOf } from '../../errors.ts'
+import { parseForeignJson } from '../../foreign-json.ts'
 import type { PromptMessage } from './prompt.ts'
 import type { TokenUse, Verdict } from './types.ts'
 import { excerpt, parseVerdict } from './verdict.ts'
@@ -102,7 +103,7 @@ function readReply(body: string): { verdict: Verdict; tokens: TokenUse | null } 
   })
   let parsed: unknown
   try {
-    parsed = JSON.parse(body)
+    parsed = parseForeignJson(body)
   } catch {
     return failed(`the reply is not JSON: ${excerpt(body)}`)
   }

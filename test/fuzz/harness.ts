@@ -1,0 +1,101 @@
+/**
+ * Runs the cases of a TypeScript reader. A case breaks when it throws anything but an error of
+ * kogrpo's own, when it takes longer than its time (V8 ends a case that loops), when it has left
+ * something on a prototype, or when the target itself finds a promise broken.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createContext, Script } from 'node:vm'
+import { KogrpoError } from '../../lib/errors.ts'
+import { HttpError } from '../../lib/serve/errors.ts'
+import { Random } from './mutate.ts'
+
+export interface FuzzTarget {
+  name: string
+  /** What case (seed, index) is; a function of `random` alone. */
+  make(random: Random): unknown
+  /** Reads it. Only errors of kogrpo's own may come out. */
+  run(input: never): void | Promise<void>
+}
+
+export interface FuzzFigures {
+  cases: number
+  seed: number
+  cpu_seconds: number
+  slowest_ms: number
+  refused: number
+  heap_growth_mb: number
+}
+
+/** Processor time that one case may take, ms. */
+const LIMIT_MS = 5000
+const TIMED = new Script('run()')
+
+/** Throws at the first case that breaks, naming it; its input is kept in `directory`. */
+export async function fuzz(
+  target: FuzzTarget,
+  options: { cases: number; seed: number; directory?: string },
+): Promise<FuzzFigures> {
+  const { cases, seed, directory } = options
+  const started = process.cpuUsage()
+  const before = prototypes()
+  let slowest = 0
+  let refused = 0
+  let heap = 0
+  const context = createContext({ run: () => {} })
+  for (let index = 0; index < cases; index++) {
+    const input = target.make(new Random(`${target.name} ${seed} ${index}`))
+    const from = process.cpuUsage()
+    try {
+      context.run = () => target.run(input as never)
+      const outcome: unknown = TIMED.runInContext(context, { timeout: LIMIT_MS })
+      if (outcome instanceof Promise) await outcome
+    } catch (error) {
+      if (error instanceof KogrpoError || error instanceof HttpError) refused++
+      else throw broken(target, input, { seed, index, directory }, error)
+    }
+    const { user, system } = process.cpuUsage(from)
+    slowest = Math.max(slowest, (user + system) / 1000)
+    if (slowest > LIMIT_MS)
+      throw broken(target, input, { seed, index, directory }, `took ${slowest} ms`)
+    if (prototypes() !== before)
+      throw broken(target, input, { seed, index, directory }, 'a prototype has changed')
+    // From the first tenth on, the least that is in use after collections.
+    if (index === Math.floor(cases / 10)) heap = process.memoryUsage().heapUsed
+  }
+  const { user, system } = process.cpuUsage(started)
+  return {
+    cases,
+    seed,
+    cpu_seconds: Math.round((user + system) / 1e6),
+    slowest_ms: Math.round(slowest),
+    refused,
+    heap_growth_mb: Math.round((process.memoryUsage().heapUsed - heap) / 2 ** 20),
+  }
+}
+
+/** Everything that hangs on the prototypes that a reader could write to. */
+function prototypes(): number {
+  let keys = 0
+  for (const prototype of [Object.prototype, Array.prototype, Function.prototype, String.prototype])
+    keys += Reflect.ownKeys(prototype).length
+  for (const key in {}) keys += 1000 + key.length
+  return keys
+}
+
+function broken(
+  target: FuzzTarget,
+  input: unknown,
+  place: { seed: number; index: number; directory?: string | undefined },
+  error: unknown,
+): Error {
+  const { seed, index, directory } = place
+  let kept = ''
+  if (directory !== undefined) {
+    kept = `${directory}/${target.name}-${seed}-${index}`
+    mkdirSync(directory, { recursive: true })
+    const isText = typeof input === 'string' || input instanceof Uint8Array
+    writeFileSync(kept, isText ? input : JSON.stringify(input, null, 1).slice(0, 1 << 20))
+    kept = `; its input is ${kept}`
+  }
+  return new Error(`${target.name}: case ${index} of seed ${seed} breaks${kept}`, { cause: error })
+}
