@@ -2,7 +2,7 @@
 // command into node_modules/.bin: npm links only the commands of dependencies, and npx looks there
 // first. Not part of the package, which carries dist/.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -25,8 +25,16 @@ function linkCommand() {
 }
 
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' })
+/** The JSON schema of a recipe, for editors: recipes of kogrpo init name it in their first line. */
+async function writeSchema() {
+  const { recipeJsonSchema } = await import('../dist/config/json-schema.js')
+  const text = `${JSON.stringify(recipeJsonSchema(), null, 2)}\n`
+  writeFileSync(join(dist, 'recipe.schema.json'), text)
+}
+
 if (status === 0) {
   removeStale()
+  await writeSchema()
   linkCommand()
 }
 process.exitCode = status ?? 1

@@ -276,6 +276,7 @@ export const command: CommandModule<object, FilterArguments> = {
         },
         json: { type: 'boolean', describe: 'Print the counts as JSON' },
       })
-      .options(sharedOptions('threads')) as never,
+      .options(sharedOptions('threads'))
+      .example('$0 filter crawl/*.jsonl.gz --output clean.jsonl', '') as never,
   handler,
 }

@@ -47,6 +47,10 @@ export const command: CommandModule<object, CommonsenseArguments> = {
           coerce: wholeNumber('count', 1, 20_000),
         },
         ...sharedOptions('seed'),
-      }) as never,
+      })
+      .example(
+        '$0 commonsense --output ko.jsonl --count 600 --seed 7',
+        '100 questions of each level',
+      ) as never,
   handler,
 }

@@ -42,6 +42,7 @@ export const command: CommandModule<object, DoctorArguments> = {
   builder: argv =>
     argv
       .usage('$0 doctor [--json]\n\nSays what this machine can run, and why not the rest.')
-      .option('json', { type: 'boolean', describe: 'Print JSON, for programs' }) as never,
+      .option('json', { type: 'boolean', describe: 'Print JSON, for programs' })
+      .example('$0 doctor', 'a line a check, with the remedy where one is needed') as never,
   handler,
 }

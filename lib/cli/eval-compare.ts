@@ -67,6 +67,10 @@ export const command: CommandModule<object, CompareArguments> = {
         requiresArg: true,
         describe: 'JSON file to write as well',
         coerce: nonEmpty('output'),
-      }) as never,
+      })
+      .example(
+        '$0 compare base.jsonl sft.jsonl rl.jsonl --output table.json',
+        'three checkpoints',
+      ) as never,
   handler,
 }

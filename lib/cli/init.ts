@@ -4,7 +4,8 @@
  * follows from the memory there is.
  */
 import { existsSync, writeFileSync } from 'node:fs'
-import { basename, extname } from 'node:path'
+import { basename, dirname, extname, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import { DataCheck } from '../corpus/check.ts'
@@ -142,7 +143,17 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   const fit = fitMachine(directory.config, length, readMemory().available)
   const judge = argv.judge ? { base_url: argv.judge, model: argv.judgeModel! } : null
   const name = basename(file, extname(file)).replaceAll(/[^\w.-]/g, '-')
-  const text = recipeText({ name, model, fit, sft, grpo, evaluation, judge, completion })
+  const text = recipeText({
+    name,
+    model,
+    fit,
+    sft,
+    grpo,
+    evaluation,
+    judge,
+    completion,
+    schema: schemaFor(file),
+  })
   try {
     writeFileSync(file, text)
   } catch (cause) {
@@ -162,6 +173,16 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   context.stdout.write(
     `${file} is written. Next:\n  npx kogrpo data check ${file}\n  npx kogrpo train ${file}\n`,
   )
+}
+
+/**
+ * The schema that came with the package, for the editor's completion: relative where the package lies
+ * below the recipe (node_modules), so that the recipe can be shared.
+ */
+export function schemaFor(file: string): string {
+  const schema = fileURLToPath(new URL('../../dist/recipe.schema.json', import.meta.url))
+  const beside = relative(dirname(resolve(file)), schema)
+  return beside.startsWith('..') ? schema : `./${beside}`
 }
 
 const text = { type: 'string', requiresArg: true } as const

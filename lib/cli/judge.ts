@@ -188,7 +188,7 @@ export const command: CommandModule<object, JudgeArguments> = {
   builder: argv =>
     argv
       .usage(
-        '$0 judge calibrate FILE --config RECIPE\n$0 judge calibrate FILE --judge.kind openai --judge.base_url URL --judge.model NAME\n\n' +
+        '$0 calibrate FILE --config RECIPE\n$0 calibrate FILE --judge.kind openai --judge.base_url URL --judge.model NAME\n\n' +
           'Asks the judge of a recipe about labelled answers. A line of the file has "question",\n' +
           '"reference", "answer" (what follows the thinking), "label" (1: right, 0: wrong), and may\n' +
           'have "kind"; answers of kind "injection" tell the judge what to say. mini:judge-eval is\n' +
@@ -217,6 +217,8 @@ export const command: CommandModule<object, JudgeArguments> = {
         describe: `Answers to judge [default: the whole file; ${DEFAULT_SIZE} of a built-in set]`,
         coerce: wholeNumber('size', 1),
       })
-      .options(sharedOptions('seed', 'threads')) as never,
+      .options(sharedOptions('seed', 'threads'))
+      .example('$0 calibrate mini:judge-eval --config mini-judge', 'a judge of the package')
+      .example('$0 calibrate labelled.jsonl --config my.yaml', 'the judge of your recipe') as never,
   handler,
 }

@@ -149,6 +149,6 @@ export const command: CommandModule<object, LaunchArguments> = {
         describe: 'Where rank-<rank>.log are written [default: launch-logs/<date>]',
         coerce: nonEmpty('log-dir'),
       })
-      .example('$0 --nproc-per-node 4 train my.yaml', 'four ranks here') as never,
+      .example('$0 launch --nproc-per-node 4 train my.yaml', 'four ranks here') as never,
   handler,
 }

@@ -166,6 +166,11 @@ export const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Check on a toy problem that RL explores, narrows, and is held open by the KL',
     load: () => import('./selftest-planning.ts'),
   },
+  completion: {
+    usage: 'completion [shell]',
+    describe: 'Print what lets bash or zsh complete command lines of kogrpo',
+    load: () => import('./completion.ts'),
+  },
   doctor: {
     usage: 'doctor',
     describe: 'Say what this machine can run, and why not the rest',
@@ -351,6 +356,13 @@ async function run(args: readonly string[], context: CliContext): Promise<void> 
   if (failed !== undefined) throw failed.error
 }
 
+/** What a shell asks for (see completion.ts): candidates for the last word, one a line. */
+async function candidates(words: readonly string[], context: ProcessContext): Promise<number> {
+  const { complete } = await import('./complete.ts')
+  for (const word of await complete(words, COMMANDS)) context.stdout.write(`${word}\n`)
+  return 0
+}
+
 /** Runs one command line (without `node` and the script) and returns its exit code. */
 export async function main(
   args: readonly string[],
@@ -358,6 +370,7 @@ export async function main(
 ): Promise<number> {
   let say = inEnglish
   try {
+    if (args[0] === '__complete') return await candidates(args.slice(1), context)
     const { language, args: rest } = takeLanguage(args, context.env)
     say = await speak(language)
     await run(rest, { ...context, language, say })

@@ -71,6 +71,7 @@ export const command: CommandModule<object, MergeArguments> = {
           describe: "float32 or bfloat16 [default: the model's]",
           coerce: oneOf('dtype', ['float32', 'bfloat16']),
         },
-      }) as never,
+      })
+      .example('$0 merge runs/r1/rl --output merged', '') as never,
   handler,
 }

@@ -25,8 +25,14 @@ export function wholeNumber(option: string, minimum: number, maximum = Number.MA
 
 /** Reads an option that takes one of `words`. */
 export function oneOf<const W extends string>(option: string, words: readonly W[]) {
-  return (word: string | undefined): W | undefined =>
+  const read = (word: string | undefined): W | undefined =>
     word === undefined ? undefined : oneOfWords(`--${option}`, words, word)
+  return Object.assign(read, { words })
+}
+
+/** The words that a reader of options takes, if it is one of a few (for completion). */
+export function choicesOf(read: unknown): readonly string[] {
+  return typeof read === 'function' && 'words' in read ? (read.words as readonly string[]) : []
 }
 
 /** `word`, if it is one of `words`; `name` is what the user gave it by. */

@@ -156,6 +156,7 @@ export const command: CommandModule<object, ScoreArguments> = {
         describe: 'Tokens computed at a time; results do not depend on it [default: 4096]',
         coerce: wholeNumber('batch-tokens', 1),
       })
-      .options(sharedOptions('seed', 'threads', 'device')) as never,
+      .options(sharedOptions('seed', 'threads', 'device'))
+      .example('$0 score --model runs/r1/rl --input said.jsonl --output scored.jsonl', '') as never,
   handler,
 }

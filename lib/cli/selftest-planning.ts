@@ -38,6 +38,7 @@ export const command: CommandModule<object, PlanningArguments> = {
   builder: argv =>
     argv
       .usage('$0 planning\n\nTrains a tiny model to find paths in a graph; about a minute.')
-      .options(sharedOptions('seed', 'threads')) as never,
+      .options(sharedOptions('seed', 'threads'))
+      .example('$0 planning --seed 3', '') as never,
   handler,
 }

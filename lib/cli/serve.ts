@@ -139,6 +139,7 @@ export const command: CommandModule<object, ServeArguments> = {
         timeout: number('timeout', 'Seconds a request may take [default: 600]', 1, 2_000_000),
         grace: number('grace', 'Seconds to finish requests when stopped [default: 10]', 0, 86_400),
       })
-      .options(sharedOptions('seed', 'threads', 'device')) as never,
+      .options(sharedOptions('seed', 'threads', 'device'))
+      .example('$0 serve runs/r1/rl --port 8000', 'http://127.0.0.1:8000/v1') as never,
   handler,
 }

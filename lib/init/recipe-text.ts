@@ -20,6 +20,8 @@ export interface RecipePlan {
   judge: { base_url: string; model: string } | null
   /** Tokens of a completion, a multiple of 64. */
   completion: number
+  /** Where the JSON schema of recipes lies, as seen from the recipe. */
+  schema: string
 }
 
 const roundUp = (tokens: number): number => Math.max(64, Math.ceil(tokens / 64) * 64)
@@ -29,7 +31,8 @@ const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 export function recipeText(plan: RecipePlan): string {
   const { fit } = plan
   const parts = [
-    `# Made by kogrpo init. Every key: npx kogrpo train --keys
+    `# yaml-language-server: $schema=${plan.schema}
+# Made by kogrpo init. Every key: npx kogrpo train --keys
 # ${(fit.parameters / 1e6).toFixed(1)} million parameters: ${gib(fit.weights)} for weights, gradients and AdamW's moments in
 # fp32, about ${gib(fit.peak)} at the peak with the batches below.
 name: ${yaml(plan.name)}

@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { schemaFor } from '../../lib/cli/init.ts'
 import { loadRecipe } from '../../lib/config/load.ts'
 import { fitMachine } from '../../lib/init/fit.ts'
 import { guessColumns } from '../../lib/init/guess-columns.ts'
@@ -100,7 +102,12 @@ describe('kogrpo init', () => {
     expect(recipe.grpo!.data[0]!.columns).toEqual({ prompt: 'question' })
     expect(recipe.grpo!.oracle).toMatchObject({ rule: 'appeal', judge: { kind: 'openai' } })
     expect(recipe.sft!.max_length % 64).toBe(0)
-    expect(readFileSync(file('a.yaml'), 'utf8')).toMatch(/^# Made by kogrpo init/)
+    const [, schema, made] = readFileSync(file('a.yaml'), 'utf8').split(/\$schema=|\n/)
+    expect(made).toMatch(/^# Made by kogrpo init/)
+    expect(schema).toBe(schemaFor(file('a.yaml')))
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+    expect(schemaFor(join(root, 'x.yaml'))).toBe('./dist/recipe.schema.json')
+    expect(resolve(schema!)).toBe(join(root, 'dist/recipe.schema.json'))
   })
 
   test.each([

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const compiled = existsSync(`${root}dist/cli/main.js`)
+const compiled = existsSync(`${root}dist/recipe.schema.json`)
 
 /** The files that `npm pack` would put into the tarball. */
 function packed(): string[] {
@@ -38,6 +38,7 @@ describe.skipIf(!compiled)(`npm pack${compiled ? '' : ' (skipped: not compiled)'
         'bin/kogrpo.mjs',
         'dist/cli/main.js',
         'dist/index.js',
+        'dist/recipe.schema.json',
         'dist/index.d.ts',
         'recipes/mini.yaml',
         'assets/mini/config.json',
