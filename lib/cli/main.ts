@@ -136,6 +136,16 @@ export const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Measure a judge on labelled answers before it is trusted',
     load: () => import('./judge.ts'),
   },
+  neurons: {
+    usage: 'neurons',
+    describe: 'Find the neurons of a language, for a stage that trains these alone',
+    load: () => import('./neurons.ts'),
+  },
+  'extend-vocab': {
+    usage: 'extend-vocab <model>',
+    describe: 'Write a model with new tokens',
+    load: () => import('./extend-vocab.ts'),
+  },
   merge: {
     usage: 'merge <adapter>',
     describe: 'Write a model with a LoRA adapter in its weights',

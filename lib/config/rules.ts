@@ -172,6 +172,36 @@ function checkBest(
   }
 }
 
+/** What a stage trains of the model. */
+function checkFreezing({ pretrain, sft, grpo, lora }: Checked, errors: Finding[]): void {
+  for (const [name, stage] of Object.entries({ pretrain, sft, grpo })) {
+    for (const key of ['train_only', 'trainable_neurons'] as const) {
+      if (stage?.[key] === undefined || lora === undefined) continue
+      errors.push({
+        path: [name, key],
+        message:
+          'cannot be had with lora, which freezes the model and trains its adapters; keep one',
+      })
+    }
+    if (stage?.train_only === undefined) continue
+    const { embed, head, norm, layers } = stage.train_only
+    if (stage.trainable_neurons !== undefined) {
+      errors.push({
+        path: [name, 'trainable_neurons'],
+        message: 'and train_only both say what is trained; keep one',
+      })
+    }
+    if (!(embed || head || norm) && layers === 'none') {
+      errors.push({
+        path: [name, 'train_only'],
+        message: 'names nothing, so nothing would be trained; set embed, head, norm or layers',
+      })
+    }
+  }
+}
+
+type Checked = Omit<Recipe, 'output_dir'>
+
 /** Checks `recipe` (resolved); `written` tells which keys the user gave. Never throws. */
 export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeInput): Findings {
   const findings: Findings = { errors: [], warnings: [] }
@@ -204,6 +234,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       ),
     })
   }
+  checkFreezing(recipe, findings.errors)
   for (const [name, stage] of [
     ['pretrain', pretrain],
     ['sft', sft],

@@ -336,6 +336,14 @@ export class Engine implements AsyncDisposable {
     await this.#native.setLogitScale(scale ?? undefined)
   }
 
+  /**
+   * How much of each layer's output every neuron makes on a batch (native/engine/engine_impact.cpp): by
+   * layer the rows of q, of k, of v, then the channels of the feed-forward.
+   */
+  async activationImpact(batch: Batch, signal?: AbortSignal): Promise<Float32Array> {
+    return await this.#call(signal, control => this.#native.activationImpact(batch, control))
+  }
+
   /** Rows of logits [positions.length, vocabSize] of one sequence: for tests and small looks. */
   async logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array> {
     return await this.#native.logits(tokens, positions)

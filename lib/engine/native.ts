@@ -92,6 +92,7 @@ export interface NativeEngine {
   release(options: { handle: number }): Promise<void>
   forwardBackward(batch: object, control?: Control): Promise<NativeTokenValues>
   setLogitScale(scale?: Float32Array): Promise<void>
+  activationImpact(batch: object, control?: Control): Promise<Float32Array>
   logits(tokens: Int32Array, positions: Int32Array): Promise<Float32Array>
   generate(
     requests: object[],

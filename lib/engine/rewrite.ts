@@ -16,6 +16,17 @@ export interface TensorSource {
   rowScale?: Float32Array
   /** scale · B [rows, rank] · A [rank, cols], added in fp32; absent: nothing. */
   added?: { a: StoredValues; b: StoredValues; rank: number; scale: number }
+  /** Rows behind the others. */
+  further?: FurtherRows
+}
+
+/** First `values` [n, cols] as they are, then one row an element of `of`: the mean of the tensor's rows
+ *  ids[cu[of]] … ids[cu[of + 1] − 1], or 0 where `of` is −1. */
+export interface FurtherRows {
+  values?: Float32Array
+  ids?: Int32Array
+  cu?: Int32Array
+  of?: Int32Array
 }
 
 /** Where the values of a matrix lie. */

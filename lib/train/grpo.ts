@@ -26,6 +26,7 @@ import type { Boundary } from './run-state.ts'
 import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
+import { setTrainedPart } from './trained-part.ts'
 
 /** The held-out problems, for evaluations between steps. */
 export interface HeldOut {
@@ -74,6 +75,7 @@ export async function trainGrpo(
   const pending = begins ? undefined : session.resumed?.pending
   let plateau = begins ? undefined : session.resumed?.plateau
   let narrowing = begins ? undefined : session.resumed?.narrowing
+  await setTrainedPart(session, 'grpo', stage)
   let { first, seen } = await beginStage(session, 'grpo', mixture)
   await beginReference(session, stage, first)
   await guards.begin(first - 1)

@@ -17,6 +17,7 @@ import { beginStage, saveState } from './resume.ts'
 import type { Boundary } from './run-state.ts'
 import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
 import { Timer } from './timer.ts'
+import { setTrainedPart } from './trained-part.ts'
 
 interface Totals {
   loss: number
@@ -47,6 +48,7 @@ export async function trainSupervised(
   const draw = drawer(mixture, stage)
   const best = new BestKeeper(session, name, stage)
   const begins = session.resumed?.stage !== name
+  await setTrainedPart(session, name, stage)
   let { first, seen } = await beginStage(session, name, mixture)
   const boundary = (step: number): Boundary => ({
     stage: name,

@@ -69,6 +69,12 @@ Napi::Value EngineWrap::save_parameters(Info info) {
 
 namespace {
 
+FurtherRows further_rows(const Napi::Object& o) {
+  return {array_or_empty<int32_t>(o.Get("ids"), "ids"), array_or_empty<int32_t>(o.Get("cu"), "cu"),
+          array_or_empty<int32_t>(o.Get("of"), "of"),
+          array_or_empty<float>(o.Get("values"), "values")};
+}
+
 LowRank low_rank(const Napi::Object& o) {
   const auto factor = [&](const char* name) -> LowRank::Factor {
     const Napi::Object f = object(o.Get(name), name);
@@ -90,6 +96,8 @@ Napi::Value EngineWrap::rewrite_tensors(Info info) {
                        array_or_empty<float>(o.Get("rowScale"), "rowScale")});
     if (!o.Get("added").IsUndefined())
       sources.back().added = low_rank(object(o.Get("added"), "added"));
+    if (!o.Get("further").IsUndefined())
+      sources.back().further = further_rows(object(o.Get("further"), "further"));
   }
   return thread_->run(info.This().As<Napi::Object>(), Control::from(info[4]),
                       [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),

@@ -94,6 +94,13 @@ Napi::Value EngineWrap::set_logit_scale(Info info) {
              });
 }
 
+Napi::Value EngineWrap::activation_impact(Info info) {
+  return run(info, info[1],
+             [batch = OwnedBatch(object(info[0], "batch"))](Engine& engine, JobControl& control) {
+               return typed(engine.activation_impact(batch.arguments(), control.abort));
+             });
+}
+
 Napi::Value EngineWrap::logits(Info info) {
   return run(info, info[2],
              [tokens = array<int32_t>(info[0], "tokens"),

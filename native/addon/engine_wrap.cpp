@@ -53,6 +53,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::forward_backward>("forwardBackward"),
                          InstanceMethod<&EngineWrap::set_logit_scale>("setLogitScale"),
                          InstanceMethod<&EngineWrap::logits>("logits"),
+                         InstanceMethod<&EngineWrap::activation_impact>("activationImpact"),
                          InstanceMethod<&EngineWrap::generate>("generate"),
                          InstanceMethod<&EngineWrap::serve_open>("serveOpen"),
                          InstanceMethod<&EngineWrap::serve_submit>("serveSubmit"),

@@ -37,6 +37,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value forward_backward(Info);
   Napi::Value set_logit_scale(Info);
   Napi::Value logits(Info);
+  Napi::Value activation_impact(Info);
   Napi::Value generate(Info);
   Napi::Value serve_open(Info);
   Napi::Value serve_submit(Info);

@@ -102,6 +102,9 @@ class Engine {
   // Multiplies every logit of vocabulary id v by scale[v] (positive, finite), under every slot, in
   // sampling, log-probs and gradients alike; empty: plain logits again. Not while a handle is kept.
   void set_logit_scale(std::vector<float> scale);
+  // By layer and neuron (rows of q, of k, of v, channels of the feed-forward, in this order), how
+  // much of the layer's output it makes: engine_impact.cpp.
+  std::vector<float> activation_impact(const BatchArguments& batch, const AbortFlag& abort);
   // Rows of logits of one sequence at `positions`, [positions, V].
   std::vector<float> logits(std::span<const int32_t> tokens, std::span<const int32_t> positions);
 

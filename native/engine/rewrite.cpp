@@ -31,6 +31,40 @@ std::vector<float> read_factor(const LowRank::Factor& factor, int64_t n) {
   return values;
 }
 
+// Means of rows of the tensor, by list; sums in double precision.
+std::vector<float> means_of(const TensorSource& s) {
+  const std::vector<int32_t>&ids = s.further.ids, &cu = s.further.cu;
+  if (cu.empty()) return {};
+  std::vector<float> means, row(static_cast<size_t>(s.cols));
+  std::vector<double> sum(static_cast<size_t>(s.cols));
+  for (size_t list = 0; list + 1 < cu.size(); ++list) {
+    if (cu[list] < 0 || cu[list + 1] <= cu[list] || static_cast<size_t>(cu[list + 1]) > ids.size())
+      throw std::invalid_argument("further: list " + std::to_string(list) + " must have ids");
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (int32_t i = cu[list]; i < cu[list + 1]; ++i) {
+      const int64_t id = ids[static_cast<size_t>(i)];
+      if (id < 0) throw std::invalid_argument("further: ids must not be negative");
+      read_tensor(s.file, s.begin + id * s.cols * static_cast<int64_t>(size_of(s.dtype)), s.dtype,
+                  row.data(), s.cols);
+      for (size_t c = 0; c < row.size(); ++c) sum[c] += double(row[c]);
+    }
+    for (const double x : sum)
+      means.push_back(static_cast<float>(x / double(cu[list + 1] - cu[list])));
+  }
+  return means;
+}
+
+void append_further(const TensorSource& s, DType dtype, TensorFileWriter& out) {
+  const FurtherRows& further = s.further;
+  out.append(further.values.data(), static_cast<int64_t>(further.values.size()), dtype);
+  const std::vector<float> means = means_of(s), zeros(static_cast<size_t>(s.cols));
+  for (const int32_t list : further.of) {
+    if (list >= static_cast<int64_t>(means.size()) / s.cols)
+      throw std::invalid_argument("further: there is no list " + std::to_string(list));
+    out.append(list < 0 ? zeros.data() : means.data() + list * s.cols, s.cols, dtype);
+  }
+}
+
 // out[rows, cols] += scale · b[rows, rank] · a[rank, cols], each element's sum over the rank first.
 void add_low_rank(const LowRank& low, const float* a, const float* b, int64_t rows, int64_t cols,
                   float* out) {
@@ -83,6 +117,7 @@ void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
                      block.data());
       out.append(block.data(), n, dtype);
     }
+    append_further(s, dtype, out);
     on_tensor();
   }
   out.finish();

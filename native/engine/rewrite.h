@@ -27,6 +27,14 @@ struct LowRank {
   float scale = 0;
 };
 
+// Rows behind those of a tensor, [rows, cols]: row r is the mean of the tensor's rows that list
+// of[r] has, ids[cu[list]] … ids[cu[list + 1] − 1]; 0 where of[r] is −1. `values` are rows as they
+// are and go before, where there are any.
+struct FurtherRows {
+  std::vector<int32_t> ids, cu, of;
+  std::vector<float> values;
+};
+
 // [rows, cols] elements at `begin` of `file`; row r is multiplied by row_scale[r] (empty: 1).
 struct TensorSource {
   std::string file;
@@ -35,6 +43,7 @@ struct TensorSource {
   int64_t rows = 0, cols = 0;
   std::vector<float> row_scale;
   LowRank added = {};
+  FurtherRows further = {};
 };
 
 // Writes `header` and behind it every source in order as `dtype`; on_tensor() after each. Throws

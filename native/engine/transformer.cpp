@@ -167,7 +167,8 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
 }
 
 void Transformer::forward(const ModelView& weights, const PackedModel* packed,
-                          const PackedBatch& batch, Activations& state, const AbortFlag& abort) {
+                          const PackedBatch& batch, Activations& state, const AbortFlag& abort,
+                          const LayerTap& tap) {
   const int64_t t = batch.size(), h = config_.hidden_size;
   const auto n = static_cast<size_t>(t * h);
   rope_.reserve(batch.longest());
@@ -194,6 +195,8 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
                     matrix(output, t, h));
       std::swap(recomputed_.x0, a.x0);
     }
+    if (tap)
+      tap(l, state.recompute ? recomputed_ : a, matrix(act_.data(), t, config_.intermediate_size));
   }
   ops_.rmsnorm_forward(
       {matrix(state.x.data(), t, h), weights.final_norm, matrix(state.hidden.reserve(n), t, h),

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -79,6 +80,10 @@ struct Activations {
   Buffer<float> x, rstd, hidden;         // final residual, its norm's 1/rms, normed output [T,H]
 };
 
+// Called after each layer with what it computed; `act` [T,I] is the input of its down projection.
+using LayerTap =
+    std::function<void(size_t layer, const LayerActivations& activations, const Tensor& act)>;
+
 class Transformer {
  public:
   Transformer(Ops& ops, const ModelConfig& config)
@@ -86,7 +91,7 @@ class Transformer {
 
   // Fills `state`; state.hidden [T,H] is the input of the LM head.
   void forward(const ModelView& weights, const PackedModel* packed, const PackedBatch& batch,
-               Activations& state, const AbortFlag& abort);
+               Activations& state, const AbortFlag& abort, const LayerTap& tap = {});
 
   // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`, where a tensor without data is
   // frozen: no product is made for it, and layers below the last trained one are not gone through.

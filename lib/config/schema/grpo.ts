@@ -1,5 +1,6 @@
 /** The stage grpo: rollouts, loss, rewards and oracle. Names are those of TRL's GRPOConfig. */
 import * as z from 'zod'
+import { freezingShape } from './freezing.ts'
 import { guards } from './guards.ts'
 import {
   consistencyBonus,
@@ -201,6 +202,7 @@ export const grpoStage = z.strictObject({
     .prefault({})
     .describe('the warning that pass@1 rises while pass@k falls: narrower, not more able'),
   guards: guards.prefault({}).describe('what is watched for a collapse, and what then happens'),
+  ...freezingShape,
   ...optimizerShape({ learning_rate: 1e-6, lr_scheduler_type: 'constant', warmup_ratio: 0 }),
   ...checkpointShape([
     ...(['eval_accuracy', 'eval_korean_thinking_rate', 'eval_format_rate'] as const),

@@ -1,5 +1,6 @@
 /** The stages pretrain and sft, which have one shape: next-token training on packed rows. */
 import * as z from 'zod'
+import { freezingShape } from './freezing.ts'
 import { checkpointShape, type OptimizerDefaults, optimizerShape } from './optimizer.ts'
 import { sources } from './source.ts'
 import { count } from './values.ts'
@@ -27,6 +28,7 @@ export const trainStage = (defaults: OptimizerDefaults & { assistant_only_loss: 
       .default(8)
       .describe('packed rows of max_length tokens in a micro-batch'),
     gradient_accumulation_steps: count.default(1).describe('micro-batches in an optimizer step'),
+    ...freezingShape,
     ...optimizerShape(defaults),
     ...checkpointShape(['eval_loss', 'eval_mean_token_accuracy', 'eval_entropy']),
   })

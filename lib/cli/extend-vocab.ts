@@ -1,0 +1,141 @@
+/** `kogrpo extend-vocab`: a checkpoint with new tokens, whose rows begin as the mean of their parts. */
+import { readFile } from 'node:fs/promises'
+import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { randomStream } from '../data/random.ts'
+import { Tokenizer } from '../data/tokenizer.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { openModelDirectory } from '../model/directory.ts'
+import { modelPath } from '../train/session.ts'
+import { newTokens, type VocabularyInit } from '../vocab/extend.ts'
+import { writeExtended } from '../vocab/write.ts'
+import type { CliContext } from './context.ts'
+import { UsageError } from './errors.ts'
+import { runInterruptibly } from './interrupt.ts'
+import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
+
+interface ExtendArguments {
+  context: CliContext
+  model: string
+  tokens?: string
+  output?: string
+  init?: VocabularyInit
+  padTo?: number
+  seed?: number
+}
+
+/** Standard normals that follow from a seed (Box and Muller). */
+function normalsOf(seed: number): (count: number) => Float32Array {
+  const next = randomStream(`extend-vocab ${seed}`)
+  const uniform = (): number => (next() + 0.5) / 2 ** 32
+  return count =>
+    Float32Array.from(
+      { length: count },
+      () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()),
+    )
+}
+
+async function wordsOf(file: string): Promise<string[]> {
+  try {
+    return (await readFile(file, 'utf8')).split(/\r?\n/)
+  } catch (cause) {
+    throw new KogrpoError('E_DATA', `--tokens ${file}: cannot be read: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+async function handler(argv: ArgumentsCamelCase<ExtendArguments>): Promise<void> {
+  const { context, tokens: file, output } = argv
+  if (file === undefined || output === undefined) {
+    throw new UsageError('required: --tokens FILE --output DIR')
+  }
+  const directory = await openModelDirectory(modelPath(argv.model))
+  if (directory.adapter) {
+    throw new KogrpoError(
+      'E_ADAPTER',
+      `${argv.model} is an adapter; merge it first (kogrpo merge), then extend the merged model`,
+    )
+  }
+  const tokenizer = await Tokenizer.load(directory.tokenizerDir)
+  tokenizer.requireModel(directory.config)
+  const added = newTokens(await wordsOf(file), tokenizer, file)
+  const { rows, rowsBefore, dtype } = await runInterruptibly(
+    context,
+    {
+      onInterrupt: () => context.stderr.write('stopping\n'),
+      message: () => 'stopped; nothing was written',
+    },
+    signal =>
+      writeExtended(directory, tokenizer.size, added, output, {
+        init: argv.init ?? 'subtoken_mean',
+        padTo: argv.padTo ?? 128,
+        normals: normalsOf(argv.seed ?? 42),
+        signal,
+      }),
+  )
+  const count = added.tokens.length
+  const parts = added.subtokens.reduce((sum, ids) => sum + ids.length, 0)
+  const lines = [
+    `wrote ${output} in ${dtype === 'BF16' ? 'bf16' : 'fp32'}: ${count} new tokens, ids ${tokenizer.size} to ${tokenizer.size + count - 1}, each in place of ${(parts / count).toFixed(1)} tokens`,
+  ]
+  if (added.known.length > 0) lines.push(`${added.known.length} words were tokens already`)
+  const rest = rows - tokenizer.size - count
+  lines.push(
+    rows === rowsBefore
+      ? `the padding of the vocabulary had room: still ${rows} rows, ${rest} of them unused`
+      : `vocab_size grew from ${rowsBefore} to ${rows} (${rest} rows unused)`,
+    'What this breaks:',
+    '  the new tokens are found in a text before it is split and merged, wherever their characters',
+    '  stand, also inside longer words; no merge leads to them, vocab.json and merges.txt do not have them',
+    `  ${rows === rowsBefore ? 'servers and trainers must load this tokenizer' : 'servers that keep a template of the original shapes, and quantised copies, do not fit'}; token ids of prepared data, caches and judges of the original are of another text`,
+    '  the rows are a beginning: train embedding and head first (train_only: { embed: true, head: true })',
+  )
+  context.stdout.write(`${lines.join('\n')}\n`)
+}
+
+export const command: CommandModule<object, ExtendArguments> = {
+  command: 'extend-vocab <model>',
+  describe: 'Write a model with new tokens',
+  builder: argv =>
+    argv
+      .usage(
+        '$0 extend-vocab MODEL --tokens words.txt --output DIR\n\n' +
+          'Adds tokens to a model (RedWhale, arXiv 2408.11294): each new row of embedding and LM head\n' +
+          'begins as the mean of the rows of the tokens that wrote it so far. Everything else keeps its\n' +
+          'bits. Qwen3 has Korean tokens; whether more of them pay is to be measured first (kogrpo data\n' +
+          'check shows tokens per character).',
+      )
+      .positional('model', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Hugging Face model directory, or builtin:mini',
+      })
+      .options({
+        tokens: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'File with one new token a line [required]',
+          coerce: nonEmpty('tokens'),
+        },
+        output: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Directory to write [required]',
+          coerce: nonEmpty('output'),
+        },
+        init: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'subtoken_mean, mean (of all rows) or random [default: subtoken_mean]',
+          coerce: oneOf('init', ['subtoken_mean', 'mean', 'random']),
+        },
+        'pad-to': {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Rows are a multiple of it where the padding does not suffice [default: 128]',
+          coerce: wholeNumber('pad-to', 1),
+        },
+      })
+      .options(sharedOptions('seed')) as never,
+  handler,
+}
