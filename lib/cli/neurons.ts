@@ -85,8 +85,7 @@ const options = {
   'min-share': {
     type: 'string',
     requiresArg: true,
-    describe:
-      "Share of a language's documents in which a neuron must recur [default: 1, every one]",
+    describe: "Share of a language's documents in which a neuron must recur [default: 1]",
   },
   layers: {
     type: 'string',

@@ -179,8 +179,9 @@ function checkFreezing({ pretrain, sft, grpo, lora }: Checked, errors: Finding[]
       if (stage?.[key] === undefined || lora === undefined) continue
       errors.push({
         path: [name, key],
-        message:
+        message: phrase(
           'cannot be had with lora, which freezes the model and trains its adapters; keep one',
+        ),
       })
     }
     if (stage?.train_only === undefined) continue
@@ -188,13 +189,15 @@ function checkFreezing({ pretrain, sft, grpo, lora }: Checked, errors: Finding[]
     if (stage.trainable_neurons !== undefined) {
       errors.push({
         path: [name, 'trainable_neurons'],
-        message: 'and train_only both say what is trained; keep one',
+        message: phrase('and train_only both say what is trained; keep one'),
       })
     }
     if (!(embed || head || norm) && layers === 'none') {
       errors.push({
         path: [name, 'train_only'],
-        message: 'names nothing, so nothing would be trained; set embed, head, norm or layers',
+        message: phrase(
+          'names nothing, so nothing would be trained; set embed, head, norm or layers',
+        ),
       })
     }
   }
@@ -232,6 +235,12 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
         'needs weights that an adapter can name as its base, and those of init: {init} are in no file; train them first, without lora',
         { init },
       ),
+    })
+  }
+  if (recipe.lora !== undefined && recipe.lora.lora_dropout > 0) {
+    findings.errors.push({
+      path: ['lora', 'lora_dropout'],
+      message: phrase('is not computed by the engine yet; set it to 0'),
     })
   }
   checkFreezing(recipe, findings.errors)

@@ -34,7 +34,7 @@ const stages: RecipeInput = {
   lora: { r: 4, lora_alpha: 8 },
   sft: {
     data: [{ path: 'mini:sft', size: 200 }],
-    max_steps: 4,
+    max_steps: 16,
     per_device_train_batch_size: 2,
     max_length: 256,
     learning_rate: 1e-2,
@@ -45,10 +45,11 @@ const stages: RecipeInput = {
     max_steps: 4,
     num_generations: 4,
     per_device_train_batch_size: 8,
-    max_completion_length: 16,
+    max_completion_length: 48,
     learning_rate: 1e-2,
     beta: 0.05,
-    rewards: [{ name: 'format' }, { name: 'korean' }],
+    // After the few steps of sft some completions end, and rewards differ.
+    rewards: [{ name: 'overlong', options: { soft_punish_cache: 40 } }],
   },
 }
 

@@ -25,7 +25,7 @@ export const lora = z.strictObject({
     .lt(1)
     .default(0)
     .describe(
-      "share of the adapters' inputs that is left out in pretrain and sft (grpo trains the very policy that it samples)",
+      "share of the adapters' inputs that is left out in training (only 0 so far: nothing is left out)",
     ),
   target_modules: z
     .array(z.enum(LORA_TARGETS))

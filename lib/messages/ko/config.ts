@@ -138,6 +138,13 @@ export const config = catalogue({
     '고르려면 스텝 사이의 평가가 필요합니다. {name}.eval_steps를 설정하세요',
   'has no effect without metric_for_best_model':
     'metric_for_best_model 없이는 아무 효과가 없습니다',
+  'is not computed by the engine yet; set it to 0': '엔진이 아직 계산하지 않습니다. 0으로 두세요',
+  'cannot be had with lora, which freezes the model and trains its adapters; keep one':
+    'lora와 함께 쓸 수 없습니다. lora는 모델을 고정하고 어댑터만 학습합니다. 하나만 남기세요',
+  'and train_only both say what is trained; keep one':
+    'train_only와 함께 쓸 수 없습니다. 둘 다 무엇을 학습할지 정합니다. 하나만 남기세요',
+  'names nothing, so nothing would be trained; set embed, head, norm or layers':
+    '아무것도 고르지 않아 학습할 것이 없습니다. embed, head, norm, layers 가운데 하나를 설정하세요',
   'needs weights that an adapter can name as its base, and those of init: {init} are in no file; train them first, without lora':
     '어댑터가 바탕으로 삼을 가중치가 필요한데, init: {init} 가중치는 파일에 없습니다. 먼저 lora 없이 학습하세요',
   'there is nothing to do; add a stage (pretrain, sft or grpo) or eval':

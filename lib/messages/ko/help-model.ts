@@ -153,4 +153,35 @@ export const helpModel = catalogue({
   'Timed runs after the warm-up': '예열 뒤에 시간을 잴 횟수',
   'one matrix product': '행렬 곱 하나',
   'a whole GRPO step': 'GRPO 스텝 전체',
+  'Find the neurons of a language, for a stage that trains these alone':
+    '한 언어의 뉴런을 찾아, 그것만 학습하는 단계에 쓸 마스크를 만듭니다',
+  'Scores every neuron by what it adds to its layer on a document (2402.18815), keeps the highest of each matrix, and of these the ones that recur in the documents of the language and belong to no contrast language. The file says which rows of q, k, v and up_proj and which columns of down_proj a stage with trainable_neurons trains; everything else is frozen to the bit.':
+    '문서마다 각 뉴런이 층의 출력에 더하는 몫을 점수로 매기고(2402.18815), 행렬마다 점수가 높은 것 가운데 그 언어의 문서에 거듭 나오면서 대조 언어에는 속하지 않는 것을 고릅니다. 파일에는 trainable_neurons 단계가 학습할 q, k, v, up_proj의 행과 down_proj의 열이 담깁니다. 나머지는 한 비트도 바뀌지 않습니다.',
+  'Documents of the language (JSONL or Parquet: text or messages)':
+    '그 언어의 문서(JSONL이나 Parquet의 text 또는 messages)',
+  'Documents of another language, whose neurons are taken out; may be given again':
+    '뉴런을 빼낼 다른 언어의 문서. 여러 번 줄 수 있습니다',
+  'The mask file to write': '쓸 마스크 파일',
+  'Columns of other names, e.g. text=body': '이름이 다른 열. 예: text=body',
+  'Documents of each language': '언어마다 읽을 문서 수',
+  'Tokens of a document that are read': '문서에서 읽을 토큰 수',
+  'Highest rows of each of q, k and v kept per document':
+    '문서마다 남길 q, k, v 각각의 점수가 높은 행의 수',
+  'Highest channels of a feed-forward kept per document':
+    '문서마다 남길 피드포워드의 점수가 높은 채널의 수',
+  "Share of a language's documents in which a neuron must recur":
+    '뉴런이 거듭 나와야 하는 그 언어 문서의 비율',
+  'first:N, last:N, all, or a list such as 0,1,2': 'first:N, last:N, all 또는 0,1,2 같은 목록',
+  'At most so many neurons of a matrix, the highest by mean score':
+    '행렬마다 평균 점수가 높은 뉴런을 많아야 이만큼 고릅니다',
+  'Write as many neurons of the same matrices drawn by --seed instead: the control':
+    '같은 행렬에서 같은 수의 뉴런을 --seed로 무작위로 뽑아 씁니다(대조군)',
+  'early layers only': '앞쪽 층만',
+  'Write a model with new tokens': '새 토큰을 더한 모델을 씁니다',
+  'Adds tokens to a model (RedWhale, arXiv 2408.11294): each new row of embedding and LM head begins as the mean of the rows of the tokens that wrote it so far. Everything else keeps its bits. Qwen3 has Korean tokens; whether more of them pay is to be measured first (kogrpo data check shows tokens per character).':
+    '모델에 토큰을 더합니다(RedWhale, arXiv 2408.11294). 임베딩과 LM 헤드의 새 행은 지금까지 그 낱말을 적던 토큰들의 행의 평균에서 시작하고, 나머지는 한 비트도 바뀌지 않습니다. Qwen3에는 한국어 토큰이 이미 있으므로, 더 넣을 값어치가 있는지 먼저 재 보세요(kogrpo data check가 글자당 토큰 수를 보여 줍니다).',
+  'File with one new token a line': '한 줄에 새 토큰 하나씩 적은 파일',
+  'subtoken_mean, mean (of all rows) or random': 'subtoken_mean, mean(모든 행의 평균) 또는 random',
+  'Rows are a multiple of it where the padding does not suffice':
+    '여분의 행이 모자라면 행 수를 이 값의 배수로 늘립니다',
 })
