@@ -1,0 +1,63 @@
+/** The Korean README and guides keep step with the English: same structure, same commands, links that lead somewhere. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const GUIDES = readdirSync('docs/guides')
+const PAIRS: [english: string, korean: string][] = [
+  ['README.md', 'README.ko.md'],
+  ...GUIDES.map((name): [string, string] => [`docs/guides/${name}`, `docs/ko/guides/${name}`]),
+]
+const read = (file: string): string => readFileSync(file, 'utf8')
+
+/** Fenced blocks, by their language and text. */
+const blocks = (text: string): string[] => text.match(/^```[\s\S]*?^```$/gm) ?? []
+const prose = (text: string): string => text.replaceAll(/^```[\s\S]*?^```$/gm, '')
+const levels = (text: string): number[] =>
+  [...prose(text).matchAll(/^(#+) /gm)].map(([, marks]) => marks!.length)
+/** Targets of links and images in this repository. */
+const targets = (text: string): string[] =>
+  [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target]) => target!.replace(/#.*$/, ''))
+    .filter(target => target !== '' && !/^https?:/.test(target))
+
+test('there are seven guides, each in both languages', () => {
+  expect(GUIDES).toHaveLength(7)
+  expect(readdirSync('docs/ko/guides')).toEqual(GUIDES)
+})
+
+describe.each(PAIRS)('%s and %s', (english, korean) => {
+  const [one, other] = [read(english), read(korean)]
+
+  test('have headings of the same levels in the same order', () => {
+    expect(levels(other)).toEqual(levels(one))
+  })
+
+  test('have the same blocks of code', () => {
+    expect(blocks(other)).toEqual(blocks(one))
+  })
+
+  test('have tables of the same shape, and as many points in lists', () => {
+    const rows = (text: string): number[] =>
+      [...prose(text).matchAll(/^\|.*\|$/gm)].map(([row]) => row.split(/(?<!\\)\|/).length)
+    const points = (text: string): number => [...prose(text).matchAll(/^(?:- |\d+\. )/gm)].length
+    expect(rows(other)).toEqual(rows(one))
+    expect(points(other)).toBe(points(one))
+  })
+
+  test('the translation is Korean', () => {
+    const letters = prose(other).replaceAll(/`[^`]*`|\([^)]*\)/g, '')
+    const hangul = letters.match(/[가-힣]/g)?.length ?? 0
+    expect(hangul / (letters.match(/\p{L}/gu)?.length ?? 1)).toBeGreaterThan(0.6)
+  })
+})
+
+test('every link of the README, of the guides and of the Korean pages leads to a file', () => {
+  const files = [...PAIRS.flat(), 'docs/README.md', 'docs/ko/README.md', 'docs/ko/glossary.md']
+  const broken = files.flatMap(file =>
+    targets(read(file))
+      .filter(target => !existsSync(join(dirname(file), target)))
+      .map(target => `${file}: ${target}`),
+  )
+  expect(broken).toEqual([])
+})
