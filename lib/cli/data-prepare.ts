@@ -1,5 +1,6 @@
 /** `kogrpo data prepare INPUT --output STEM`: writes STEM.train.jsonl and STEM.eval.jsonl. */
-import { renameSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { fingerprints } from '../corpus/check.ts'
 import { Preparation, RULES, type Rule } from '../corpus/prepare.ts'
@@ -49,6 +50,7 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
   const counts = { train: 0, eval: 0 }
   const dropped = Object.fromEntries(RULES.map(rule => [rule, 0])) as Record<Rule, number>
   const name = (part: 'train' | 'eval'): string => `${output}.${part}.jsonl`
+  mkdirSync(dirname(output), { recursive: true })
   for (const part of ['train', 'eval'] as const) rmSync(`${name(part)}.partial`, { force: true })
   const writers = {
     train: new JsonLinesWriter(`${name('train')}.partial`),
