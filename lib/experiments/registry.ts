@@ -1,10 +1,21 @@
 /** All experiments, in the order of the table. */
 import { KogrpoError } from '../errors.ts'
+import { careConsistency } from './care-consistency.ts'
+import { critiqueRefinement } from './critique-refinement.ts'
+import { curriculumOrder } from './curriculum-order.ts'
 import { planningDiversity } from './planning-diversity.ts'
 import { prorlReset } from './prorl-reset.ts'
 import type { Experiment } from './types.ts'
+import { warmUp } from './warm-up.ts'
 
-export const EXPERIMENTS: readonly Experiment[] = [prorlReset, planningDiversity]
+export const EXPERIMENTS: readonly Experiment[] = [
+  warmUp,
+  prorlReset,
+  careConsistency,
+  critiqueRefinement,
+  curriculumOrder,
+  planningDiversity,
+]
 
 /** The experiment of this name, or all of them. Throws `E_CONFIG` for an unknown one. */
 export function findExperiments(name?: string): readonly Experiment[] {

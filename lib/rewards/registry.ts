@@ -6,6 +6,7 @@ import { formatReward } from './format.ts'
 import { koreanReward } from './korean.ts'
 import { overlongReward } from './overlong.ts'
 import { repetitionReward } from './repetition.ts'
+import { structureReward } from './structure.ts'
 import type { NamedReward, RewardContext, RewardFunction } from './types.ts'
 
 const factories: Record<string, (options: unknown, context: RewardContext) => RewardFunction> = {
@@ -14,6 +15,7 @@ const factories: Record<string, (options: unknown, context: RewardContext) => Re
   korean: koreanReward,
   overlong: overlongReward,
   repetition: repetitionReward,
+  structure: structureReward,
 }
 
 export interface RewardSpec {

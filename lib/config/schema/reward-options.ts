@@ -62,6 +62,18 @@ export const overlongOptions = z
     { path: ['soft_punish_cache'], error: english('must not exceed max_completion_length') },
   )
 
+export const structureOptions = z.strictObject({
+  sections: z
+    .array(z.string().min(1))
+    .min(2)
+    .default(() => ['계획', '이해', '풀이', '정리'])
+    .describe('titles that stand in the thinking on lines of their own, in this order'),
+  value: z
+    .enum(['all', 'share'])
+    .default('all')
+    .describe('1 when all sections are there and else 0, or the share of them'),
+})
+
 export const repetitionOptions = z.strictObject({
   ngram_size: count.default(20).describe('tokens of the sequences that should not come again'),
   max_penalty: z

@@ -7,6 +7,7 @@ import {
   koreanOptions,
   overlongOptions,
   repetitionOptions,
+  structureOptions,
 } from './reward-options.ts'
 
 const reward = <const N extends string, O extends z.ZodType>(
@@ -28,6 +29,7 @@ export const rewards = z
       reward('korean', 0.2, koreanOptions),
       reward('overlong', 0.2, overlongOptions),
       reward('repetition', 0.2, repetitionOptions),
+      reward('structure', 0.2, structureOptions),
     ]),
   )
   .min(1, { error: english('expected at least one reward, e.g. - name: accuracy') })
