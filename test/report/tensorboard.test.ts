@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,3 +31,35 @@ test('a step becomes one event with its metrics as scalars; null is left out', (
   const tag = Buffer.from('grpo/reward').toString('hex')
   expect(event.subarray(9).toString('hex')).toBe(`10ac022a140a120a0b${tag}150000003f`)
 })
+
+/** A Python with tensorboard: KOGRPO_PYTHON, else python3; null where there is none. */
+function python(): string | null {
+  const program = process.env.KOGRPO_PYTHON ?? 'python3'
+  return spawnSync(program, ['-c', 'import tensorboard']).status === 0 ? program : null
+}
+
+const reader = python()
+test.skipIf(!reader)(
+  `TensorBoard reads every step${reader ? '' : ' (skipped: no python3 with tensorboard; KOGRPO_PYTHON names one)'}`,
+  () => {
+    const directory = join(mkdtempSync(join(tmpdir(), 'kogrpo-tb-')), 'tensorboard')
+    const writer = new TensorBoardWriter(directory)
+    const value = (step: number): number => Math.fround(Math.sin(step))
+    for (let step = 0; step <= 300; step++) {
+      const metrics = {
+        'rewards/정확도/mean': value(step),
+        ...(step % 50 ? {} : { eval_accuracy: 1 }),
+      }
+      writer.handle({ type: 'step', stage: 'grpo', step, metrics })
+    }
+    writer.close()
+    const script = 'test/golden/check_tensorboard.py'
+    const read = JSON.parse(
+      execFileSync(reader!, [script, directory], { encoding: 'utf8' }),
+    ) as object
+    expect(read).toEqual({
+      'grpo/rewards/정확도/mean': Array.from({ length: 301 }, (_, step) => [step, value(step)]),
+      'grpo/eval_accuracy': [0, 50, 100, 150, 200, 250, 300].map(step => [step, 1]),
+    })
+  },
+)
