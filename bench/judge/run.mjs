@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { loadRecipe } from '../../dist/config/load.js'
 import { pairedDifference } from '../../dist/eval/statistics.js'
 import { splitThinking } from '../../dist/rewards/think.js'
 
@@ -59,6 +60,18 @@ const own = ['mini-local-judge', ...short, ...start, '--grpo.oracle.judge.path',
 train('local', 'summary.json', [...own, '--grpo.oracle.rule', 'both'])
 train('veto', 'summary.json', own)
 
+// The collapse recipe, where the checker is lenient: alone it is hacked (bench/collapse). Does this judge hold it?
+const collapse = ['collapse', '--eval.max_samples', '500', '--grpo.eval_steps', '0']
+train('lenient/sft', 'sft/config.json', [...collapse, '--grpo', 'null', '--eval', 'null'])
+const lenient = [...collapse, '--sft', 'null', '--model.path', join(work, 'lenient/sft', 'sft')]
+train('lenient/checker', 'summary.json', lenient)
+const { recipe } = loadRecipe('collapse')
+const { judge: asked } = loadRecipe('mini-local-judge').recipe.grpo.oracle
+recipe.grpo.oracle = { ...recipe.grpo.oracle, rule: 'both', judge: { ...asked, path: judge } }
+const file = join(work, 'lenient.json')
+writeFileSync(file, JSON.stringify(recipe))
+train('lenient/judge', 'summary.json', [file, ...lenient.slice(1)])
+
 // The judge on what a policy really writes: every fourth completion of the arm with the exact judge.
 const written = readFileSync(join(work, 'program', 'completions.jsonl'), 'utf8')
   .trim()
@@ -93,6 +106,11 @@ const summaries = arms.map(arm => {
   if (oracle) delete oracle.judge
   return [arm, { sft: base, rl, oracle }]
 })
+/** True accuracy before and after RL on the collapse recipe's problems. */
+const held = arm => {
+  const { base, rl } = JSON.parse(readFileSync(join(work, arm, 'summary.json'), 'utf8'))
+  return { sft: base, rl }
+}
 const effect = {
   what: 'true accuracy on 500 held-out problems before (sft) and after 40 RL steps of 96 completions, seed 42',
   arms: Object.fromEntries(summaries),
@@ -102,6 +120,11 @@ const effect = {
     program_minus_none: difference('none', 'program'),
     veto_minus_none: difference('none', 'veto'),
   },
+  lenient: {
+    what: 'the same of recipes/collapse.yaml, 140 RL steps of 96 completions, seed 1',
+    arms: { checker: held('lenient/checker'), judge: held('lenient/judge') },
+    judge_minus_checker: difference('lenient/checker', 'lenient/judge'),
+  },
 }
 writeFileSync(join(HERE, 'effect.json'), `${JSON.stringify(effect, null, 2)}\n`)
-console.log(JSON.stringify(effect.paired, null, 2))
+console.log(JSON.stringify([effect.paired, effect.lenient], null, 2))
