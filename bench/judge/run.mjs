@@ -2,7 +2,7 @@
  * The miniature's own judge, measured: trains it (recipes/mini-judge.yaml), calibrates it on held-out
  * labelled answers and on what a policy writes, and lets it decide a short RL run by `both` (local) and by `veto`, beside two
  * that begin at the same fine-tuned model: checker alone, and checker with the exact judge. Writes calibration.json,
- * calibration-policy.json and effect.json here. About a quarter of an hour of one core; what a stopped call had finished is kept.
+ * calibration-policy.json and effect.json here. About half an hour of processor time; what a stopped call had finished is kept.
  *
  *   npx tsc -p tsconfig.json && node bench/judge/run.mjs [work directory] [--threads N]
  */
