@@ -136,6 +136,7 @@ export const command: CommandModule<object, ExtendArguments> = {
           coerce: wholeNumber('pad-to', 1),
         },
       })
-      .options(sharedOptions('seed')) as never,
+      .options(sharedOptions('seed'))
+      .example('$0 extend-vocab Qwen3-0.6B --tokens words.txt --output Qwen3-0.6B-ko', '') as never,
   handler,
 }

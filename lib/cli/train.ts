@@ -25,6 +25,7 @@ import {
 } from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
 import { TensorBoardWriter } from '../report/tensorboard.ts'
+import { syncWandb, wantsWandb } from '../report/wandb.ts'
 import type { SavedState } from '../train/run-state.ts'
 import type { CliContext } from './context.ts'
 import { Interrupted, UsageError } from './errors.ts'
@@ -151,7 +152,9 @@ function consumersOf(
     new MetricsWriter(directory.metrics),
     ...(completions ? [new CompletionsWriter(directory.completions)] : []),
     new SummaryWriter(directory.summary),
-    ...(tensorboard ? [new TensorBoardWriter(join(directory.path, 'tensorboard'))] : []),
+    ...(tensorboard || wantsWandb(context.env)
+      ? [new TensorBoardWriter(join(directory.path, 'tensorboard'))]
+      : []),
     page,
     new Progress({
       output: context.stderr,
@@ -207,6 +210,10 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   } finally {
     reporter.close()
     await report.page?.finished()
+    if (first && wantsWandb(context.env) && existsSync(join(directory.path, 'tensorboard'))) {
+      const problem = await syncWandb(directory.path, context.env)
+      if (problem !== null) context.stderr.write(`warning: ${problem}\n`)
+    }
     await store?.close()
   }
 }

@@ -186,6 +186,22 @@ describe('train', () => {
     expect(stderr).toContain('warning: ')
   })
 
+  test('with WANDB_API_KEY the metrics go to wandb when the run is over', async () => {
+    const bin = join(directory, 'wandb-bin')
+    mkdirSync(bin)
+    writeFileSync(join(bin, 'wandb'), `#!/bin/sh\nls "$7" > ${join(bin, 'said')}\n`, {
+      mode: 0o755,
+    })
+    training.run.mockImplementation(async (_config: Recipe, io: { reporter: Reporter }) => {
+      io.reporter.emit({ type: 'step', stage: 'sft', step: 1, metrics: { loss: 1 } })
+    })
+    const env = { PATH: `${bin}:${process.env.PATH}`, WANDB_API_KEY: 'k' }
+    const { code, stderr } = await kogrpo(['train', recipe, '--output-dir', outputDir()], env)
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('wandb')
+    expect(readFileSync(join(bin, 'said'), 'utf8')).toMatch(/^events\.out\.tfevents\./)
+  })
+
   test('the last of a repeated option wins; null takes a stage away', async () => {
     const out = outputDir()
     await kogrpo([
