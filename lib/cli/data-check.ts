@@ -19,10 +19,10 @@ import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { KogrpoError } from '../errors.ts'
-import { joined, phrase, type Say, written } from '../messages/phrase.ts'
+import { english, joined, type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { percent } from '../report/summary.ts'
-import { printable } from '../report/width.ts'
+import { pad, printable } from '../report/width.ts'
 import { modelPath } from '../train/session.ts'
 import { sourceRecords } from '../train/sources.ts'
 import { readColumns } from './columns-option.ts'
@@ -105,7 +105,9 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
     reports.push({ stage, path: source.path, ...report })
     if (argv.json) continue
     const lines = reportLines(stage, source.path, report, options.maxLength, context.say)
-    const samples = shown.flatMap(record => sampleLines(record, stage, full, colours(context)))
+    const samples = shown.flatMap(record =>
+      sampleLines(record, stage, full, colours(context), context.say),
+    )
     context.stdout.write(`${[...lines, ...samples].join('\n')}\n\n`)
   }
   if (argv.json) context.stdout.write(`${JSON.stringify(reports, null, 2)}\n`)
@@ -117,6 +119,23 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
   }
 }
 
+type Title = (typeof TITLES)[number]
+
+/** What a line of the report is about. */
+const TITLES = [
+  english('columns'),
+  english('tokens'),
+  english('too long'),
+  english('prompt'),
+  english('thinking'),
+  english('answer'),
+  english('no thinking'),
+  english('no answer'),
+  english('duplicates'),
+  english('in benchmark'),
+  english('mistakes'),
+] as const
+
 function reportLines(
   stage: CheckedStage,
   path: string,
@@ -125,47 +144,54 @@ function reportLines(
   say: Say,
 ): string[] {
   const { tokens, duplicates, leaked } = report
+  const title = (name: Title): string => pad(say(name), name === 'in benchmark' ? 13 : 12, 'left')
   const lines = [
-    `${path} (${stage}): ${report.records} records, ${report.samples} samples`,
-    `  columns     ${report.columns.join(', ')}`,
+    say('{path} ({stage}): {records} records, {samples} samples', {
+      path,
+      stage,
+      records: report.records,
+      samples: report.samples,
+    }),
+    `  ${title('columns')}${report.columns.join(', ')}`,
   ]
   if (tokens) {
     const { min, median, p95, max, total } = tokens
     lines.push(
-      `  tokens      ${min} to ${max}, median ${median}, 95 % up to ${p95}; ${total} in all` +
-        (stage === 'grpo' ? ' (prompts)' : `, ${report.trainedTokens} of them trained`),
+      `  ${title('tokens')}${say('{min} to {max}, median {median}, 95 % up to {p95}; {total} in all', { min, max, median, p95, total })}` +
+        (stage === 'grpo'
+          ? say(' (prompts)')
+          : say(', {trained} of them trained', { trained: report.trainedTokens })),
     )
     if (report.overlong > 0)
-      lines.push(`  too long    ${report.overlong} of more than ${limit} tokens`)
+      lines.push(
+        `  ${title('too long')}${say('{count} of more than {limit} tokens', { count: report.overlong, limit })}`,
+      )
   }
   for (const [part, { texts, korean, mean }] of Object.entries(report.language)) {
     lines.push(
-      `  ${part.padEnd(10)}  ${percent(korean)} of ${texts} are Korean; ${percent(mean)} of the letters in the mean`,
+      `  ${title(part as Title)}${say('{share} of {texts} are Korean; {mean} of the letters in the mean', { share: percent(korean), texts, mean: percent(mean) })}`,
     )
   }
   if (report.withoutThinking > 0) {
     lines.push(
-      `  no thinking ${report.withoutThinking} samples: an empty think block is learnt (map a column "reasoning")`,
+      `  ${title('no thinking')}${say('{count} samples: an empty think block is learnt (map a column "reasoning")', { count: report.withoutThinking })}`,
     )
   }
   if (report.withoutAnswer > 0) {
     lines.push(
-      `  no answer   ${report.withoutAnswer} records (the accuracy reward needs a column "answer")`,
+      `  ${title('no answer')}${say('{count} records (the accuracy reward needs a column "answer")', { count: report.withoutAnswer })}`,
     )
   }
-  const pairs = (
-    title: string,
-    { count, examples }: CheckReport['leaked'],
-    remedy: string,
-  ): void => {
-    if (count > 0)
-      lines.push(`  ${title} ${count}, e.g. ${examples.slice(0, 3).join(', ')}${remedy}`)
+  const pairs = (name: Title, { count, examples }: CheckReport['leaked'], remedy: Phrase): void => {
+    if (count === 0) return
+    const some = { count, examples: examples.slice(0, 3).join(', '), remedy }
+    lines.push(`  ${title(name)}${say('{count}, e.g. {examples}{remedy}', some)}`)
   }
-  pairs('duplicates ', duplicates, '; kogrpo data prepare leaves them out')
-  pairs('in benchmark', leaked, '; kogrpo data prepare --against leaves them out')
+  pairs('duplicates', duplicates, phrase('; kogrpo data prepare leaves them out'))
+  pairs('in benchmark', leaked, phrase('; kogrpo data prepare --against leaves them out'))
   if (report.errorCount > 0) {
     lines.push(
-      `  mistakes    ${report.errorCount}:`,
+      `  ${title('mistakes')}${report.errorCount}:`,
       ...report.errors.map(error => `    ${say(error)}`),
     )
   }
@@ -191,6 +217,7 @@ function sampleLines(
   stage: CheckedStage,
   options: SampleOptions,
   marks: Marks,
+  say: Say,
 ): string[] {
   const unlimited: SampleOptions = {
     ...options,
@@ -222,7 +249,9 @@ function sampleLines(
     from = to
   }
   const title =
-    stage === 'grpo' ? 'the prompt as the model reads it' : `trained: ${marks.trained.join('…')}`
+    stage === 'grpo'
+      ? say('the prompt as the model reads it')
+      : say('trained: {marks}', { marks: marks.trained.join('…') })
   return [
     '',
     `  ${record.file}:${record.line} (${title})`,

@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { addonPaths } from '../engine/native.ts'
+import { joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { modelPath } from '../train/session.ts'
 import { type AddonProbe, probeAddon } from './addon-probe.ts'
 import { readMemory } from './memory.ts'
@@ -17,9 +18,9 @@ import { packageInfo } from './package-info.ts'
 export interface Check {
   name: string
   status: 'ok' | 'warn' | 'fail'
-  message: string
+  message: Phrase
   /** What to do about it; absent when all is well. */
-  remedy?: string
+  remedy?: Phrase
   /** The figures, for programs. */
   details?: Record<string, unknown>
 }
@@ -33,9 +34,10 @@ const LITTLE_MEMORY = 2 * GIB
 const LEAST_DISK = 100 * MIB
 const LITTLE_DISK = 5 * GIB
 
-const REBUILD = 'npm rebuild kogrpo (in a clone: npm ci)'
-const COMPILER_REMEDY =
-  'Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install'
+const REBUILD = phrase('npm rebuild kogrpo (in a clone: npm ci)')
+const COMPILER_REMEDY = phrase(
+  'Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install',
+)
 
 function gib(bytes: number): string {
   return `${(bytes / GIB).toFixed(1)} GiB`
@@ -47,8 +49,8 @@ function checkNode(): Check {
   return {
     name: 'node',
     status: problem === null ? 'ok' : 'fail',
-    message: `Node ${process.version} (${node} is needed)`,
-    ...(problem === null ? {} : { remedy: problem }),
+    message: phrase('Node {version} ({node} is needed)', { version: process.version, node }),
+    ...(problem === null ? {} : { remedy: verbatim(problem) }),
     details: { version: process.version, needed: node },
   }
 }
@@ -56,14 +58,14 @@ function checkNode(): Check {
 function checkPlatform(): Check {
   const { platform, arch } = process
   const known = platform === 'linux' || platform === 'darwin'
-  const message = `${platform}-${arch}`
+  const message = verbatim(`${platform}-${arch}`)
   const details = { platform, arch }
   if (known) return { name: 'platform', status: 'ok', message, details }
-  const remedy = 'use Linux or macOS; on Windows, WSL'
+  const remedy = phrase('use Linux or macOS; on Windows, WSL')
   return {
     name: 'platform',
     status: 'fail',
-    message: `${message} is not supported`,
+    message: phrase('{message} is not supported', { message }),
     remedy,
     details,
   }
@@ -88,19 +90,22 @@ async function findAddon(): Promise<{ probe: AddonProbe | null; tried: string[] 
 async function checkAddon(): Promise<Check[]> {
   const { probe, tried } = await findAddon()
   if (!probe?.ok) {
-    const message = `the native addon does not run: ${tried.join('; ')}`
-    const remedy = process.env.KOGRPO_NATIVE ? 'unset KOGRPO_NATIVE, or build it' : REBUILD
+    const message = phrase('the native addon does not run: {tried}', { tried: tried.join('; ') })
+    const remedy = process.env.KOGRPO_NATIVE ? phrase('unset KOGRPO_NATIVE, or build it') : REBUILD
     return [{ name: 'addon', status: 'fail', message, remedy, details: { tried } }]
   }
   const { path, instructionSets, isa, threads } = probe
   const simd = isa !== 'scalar'
   return [
-    { name: 'addon', status: 'ok', message: `${path} runs`, details: { path } },
+    { name: 'addon', status: 'ok', message: phrase('{path} runs', { path }), details: { path } },
     {
       name: 'instructions',
       status: simd ? 'ok' : 'warn',
-      message: `computes with ${isa} (this processor and build: ${instructionSets.join(', ')})`,
-      ...(simd ? {} : { remedy: 'an x86-64 processor with AVX2 is many times faster' }),
+      message: phrase('computes with {isa} (this processor and build: {sets})', {
+        isa,
+        sets: instructionSets.join(', '),
+      }),
+      ...(simd ? {} : { remedy: phrase('an x86-64 processor with AVX2 is many times faster') }),
       details: { isa, instructionSets },
     },
     checkThreads(threads),
@@ -121,13 +126,22 @@ function checkThreads(threads: number): Check {
   const quota = cpuQuota()
   const scarce = quota < threads
   const details = { threads, processors: availableParallelism() }
-  if (!scarce) return { name: 'threads', status: 'ok', message: `${threads} threads`, details }
+  if (!scarce)
+    return {
+      name: 'threads',
+      status: 'ok',
+      message: phrase('{threads} threads', { threads }),
+      details,
+    }
   const fitting = Math.max(1, Math.floor(quota))
   return {
     name: 'threads',
     status: 'warn',
-    message: `${threads} threads, but the control group grants the time of ${quota} processors`,
-    remedy: `run with --threads ${fitting}`,
+    message: phrase(
+      '{threads} threads, but the control group grants the time of {quota} processors',
+      { threads, quota },
+    ),
+    remedy: phrase('run with --threads {fitting}', { fitting }),
     details: { ...details, quota },
   }
 }
@@ -135,14 +149,22 @@ function checkThreads(threads: number): Check {
 function checkMemory(): Check {
   const { total, available, limited } = readMemory()
   const status = available < LEAST_MEMORY ? 'fail' : available < LITTLE_MEMORY ? 'warn' : 'ok'
-  const limit = limited ? ', set by a control group' : ''
+  const limit = limited ? phrase(', set by a control group') : ''
   return {
     name: 'memory',
     status,
-    message: `${gib(available)} available of ${gib(total)}${limit}`,
+    message: phrase('{available} available of {total}{limit}', {
+      available: gib(available),
+      total: gib(total),
+      limit,
+    }),
     ...(status === 'ok'
       ? {}
-      : { remedy: 'the miniature needs 0.5 GiB, a model about 20 bytes a parameter: free some' }),
+      : {
+          remedy: phrase(
+            'the miniature needs 0.5 GiB, a model about 20 bytes a parameter: free some',
+          ),
+        }),
     details: { total, available, limited },
   }
 }
@@ -163,13 +185,15 @@ function checkCuda(): Check {
   const details = { backend: false, devices, driver }
   const gpu = devices.includes('/dev/nvidia0') || (devices.includes('/dev/dxg') && driver !== null)
   const found = gpu
-    ? `an NVIDIA device (${driver ?? 'but no driver library libcuda.so.1'})`
-    : 'no NVIDIA device'
+    ? phrase('an NVIDIA device ({driver})', {
+        driver: driver ?? phrase('but no driver library libcuda.so.1'),
+      })
+    : phrase('no NVIDIA device')
   return {
     name: 'cuda',
     status: gpu ? 'warn' : 'ok',
-    message: `${found}; this build has no CUDA backend and computes on the CPU`,
-    ...(gpu ? { remedy: 'use --device cpu (the default)' } : {}),
+    message: phrase('{found}; this build has no CUDA backend and computes on the CPU', { found }),
+    ...(gpu ? { remedy: phrase('use --device cpu (the default)') } : {}),
     details,
   }
 }
@@ -191,13 +215,19 @@ async function checkCompiler(): Promise<Check> {
   let compiler: string | null = null
   for (const name of compilers) compiler ??= await versionLine(name)
   const tools = { make: await versionLine('make'), python3: await versionLine('python3') }
-  const missing = Object.entries(tools).flatMap(([name, version]) => (version ? [] : [name]))
-  if (compiler === null) missing.unshift('a C++ compiler')
+  const missing: (string | Phrase)[] = Object.entries(tools).flatMap(([name, version]) =>
+    version ? [] : [name],
+  )
+  if (compiler === null) missing.unshift(phrase('a C++ compiler'))
   const ok = missing.length === 0
   return {
     name: 'compiler',
     status: ok ? 'ok' : 'warn',
-    message: ok ? compiler! : `missing: ${missing.join(', ')} (needed to build, not to train)`,
+    message: ok
+      ? verbatim(compiler!)
+      : phrase('missing: {missing} (needed to build, not to train)', {
+          missing: joined(missing, ', '),
+        }),
     ...(ok ? {} : { remedy: COMPILER_REMEDY }),
     details: { compiler, ...tools },
   }
@@ -213,13 +243,15 @@ function checkDisk(): Check {
     return {
       name: 'disk',
       status,
-      message: `${gib(free)} free in ${directory}`,
-      ...(status === 'ok' ? {} : { remedy: 'free some, or write elsewhere with --output-dir' }),
+      message: phrase('{free} free in {directory}', { free: gib(free), directory }),
+      ...(status === 'ok'
+        ? {}
+        : { remedy: phrase('free some, or write elsewhere with --output-dir') }),
       details: { directory, free },
     }
   } catch {
-    const message = `${directory} cannot be written to`
-    const remedy = 'run in another directory, or write elsewhere with --output-dir'
+    const message = phrase('{directory} cannot be written to', { directory })
+    const remedy = phrase('run in another directory, or write elsewhere with --output-dir')
     return { name: 'disk', status: 'warn', message, remedy, details: { directory, free: null } }
   }
 }
@@ -233,9 +265,17 @@ function checkModel(): Check {
     name: 'model',
     status: ok ? 'ok' : 'warn',
     message: ok
-      ? `builtin:mini is there (${directory})`
-      : `builtin:mini lacks ${missing.join(', ')} (${directory}): kogrpo train needs a recipe with another model`,
-    ...(ok ? {} : { remedy: 'install the package again, or make it: kogrpo train mini-base' }),
+      ? phrase('builtin:mini is there ({directory})', { directory })
+      : phrase(
+          'builtin:mini lacks {missing} ({directory}): kogrpo train needs a recipe with another model',
+          {
+            missing: missing.join(', '),
+            directory,
+          },
+        ),
+    ...(ok
+      ? {}
+      : { remedy: phrase('install the package again, or make it: kogrpo train mini-base') }),
     details: { directory, missing },
   }
 }
@@ -244,7 +284,12 @@ function checkModel(): Check {
 export async function allChecks(): Promise<Check[]> {
   const { version } = packageInfo()
   return [
-    { name: 'kogrpo', status: 'ok', message: `version ${version}`, details: { version } },
+    {
+      name: 'kogrpo',
+      status: 'ok',
+      message: phrase('version {version}', { version }),
+      details: { version },
+    },
     checkNode(),
     checkPlatform(),
     ...(await checkAddon()),

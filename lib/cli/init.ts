@@ -167,11 +167,11 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   if (!fit.fits) {
     const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(1)
     context.stderr.write(
-      `warning: about ${gib(fit.peak)} GiB are needed and ${gib(readMemory().available)} GiB are free: take a smaller model or shorter samples\n`,
+      `${context.say('warning: about {needed} GiB are needed and {free} GiB are free: take a smaller model or shorter samples', { needed: gib(fit.peak), free: gib(readMemory().available) })}\n`,
     )
   }
   context.stdout.write(
-    `${file} is written. Next:\n  npx kogrpo data check ${file}\n  npx kogrpo train ${file}\n`,
+    `${context.say('{file} is written. Next:\n  npx kogrpo data check {file}\n  npx kogrpo train {file}', { file })}\n`,
   )
 }
 

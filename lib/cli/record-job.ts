@@ -138,11 +138,16 @@ class RecordJob<T> {
     const progress = this.#progress
     let ended: { keep: boolean } | null = { keep: true }
     try {
-      if (before > 0) progress.note(`${name}: going on behind ${before} records of a stopped run`)
+      const { say } = context
+      if (before > 0) {
+        progress.note(
+          say('{name}: going on behind {before} records of a stopped run', { name, before }),
+        )
+      }
       await runInterruptibly(
         context,
         {
-          onInterrupt: () => progress.note('stopping; press Ctrl-C again to quit at once'),
+          onInterrupt: () => progress.note(say('stopping; press Ctrl-C again to quit at once')),
           message: () => this.#howToGoOn(),
         },
         async signal => {

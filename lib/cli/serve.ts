@@ -68,11 +68,15 @@ async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> 
         timeout: argv.timeout ?? 600,
       },
     })
-    context.stdout.write(`serving ${argv.model} at ${server.url}/v1\n`)
+    context.stdout.write(
+      `${context.say('serving {model} at {url}', { model: argv.model, url: `${server.url}/v1` })}\n`,
+    )
     const interrupt = {
       onInterrupt: () =>
-        context.stderr.write(`finishing what is in hand (at most ${grace} s; again to end now)\n`),
-      message: () => 'the server has stopped',
+        context.stderr.write(
+          `${context.say('finishing what is in hand (at most {grace} s; again to end now)', { grace })}\n`,
+        ),
+      message: () => context.say('the server has stopped'),
     }
     await runInterruptibly(context, interrupt, async signal => {
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))

@@ -9,7 +9,7 @@ import { recipeJsonSchema } from '../config/json-schema.ts'
 import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
-import { phrase } from '../messages/phrase.ts'
+import { inEnglish, phrase, type Say } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
@@ -72,12 +72,19 @@ function allOverrides(argv: TrainArguments): Override[] {
 }
 
 /** Says how to go on after the run in `directory` was stopped. */
-export function howToGoOn(directory: RunDirectory): string {
+export function howToGoOn(directory: RunDirectory, say: Say = inEnglish): string {
   const shell = (word: string): string =>
     /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   return hasState(directory.path)
-    ? `stopped. To go on from here, to the bit:\n  npx kogrpo train --resume ${shell(directory.path)}`
-    : `stopped before the first step. To start again:\n  npx kogrpo train ${shell(directory.config)} --overwrite`
+    ? say('stopped. To go on from here, to the bit:\n  npx kogrpo train --resume {path}', {
+        path: shell(directory.path),
+      })
+    : say(
+        'stopped before the first step. To start again:\n  npx kogrpo train {config} --overwrite',
+        {
+          config: shell(directory.config),
+        },
+      )
 }
 
 /** The recipe, directory and state of the run that `--resume` names; later lines are removed. */
@@ -94,7 +101,7 @@ async function takeUp(argv: TrainArguments, path: string, first: boolean): Promi
   const directory = runDirectory(path)
   const state = await findState(path)
   const overrides = [{ key: 'output_dir', value: path }]
-  const { recipe, warnings } = loadRecipe(directory.config, { overrides })
+  const { recipe, warnings } = loadRecipe(directory.config, { overrides, say: argv.context.say })
   const done = (row: Record<string, unknown>): boolean => {
     const stage = STAGES.indexOf(row.stage as StageName)
     const at = STAGES.indexOf(state.stage)
@@ -130,7 +137,10 @@ interface Start {
 
 /** The recipe of a new run, and its directory, which the first rank makes. */
 function start(argv: TrainArguments, first: boolean): Start {
-  const { recipe, warnings } = loadRecipe(argv.recipe, { overrides: allOverrides(argv) })
+  const { recipe, warnings } = loadRecipe(argv.recipe, {
+    overrides: allOverrides(argv),
+    say: argv.context.say,
+  })
   const directory =
     argv.dryRun || !first
       ? runDirectory(recipe.output_dir)
@@ -146,7 +156,7 @@ function consumersOf(
 ): { consumers: Consumer[]; page: ReportWriter } {
   const { steps, completions, heartbeat_seconds, report_seconds, tensorboard } = recipe.logging
   const page = new ReportWriter(directory.path, report_seconds, message =>
-    context.stderr.write(`warning: ${message}\n`),
+    context.stderr.write(`${context.say('warning: {message}', { message })}\n`),
   )
   const consumers: Consumer[] = [
     new MetricsWriter(directory.metrics),
@@ -161,6 +171,7 @@ function consumersOf(
       results: context.stdout,
       heartbeatSeconds: heartbeat_seconds,
       plainEverySteps: steps,
+      say: context.say,
     }),
   ]
   return { consumers, page }
@@ -180,7 +191,9 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     ? await takeUp(argv, argv.resume, first)
     : start(argv, first)
   if (argv.dryRun) {
-    for (const warning of warnings) context.stderr.write(`warning: ${warning}\n`)
+    for (const warning of warnings) {
+      context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)
+    }
     context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
     return
   }
@@ -196,8 +209,11 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       context,
       {
         onInterrupt: () =>
-          note('info', 'stopping after the work in hand; press Ctrl-C again to quit at once'),
-        message: () => howToGoOn(directory),
+          note(
+            'info',
+            context.say('stopping after the work in hand; press Ctrl-C again to quit at once'),
+          ),
+        message: () => howToGoOn(directory, context.say),
       },
       async signal => {
         const { runTraining } = await import('../train/run.ts')

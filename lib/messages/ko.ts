@@ -11,6 +11,7 @@ import { neighbours } from './ko/neighbours.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
 import { system } from './ko/system.ts'
+import { terminal } from './ko/terminal.ts'
 
 const errors = {
   ...cli,
@@ -24,6 +25,6 @@ const errors = {
 }
 
 export const ko = {
-  texts: { ...errors, ...helpRun, ...helpData, ...helpModel },
+  texts: { ...errors, ...terminal, ...helpRun, ...helpData, ...helpModel },
   system,
 } as const

@@ -9,6 +9,7 @@
  *
  * Speeds and time left come from the clock and the metrics; nothing here feeds back into the run.
  */
+import { inEnglish, type Say, written } from '../messages/phrase.ts'
 import type { Consumer, Metrics, RunEvent, StageName } from './events.ts'
 import { evalLine, showcaseLines, summaryLines } from './summary.ts'
 import { printable, truncate } from './width.ts'
@@ -29,6 +30,8 @@ export interface ProgressOptions {
   plainEverySteps?: number
   /** Milliseconds of a steady clock. */
   now?: () => number
+  /** The user's language; English without. */
+  say?: Say
 }
 
 const REDRAW_MS = 100
@@ -54,7 +57,7 @@ function speed(perSecond: number): string {
     : `${(perSecond / 1000).toFixed(0)}k`
 }
 
-function metricWords(metrics: Metrics): string[] {
+function metricWords(metrics: Metrics, say: Say): string[] {
   const words: string[] = []
   const number = (label: string, key: string, digits: number): boolean => {
     const value = metrics[key]
@@ -68,12 +71,13 @@ function metricWords(metrics: Metrics): string[] {
     words.push(`${label} ${(value * 100).toFixed(0)}%`)
     return true
   }
-  number('reward', 'reward', 3) || number('loss', 'loss', 3)
-  share('accuracy', 'rewards/accuracy/mean') || share('token accuracy', 'mean_token_accuracy')
-  share('Korean', 'korean_thinking_rate') || share('Korean', 'rewards/korean/mean')
+  number(say('reward'), 'reward', 3) || number(say('loss'), 'loss', 3)
+  share(say('accuracy'), 'rewards/accuracy/mean') ||
+    share(say('token accuracy'), 'mean_token_accuracy')
+  share(say('Korean'), 'korean_thinking_rate') || share(say('Korean'), 'rewards/korean/mean')
   share('held out', 'eval_accuracy') || number('held out', 'eval_loss', 3)
-  share('judge agrees', 'judge/agreement')
-  if (metrics['judge/failures']) share('judge failed', 'judge/failure_rate')
+  share(say('judge agrees'), 'judge/agreement')
+  if (metrics['judge/failures']) share(say('judge failed'), 'judge/failure_rate')
   const throughput = metrics['perf/throughput']
   if (typeof throughput === 'number' && Number.isFinite(throughput)) {
     words.push(`${speed(throughput)} tok/s`)
@@ -95,6 +99,7 @@ export class Progress implements Consumer {
   readonly #output: Output
   readonly #results: Output
   readonly #now: () => number
+  readonly #say: Say
   readonly #heartbeatMs: number
   readonly #plainEverySteps: number
   readonly #startedAt: number
@@ -111,6 +116,7 @@ export class Progress implements Consumer {
     this.#output = options.output
     this.#results = options.results ?? options.output
     this.#now = options.now ?? (() => performance.now())
+    this.#say = options.say ?? inEnglish
     this.#heartbeatMs = (options.heartbeatSeconds ?? 10) * 1000 * HEARTBEAT_MARGIN
     this.#plainEverySteps = options.plainEverySteps ?? 1
     this.#startedAt = this.#now()
@@ -123,7 +129,7 @@ export class Progress implements Consumer {
   handle(event: RunEvent): void {
     switch (event.type) {
       case 'run_start':
-        this.#line(`run directory: ${event.config.output_dir}`)
+        this.#line(this.#say('run directory: {path}', { path: event.config.output_dir }))
         break
       case 'stage_start':
         this.#startStage(event.stage, event.max_steps)
@@ -135,10 +141,14 @@ export class Progress implements Consumer {
         this.#step(event.stage, event.step, event.metrics)
         break
       case 'eval':
-        this.#line(evalLine(event.stage, event.results))
+        this.#line(evalLine(event.stage, event.results, this.#say))
         break
       case 'note':
-        this.#line(event.level === 'warning' ? `warning: ${event.message}` : event.message)
+        this.#line(
+          event.level === 'warning'
+            ? this.#say('warning: {message}', { message: event.message })
+            : event.message,
+        )
         break
       case 'stage_end':
         this.#endStage(event.checkpoint)
@@ -170,8 +180,11 @@ export class Progress implements Consumer {
     this.#stage = { name, maxSteps, step: 0, startedAt: now, stepTimes: [now], metrics: {} }
     this.#line(
       name === 'grpo'
-        ? `grpo: ${maxSteps} steps. Watch the reward, not the loss: on-policy the loss is about 0 by construction`
-        : `${name}: ${maxSteps} steps`,
+        ? this.#say(
+            'grpo: {steps} steps. Watch the reward, not the loss: on-policy the loss is about 0 by construction',
+            { steps: maxSteps },
+          )
+        : this.#say('{name}: {steps} steps', { name, steps: maxSteps }),
     )
   }
 
@@ -193,9 +206,17 @@ export class Progress implements Consumer {
   #endStage(checkpoint: string | undefined): void {
     const stage = this.#stage
     if (stage !== undefined) {
-      const where = checkpoint === undefined ? '' : `, written to ${checkpoint}`
+      const say = this.#say
+      const where = checkpoint === undefined ? '' : say(', written to {path}', { path: checkpoint })
       const took = duration((this.#now() - stage.startedAt) / 1000)
-      this.#line(`${stage.name}: ${stage.step} steps in ${took}${where}`)
+      this.#line(
+        say('{name}: {steps} steps in {took}{where}', {
+          name: stage.name,
+          steps: stage.step,
+          took,
+          where,
+        }),
+      )
     }
     this.#stage = undefined
     this.#activity = undefined
@@ -205,7 +226,7 @@ export class Progress implements Consumer {
     const count = done === undefined ? '' : total === undefined ? ` ${done}` : ` ${done}/${total}`
     // The time waited runs from when this kind of work began, not from its last count.
     const since = this.#activity?.name === activity ? this.#activity.since : this.#now()
-    this.#activity = { name: activity, words: activity + count, since }
+    this.#activity = { name: activity, words: this.#say(written(activity)) + count, since }
   }
 
   #finish(event: Extract<RunEvent, { type: 'run_end' }>): void {
@@ -213,24 +234,31 @@ export class Progress implements Consumer {
     this.#stage = undefined
     this.#activity = undefined
     const columns = this.#results.columns || 100
-    const blocks = (event.showcase ?? []).map(showcase => showcaseLines(showcase, columns))
-    if (event.summary) blocks.push(summaryLines(event.summary))
+    const blocks = (event.showcase ?? []).map(showcase =>
+      showcaseLines(showcase, columns, this.#say),
+    )
+    if (event.summary) blocks.push(summaryLines(event.summary, this.#say))
     for (const block of blocks) {
       if (block.length > 0) this.#results.write(`\n${block.join('\n')}\n`)
     }
-    if (event.summary) this.#line(`finished in ${duration(event.summary.wall_s)}`)
+    if (event.summary) {
+      this.#line(this.#say('finished in {time}', { time: duration(event.summary.wall_s) }))
+    }
   }
 
   /** Stage, step, metrics and time left. */
   #stageWords(): string {
     const stage = this.#stage
     if (stage === undefined) return ''
-    const words = [`${stage.name} ${stage.step}/${stage.maxSteps}`, ...metricWords(stage.metrics)]
+    const words = [
+      `${stage.name} ${stage.step}/${stage.maxSteps}`,
+      ...metricWords(stage.metrics, this.#say),
+    ]
     const steps = stage.stepTimes.length - 1
     const remaining = stage.maxSteps - stage.step
     if (steps > 0 && remaining > 0) {
       const perStep = (stage.stepTimes.at(-1)! - stage.stepTimes[0]!) / steps / 1000
-      words.push(`${duration(perStep * remaining)} left`)
+      words.push(this.#say('{time} left', { time: duration(perStep * remaining) }))
     }
     return words.join(' · ')
   }
@@ -239,10 +267,13 @@ export class Progress implements Consumer {
   #waitingWords(): string {
     const stage = this.#stageWords()
     const { words, since } = this.#activity ?? {
-      words: stage === '' ? 'the engine' : 'the next step',
+      words: stage === '' ? this.#say('the engine') : this.#say('the next step'),
       since: this.#stage?.stepTimes.at(-1) ?? this.#startedAt,
     }
-    const waiting = `waiting for ${words} (${duration((this.#now() - since) / 1000)})`
+    const waiting = this.#say('waiting for {what} ({time})', {
+      what: words,
+      time: duration((this.#now() - since) / 1000),
+    })
     return stage === '' ? waiting : `${stage} · ${waiting}`
   }
 

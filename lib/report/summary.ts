@@ -2,6 +2,8 @@
  * summary.json, and what the console shows at the end: the table base / SFT / RL with paired
  * differences, and the answers of the three models to one held-out problem.
  */
+
+import { inEnglish, type Say } from '../messages/phrase.ts'
 import type {
   ComparisonName,
   Consumer,
@@ -54,17 +56,31 @@ function signed(share: number): string {
 }
 
 /** One line for one evaluation, e.g. as soon as it is made. */
-export function evalLine(stage: EvalStageName, results: EvalResults): string {
-  return (
-    `${STAGE_TITLES[stage]}: accuracy ${percent(results.accuracy)} (95 %: ${interval(results.accuracy_ci95)}), ` +
-    `Korean thinking ${percent(results.korean_thinking_rate)}, format ${percent(results.format_rate)}, ` +
-    `mean length ${results.mean_length.toFixed(1)} tokens, n = ${results.n}`
+export function evalLine(stage: EvalStageName, results: EvalResults, say: Say = inEnglish): string {
+  return say(
+    '{stage}: accuracy {accuracy} (95 %: {interval}), Korean thinking {korean}, format {format}, mean length {length} tokens, n = {n}',
+    {
+      stage: STAGE_TITLES[stage],
+      accuracy: percent(results.accuracy),
+      interval: interval(results.accuracy_ci95),
+      korean: percent(results.korean_thinking_rate),
+      format: percent(results.format_rate),
+      length: results.mean_length.toFixed(1),
+      n: results.n,
+    },
   )
 }
 
 /** The table of all evaluations and the paired differences of accuracy, as lines. */
-export function summaryLines(summary: Summary): string[] {
-  const rows = [['', 'accuracy', '95 % interval', 'Korean thinking', 'format', 'mean length', 'n']]
+export function summaryLines(summary: Summary, say: Say = inEnglish): string[] {
+  const head = [
+    say('accuracy'),
+    say('95 % interval'),
+    say('Korean thinking'),
+    say('format'),
+    say('mean length'),
+  ]
+  const rows = [['', ...head, 'n']]
   for (const stage of ['base', 'sft', 'rl'] as const) {
     const results = summary[stage]
     if (results === undefined) continue
@@ -78,7 +94,7 @@ export function summaryLines(summary: Summary): string[] {
       String(results.n),
     ])
   }
-  if (rows.length === 1) return summary.oracle ? oracleLines(summary.oracle) : []
+  if (rows.length === 1) return summary.oracle ? oracleLines(summary.oracle, say) : []
   const lines = table(rows, ['left', 'right', 'right', 'right', 'right', 'right', 'right'])
   const differences: string[][] = []
   for (const name of ['sft_minus_base', 'rl_minus_sft', 'rl_minus_base'] as const) {
@@ -87,44 +103,59 @@ export function summaryLines(summary: Summary): string[] {
     const [low, high] = paired.ci95
     differences.push([
       COMPARISON_TITLES[name],
-      `${signed(paired.difference)} points of accuracy`,
+      say('{points} points of accuracy', { points: signed(paired.difference) }),
       `(95 %: ${signed(low)} … ${signed(high)}, n = ${paired.n})`,
     ])
   }
   if (differences.length > 0) lines.push('', ...table(differences, ['left', 'right', 'left']))
-  if (summary.oracle) lines.push('', ...oracleLines(summary.oracle))
+  if (summary.oracle) lines.push('', ...oracleLines(summary.oracle, say))
   return lines
 }
 
 /** What the oracle said and took over the whole run. */
-function oracleLines(oracle: OracleSummary): string[] {
+function oracleLines(oracle: OracleSummary, say: Say): string[] {
   const { tp, fp, fn, tn, agreement, kappa, calls, failures, failure_rate } = oracle
   const { cache_hits, requests, prompt_tokens, completion_tokens } = oracle
   const said = [
-    `oracle ${oracle.rule}: checker and judge right ${tp}, wrong ${tn}`,
-    `only the checker says right ${fp}, only the judge ${fn}`,
-    ...(agreement === null ? [] : [`agreement ${percent(agreement)}`]),
-    ...(kappa === null ? [] : [`kappa ${kappa.toFixed(2)}`]),
+    say('oracle {rule}: checker and judge right {tp}, wrong {tn}', { rule: oracle.rule, tp, tn }),
+    say('only the checker says right {fp}, only the judge {fn}', { fp, fn }),
+    ...(agreement === null ? [] : [say('agreement {share}', { share: percent(agreement) })]),
+    ...(kappa === null ? [] : [say('kappa {kappa}', { kappa: kappa.toFixed(2) })]),
   ]
   const took = [
-    `${calls} verdicts asked for`,
-    `${failures} failed (${percent(failure_rate)})`,
-    ...(requests + cache_hits > 0 ? [`${cache_hits} from the cache, ${requests} requests`] : []),
-    ...(prompt_tokens > 0 ? [`${prompt_tokens} tokens read, ${completion_tokens} written`] : []),
+    say('{calls} verdicts asked for', { calls }),
+    say('{failures} failed ({share})', { failures, share: percent(failure_rate) }),
+    ...(requests + cache_hits > 0
+      ? [say('{hits} from the cache, {requests} requests', { hits: cache_hits, requests })]
+      : []),
+    ...(prompt_tokens > 0
+      ? [
+          say('{read} tokens read, {written} written', {
+            read: prompt_tokens,
+            written: completion_tokens,
+          }),
+        ]
+      : []),
   ]
   return [said.join(', '), took.join(', ')]
 }
 
 /** A held-out problem and the completions of each model, wrapped to `columns`, as lines. */
-export function showcaseLines(showcase: Showcase, columns: number): string[] {
+export function showcaseLines(showcase: Showcase, columns: number, say: Say = inEnglish): string[] {
   const width = Math.max(20, Math.min(columns, 100) - 4)
   const block = (text: string): string[] =>
     wrap(printable(text).trim(), width).map(line => `    ${line}`.trimEnd())
-  const lines = ['A held-out problem', ...block(showcase.prompt)]
-  if (showcase.answer !== undefined) lines.push(`  answer: ${printable(showcase.answer)}`)
+  const lines = [say('A held-out problem'), ...block(showcase.prompt)]
+  if (showcase.answer !== undefined) {
+    lines.push(say('  answer: {answer}', { answer: printable(showcase.answer) }))
+  }
   for (const { stage, text, correct } of showcase.completions) {
-    const verdict = correct === undefined ? '' : correct ? ' (correct)' : ' (wrong)'
-    lines.push('', `  ${STAGE_TITLES[stage]}${verdict}`, ...block(text === '' ? '(empty)' : text))
+    const verdict = correct === undefined ? '' : correct ? say(' (correct)') : say(' (wrong)')
+    lines.push(
+      '',
+      `  ${STAGE_TITLES[stage]}${verdict}`,
+      ...block(text === '' ? say('(empty)') : text),
+    )
   }
   return lines
 }

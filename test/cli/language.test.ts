@@ -150,6 +150,20 @@ describe('errors in Korean', () => {
   })
 })
 
+test('doctor and data check report in Korean', async () => {
+  const doctor = await kogrpo(['doctor'], KOREAN)
+  expect(doctor.stdout).toMatch(/node +Node v[\d.]+ \(필요한 버전: >=20\.17\)/)
+  expect(doctor.stdout).toContain('이 빌드에는 CUDA 백엔드가 없어 CPU에서 계산합니다')
+  const json = await kogrpo(['doctor', '--json'], KOREAN)
+  expect(json.stdout).not.toMatch(/[가-힣]/)
+  const good = file('good.jsonl', '{"prompt": "사과?", "completion": "정답: 5"}\n')
+  const { code, stdout } = await kogrpo(['data', 'check', good], KOREAN)
+  expect(code).toBe(0)
+  expect(stdout).toMatch(
+    /good\.jsonl \(sft\): 레코드 1개, 샘플 1개\n {2}열 {10}prompt, completion\n {2}토큰 {8}/,
+  )
+})
+
 test('the compiled program takes the locale of its environment', () => {
   const run = (env: Record<string, string>): string =>
     spawnSync(process.execPath, ['dist/cli/main.js', 'trian'], {
