@@ -173,7 +173,7 @@ export const COMMANDS: Record<string, CommandEntry> = {
   },
   'selftest planning': {
     usage: 'planning',
-    describe: 'Check on a toy problem that RL explores, narrows, and is held open by the KL',
+    describe: 'Check on a toy problem that RL narrows and is held open by the KL',
     load: () => import('./selftest-planning.ts'),
   },
   completion: {

@@ -12,7 +12,9 @@ import { dice, grpoStep, sftStep, type ToyRollout, toyBatch, toyRollouts } from 
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const [BOS, HINT, THINK, END] = [10, 11, 12, 13]
-const VOCAB = 14
+/** Reasoning is written in letters of its own, so that copying the hint is no reasoning. */
+const LETTERS = 14
+const VOCAB = 24
 const GROUP = 8
 const PROMPTS = 16
 const STEPS = 200
@@ -31,10 +33,13 @@ function question(random: Dice): Int32Array {
 
 const truth = (prompt: Int32Array): number => (prompt[1]! + prompt[2]!) % 10
 
+/** How a digit is written in the reasoning. */
+const letter = (digit: number): number => LETTERS + ((7 * digit + 3) % 10)
+
 /** Reasoning token, answer token, END. */
 function teacher(prompt: Int32Array, random: Dice): Int32Array {
   const reasoning = random.uniform() < REASONING_RIGHT ? truth(prompt) : random.below(10)
-  return Int32Array.of(reasoning, random.uniform() < 0.5 ? reasoning : prompt[4]!, END)
+  return Int32Array.of(letter(reasoning), random.uniform() < 0.5 ? reasoning : prompt[4]!, END)
 }
 
 const wellFormed = ({ completion }: ToyRollout): boolean =>
@@ -91,7 +96,7 @@ async function measure(engine: Engine, seed: number): Promise<{ right: number; a
   const settings = { group: 1, maxNewTokens: 3, stop: END, seed, round: 1_000_000 }
   const rollouts = await toyRollouts(engine, prompts, settings)
   const right = rollouts.filter(isRight)
-  const agree = right.filter(({ completion }) => completion[0] === completion[1]).length
+  const agree = right.filter(({ completion }) => completion[0] === letter(completion[1]!)).length
   return { right: right.length / rollouts.length, agree: agree / Math.max(1, right.length) }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Critique-GRPO (arXiv 2506.03106): where a group fails, a refinement written after a step-by-step
  * critique takes the place of one member; shaped by p/(p + γ) it teaches what sampling does not find.
- * Chains of products modulo ten, which the base computes as sums in four steps of five.
+ * Chains of products modulo ten, which the base computes as sums in nine steps of ten.
  */
 import { groupAdvantages } from '../algorithms/advantages.ts'
 import { policyLoss } from '../algorithms/policy-loss.ts'
@@ -22,13 +22,13 @@ import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const [BOS, EQUALS, END, PLUS, TIMES, CRITIQUE] = [10, 11, 12, 13, 14, 15]
 const VOCAB = 16
-const TERMS = 4
+const TERMS = 5
 const GROUP = 8
 const PROMPTS = 16
-const STEPS = 150
+const STEPS = 70
 const GAMMA = 0.1
 /** How often the base multiplies where it should. */
-const KNOWS = 0.2
+const KNOWS = 0.1
 /** γ at which γp/(p + γ)² is p/γ for every p: times this it is the unshaped weight f(p) = p. */
 const UNSHAPED = 1e6
 
@@ -156,7 +156,7 @@ async function step(
 async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
   await using engine = await toyEngine({ vocab: VOCAB, seed, threads: context.threads })
   const random = dice(`critique sft ${seed}`)
-  for (let i = 0; i < 700; i++) {
+  for (let i = 0; i < 900; i++) {
     context.signal.throwIfAborted()
     await sftStep(
       engine,

@@ -12,8 +12,8 @@ import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const GROUP = 8
-const PROMPTS = 16
-const POOL = 1024
+const PROMPTS = 32
+const POOL = 2048
 const MAX_NEW = 10
 const NOISE = 0.3
 
@@ -62,7 +62,7 @@ async function run(seed: number, context: ExperimentContext): Promise<Measuremen
       const rewards = rollouts.map(r => Number(chainRight(r.prompt, r.completion)))
       const { deadGroups } = await grpoStep(engine, rollouts, rewards, {
         group: GROUP,
-        learningRate: 1e-3,
+        learningRate: 5e-4,
         maxCompletionLength: MAX_NEW,
       })
       dead += deadGroups

@@ -143,8 +143,8 @@ export const helpRun = catalogue({
     '실행하지 않고, 이 디렉터리에 있는 결과의 표를 출력합니다',
   'Run nothing: say what there is': '실행하지 않고, 무엇이 있는지 알려 줍니다',
   'one of them': '그중 하나',
-  'Check on a toy problem that RL explores, narrows, and is held open by the KL':
-    '장난감 문제에서 강화학습이 탐색하고 좁아지는지, KL이 이를 막는지 확인합니다',
+  'Check on a toy problem that RL narrows and is held open by the KL':
+    '작은 문제에서 RL이 좁아지고 KL이 그것을 막는지 확인합니다',
   'Trains a tiny model to find paths in a graph; about a minute.':
     '아주 작은 모델에게 그래프의 길 찾기를 가르칩니다. 1분쯤 걸립니다.',
 })
