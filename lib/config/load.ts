@@ -28,6 +28,7 @@ import { type Recipe, type RecipeInput, recipeSchema } from './schema.ts'
 
 export type { Override } from './overrides.ts'
 
+/** A recipe that is checked and complete. */
 export interface LoadedRecipe {
   recipe: Recipe
   /** The file it came from. */
@@ -36,6 +37,7 @@ export interface LoadedRecipe {
   warnings: string[]
 }
 
+/** How a recipe is loaded. */
 export interface LoadOptions {
   overrides?: readonly Override[]
   /** Time for the default output directory. */

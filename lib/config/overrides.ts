@@ -11,6 +11,7 @@ import { childSchema, defaultOf, kindOf, knownKeys } from './keys.ts'
 import { didYouMean } from './nearest.ts'
 import { recipeSchema } from './schema.ts'
 
+/** One key of a recipe, changed from outside of its file. */
 export interface Override {
   /** Dotted key, without the dashes. */
   key: string

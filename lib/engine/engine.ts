@@ -24,6 +24,7 @@ import { type ServingOptions, ServingSession } from './serving.ts'
 
 export type { GenerateRequest } from './request.ts'
 
+/** Random weights. */
 export interface InitOptions {
   /** Integer; every weight follows from it and the weight's name and index. */
   seed: number
@@ -33,6 +34,7 @@ export interface InitOptions {
   normScale?: number
 }
 
+/** The model and where it computes. */
 export interface EngineOptions {
   config: ModelConfig
   device?: 'cpu' | 'cuda'
@@ -63,6 +65,7 @@ export interface TrainableOptions {
   parts?: readonly { name: string; rows?: Int32Array; columns?: Int32Array }[]
 }
 
+/** Sequences one behind the other, without padding. */
 export interface Batch {
   tokens: Int32Array
   cuSeqlens: Int32Array
@@ -76,6 +79,7 @@ export interface Batch {
   prefixes?: Int32Array | undefined
 }
 
+/** How log-probabilities are computed. */
 export interface ForwardOptions {
   /** Logits are divided by it, as in sampling (default: 1). */
   temperature?: number
@@ -84,6 +88,7 @@ export interface ForwardOptions {
   signal?: AbortSignal
 }
 
+/** Two values for each token of a batch. */
 export interface TokenValues {
   logprobs: Float32Array
   entropies: Float32Array
@@ -91,6 +96,7 @@ export interface TokenValues {
   correct: Uint8Array
 }
 
+/** What all requests of a call share. */
 export interface GenerateOptions {
   vocabLimit?: number
   /** Sequences running at once (default: 256); the others wait their turn. */
@@ -107,6 +113,7 @@ export interface GenerateOptions {
   onCompletion?: ((completion: Completion, place: number) => void) | undefined
 }
 
+/** What was sampled behind one prompt. */
 export interface Completion {
   tokens: Int32Array
   /** Of each token, under the distribution it was sampled from. */
@@ -114,6 +121,7 @@ export interface Completion {
   finishReason: 'stop' | 'length'
 }
 
+/** AdamW, with clipping of the global norm. */
 export interface OptimizerOptions {
   learningRate: number
   beta1?: number
@@ -164,6 +172,7 @@ export interface BenchmarkOptions {
 /** How often completions that are done are looked for. */
 const HAND_OVER_MS = 10
 
+/** One model on one device: generates, scores, differentiates, updates. Dispose of it. */
 export class Engine implements AsyncDisposable {
   readonly config: ModelConfig
   readonly threads: number

@@ -121,6 +121,7 @@ export interface Showcase {
   completions: { stage: EvalStageName; text: string; correct?: boolean }[]
 }
 
+/** What a run tells of its progress. */
 export type RunEvent =
   | { type: 'run_start'; config: Recipe }
   | { type: 'stage_start'; stage: StageName; max_steps: number }

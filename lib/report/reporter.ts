@@ -4,6 +4,7 @@
  */
 import type { Consumer, RunEvent } from './events.ts'
 
+/** Hands the events of a run to its consumers. */
 export class Reporter {
   readonly #consumers: readonly Consumer[]
   #closed = false
