@@ -1,18 +1,11 @@
 # Runs one answer against its tests, inside the sandbox. The job comes on standard input, so that it is
 # no file; the answer's own output goes nowhere. Success is told by the job's secret word, written once
-# the tests have passed: an answer that ends the process early has not said it.
+# the tests have passed: an answer that ends the process early has not said it. The word is no name of a
+# module: it stands in the frame of main() alone.
 import json
 import os
 import resource
 import sys
-
-job = json.loads(sys.stdin.buffer.read())
-result = os.dup(1)
-null = os.open("/dev/null", os.O_RDWR)
-for descriptor in (0, 1, 2):
-    os.dup2(null, descriptor)
-for name, value in job["limits"].items():
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
 
 
 def run(job):
@@ -23,10 +16,24 @@ def run(job):
         space["check"](space[job["entry_point"]])
 
 
-word = job.pop("word").encode()
-try:
-    run(job)
-    os.write(result, word)
-except BaseException as error:
-    os.write(result, ("failed: %s: %s" % (type(error).__name__, error))[:500].encode("utf-8", "replace"))
-os._exit(0)
+def main():
+    job = json.loads(sys.stdin.buffer.read())
+    word = job.pop("word").encode()
+    result = os.dup(1)
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    for name, value in job["limits"].items():
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
+    write, leave = os.write, os._exit
+    try:
+        run(job)
+    except BaseException as error:
+        complaint = "failed: %s: %s" % (type(error).__name__, error)
+        write(result, complaint[:500].encode("utf-8", "replace"))
+    else:
+        write(result, word)
+    leave(0)
+
+
+main()

@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { phrase } from '../messages/phrase.ts'
 import { type RunningServer, startServer } from '../serve/server.ts'
 import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
+import { Interrupted, UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { readMemory } from './memory.ts'
 import { type ModelArguments, modelOptions, openModel } from './open-model.ts'
@@ -78,10 +78,15 @@ async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> 
         ),
       message: () => context.say('the server has stopped'),
     }
-    await runInterruptibly(context, interrupt, async signal => {
+    const served = runInterruptibly(context, interrupt, async signal => {
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
       await server?.close(grace)
       server = undefined
+    })
+    // To be stopped is how a server ends, and no failure: code 0.
+    await served.catch(error => {
+      if (!(error instanceof Interrupted)) throw error
+      context.stderr.write(`${error.message}\n`)
     })
   } finally {
     await server?.close(0)

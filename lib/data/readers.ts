@@ -8,7 +8,13 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+import {
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from 'hyparquet'
 import { KogrpoError } from '../errors.ts'
 import { whyUnreadable } from '../file-errors.ts'
 import { parseForeignJson } from '../foreign-json.ts'
@@ -157,10 +163,31 @@ function plain(value: unknown, where: string): unknown {
   return value
 }
 
+/**
+ * Every column chunk must be a leaf of the schema: one that is none is read by the library and waited for
+ * by nobody, and its failure would end the process. Throws `Error`.
+ */
+function requireColumnsOfSchema(metadata: FileMetaData): void {
+  const root = parquetSchema(metadata)
+  for (const { columns } of metadata.row_groups) {
+    const paths = columns.map(column => column.meta_data?.path_in_schema ?? [])
+    for (const path of paths) {
+      let node: typeof root | undefined = root
+      for (const name of path) node = node?.children.find(child => child.element.name === name)
+      if (node === undefined || node.children.length > 0) {
+        throw new Error(`column ${JSON.stringify(path.join('.'))} is none of the schema`)
+      }
+    }
+    const names = paths.map(path => path.join('\0'))
+    if (new Set(names).size !== names.length) throw new Error('a column is there twice')
+  }
+}
+
 async function* readParquet(path: string): AsyncGenerator<SourceRecord> {
   try {
     const file = await asyncBufferFromFile(path)
     const metadata = await parquetMetadataAsync(file)
+    requireColumnsOfSchema(metadata)
     let rowStart = 0
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows)

@@ -97,8 +97,10 @@ PackedBatch Engine::make_batch(const BatchArguments& b) const {
 }
 
 HeadOptions Engine::head_options(const BatchArguments& b) const {
-  if (!(b.temperature > 0.0f) || !std::isfinite(b.temperature))
-    throw std::invalid_argument("temperature must be positive, not " +
+  // Below it logits of common size would be infinite, and log-probs no numbers.
+  constexpr float kLeastTemperature = 1e-30f;
+  if (!(b.temperature >= kLeastTemperature) || !std::isfinite(b.temperature))
+    throw std::invalid_argument("temperature must be positive (at least 1e-30), not " +
                                 std::to_string(b.temperature));
   if (b.vocab_limit < 0 || b.vocab_limit > config_.vocab_size)
     throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +

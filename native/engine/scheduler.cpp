@@ -56,9 +56,11 @@ void check_request(const GenerateRequest& r, const std::string& name, int64_t vo
                                                   " is outside the vocabulary of " +
                                                   std::to_string(vocab_size));
   const SamplingParams& s = r.sampling;
-  require(s.temperature == 0 || (s.temperature > 0 && std::isfinite(s.temperature) &&
-                                 std::isfinite(1.0f / s.temperature)),
-          ".temperature must be 0 or a positive number with a finite inverse");
+  // Below it logits of common size would be infinite, and a step of all requests would fail.
+  constexpr float kLeastTemperature = 1e-30f;
+  require(
+      s.temperature == 0 || (s.temperature >= kLeastTemperature && std::isfinite(s.temperature)),
+      ".temperature must be 0 or a positive number with a finite inverse (at least 1e-30)");
   require(s.top_k >= 0, ".topK must be 0 (off) or positive");
   require(s.top_p > 0 && s.top_p <= 1, ".topP must be in (0, 1]");
   require(s.min_p >= 0 && s.min_p <= 1, ".minP must be in [0, 1]");

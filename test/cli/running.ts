@@ -15,7 +15,7 @@ export function temporaryDirectory(): string {
 }
 
 /** Starts one command line. */
-export function start(args: string[], stdin = '') {
+export function start(args: string[], stdin = '', env: Record<string, string> = {}) {
   const out: string[] = []
   const err: string[] = []
   const signals = new EventEmitter()
@@ -26,11 +26,11 @@ export function start(args: string[], stdin = '') {
     stdout: { write: (text: string) => out.push(text) },
     stderr: { write: (text: string) => err.push(text) },
     stdin: bytes(),
-    env: {},
+    env,
     signals,
     exit: vi.fn(),
   }).then(code => ({ code, stdout: out.join(''), stderr: err.join('') }))
-  return { signals, done }
+  return { signals, done, said: () => out.join('') }
 }
 
 export const kogrpo = (args: string[], stdin?: string) => start(args, stdin).done

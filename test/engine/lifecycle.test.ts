@@ -6,6 +6,7 @@ import { Engine } from '../../lib/engine/engine.ts'
 import { addonPaths } from '../../lib/engine/native.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
 import { tinyConfig } from '../tiny-config.ts'
+import { aborts } from './leak.ts'
 
 const config = parseModelConfig(tinyConfig({ vocab_size: 512, intermediate_size: 128 }))
 
@@ -41,9 +42,14 @@ describe('engines', () => {
     }
     await rounds(20)
     const before = process.memoryUsage().rss
-    await rounds(150)
+    await rounds(60)
     // One engine's cache for that request alone is 100 MB.
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20)
+  })
+
+  it('leave nothing behind when calls of any kind are aborted at random points', async () => {
+    const { first_mib, last_mib } = await aborts(120) // npm run leak: 1,000
+    expect(last_mib - first_mib).toBeLessThan(24)
   })
 
   it('refuse work after they are disposed', async () => {

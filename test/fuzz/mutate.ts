@@ -198,7 +198,7 @@ function changed(random: Random, value: unknown, words: readonly string[]): unkn
       if (random.chance(8)) delete object[key]
       else if (random.chance(12)) define(object, random.pick(words), object[key])
       else define(object, key, changed(random, object[key], words))
-    } else define(object, random.pick(words), random.pick(SCALARS))
+    } else define(object, random.pick(words), structuredClone(random.pick(SCALARS)))
     return object
   }
   if (typeof value === 'string' && !random.chance(4)) return mutateText(random, value, words, 4000)

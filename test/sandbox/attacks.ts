@@ -104,4 +104,16 @@ export const forgeries: Attack[] = [
   ),
   attack('printing', 'print("passed"); print("1"); os._exit(0)'),
   attack('killing oneself', 'os.kill(os.getpid(), 9)'),
+  attack(
+    'saying what the harness would',
+    'import __main__',
+    'for d in range(3, 20):',
+    '  try: os.write(d, getattr(__main__, "word", b"word"))',
+    '  except OSError: pass',
+    'os._exit(0)',
+  ),
+  attack(
+    'an exit that is not one',
+    'os._exit = lambda code: None\nos.write = lambda d, b: len(b)\nraise SystemExit',
+  ),
 ]

@@ -1,4 +1,5 @@
 /** The sandbox of the code reward: skipped, with a message, where bubblewrap or user namespaces are missing. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { KogrpoError } from '../../lib/errors.ts'
 import { accuracyReward } from '../../lib/rewards/accuracy.ts'
 import { BubblewrapRunner } from '../../lib/sandbox/bubblewrap.ts'
+import { pythonFiles } from '../../lib/sandbox/python-files.ts'
 import { seccompProgram } from '../../lib/sandbox/seccomp.ts'
 import { attacks, forgeries, imports } from './attacks.ts'
 
@@ -123,6 +125,31 @@ ${good}`
     expect(await run(good)).toEqual({ passed: 1, total: 1 })
     // None of them holds the runner longer than its time.
     expect(performance.now() - started).toBeLessThan(all.length * 3500)
+  })
+
+  /** Seconds of processor that this process and its ended children have had. */
+  function cpuSeconds(): number {
+    const fields = readFileSync('/proc/self/stat', 'latin1').split(') ').at(-1)!.split(' ')
+    return [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) / 100
+  }
+
+  test('20 programs a second on two processors: at most 0.1 s of processor each', async () => {
+    await run(good)
+    const from = cpuSeconds()
+    await Promise.all(Array.from({ length: 20 }, () => run(good)))
+    // Of what bubblewrap starts nobody is told the time, so the interpreter is measured by itself.
+    const between = cpuSeconds()
+    const { executable } = pythonFiles()
+    const program = 'import json, os, resource, sys\nexec("def f(x):\\n  return x + 1")'
+    for (let i = 0; i < 20; i++) spawnSync(executable, ['-I', '-S', '-B', '-c', program])
+    const [sandbox, interpreter] = [between - from, cpuSeconds() - between].map(s => s / 20) as [
+      number,
+      number,
+    ]
+    console.info(
+      `ms of processor: sandbox ${Math.round(1000 * sandbox)}, interpreter ${Math.round(1000 * interpreter)}`,
+    )
+    expect(sandbox + interpreter).toBeLessThan(2 / 20)
   })
 
   test('a fork bomb cannot make more processes than allowed', async () => {

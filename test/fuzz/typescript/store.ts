@@ -31,7 +31,7 @@ const MESSAGES = [
 ]
 
 export const target: FuzzTarget = {
-  name: 'frames',
+  name: 'store',
   make(random: Random) {
     const messages = Array.from({ length: 1 + random.below(8) }, (_, i) => {
       const parts = [...(i === 0 && !random.chance(6) ? MESSAGES[0]! : random.pick(MESSAGES))]

@@ -1,5 +1,6 @@
 /** config.json of a model: what is taken has whole positive sizes. */
 import assert from 'node:assert/strict'
+import { parseForeignJson } from '../../../lib/foreign-json.ts'
 import { parseModelConfig } from '../../../lib/model/config.ts'
 import { parameterLayout } from '../../../lib/model/parameters.ts'
 import { tinyConfig } from '../../tiny-config.ts'
@@ -13,11 +14,18 @@ const SEED = {
 }
 
 export const target: FuzzTarget = {
-  name: 'config',
+  name: 'model-config',
   make: (random: Random) =>
     mutateJsonText(random, SEED, [...WORDS, 'rope_scaling', 'head_dim', 'quantization_config']),
   run(text: string) {
-    const config = parseModelConfig(JSON.parse(text))
+    let json: unknown
+    try {
+      json = parseForeignJson(text)
+    } catch (error) {
+      assert.ok(error instanceof SyntaxError)
+      return
+    }
+    const config = parseModelConfig(json)
     for (const size of [config.vocabSize, config.hiddenSize, config.numLayers, config.headDim])
       assert.ok(Number.isSafeInteger(size) && size > 0)
     const { total } = parameterLayout(config)

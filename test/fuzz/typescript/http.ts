@@ -102,7 +102,7 @@ const service = makeService()
 const app = makeApp(service)
 
 export const target: FuzzTarget = {
-  name: 'requests',
+  name: 'http',
   make(random: Random) {
     if (random.chance(5))
       return {
