@@ -35,6 +35,7 @@ export const helpData = catalogue({
     '1에서 6단계의 한국 상식 문제를 생성합니다',
   'Dates and holidays of both calendars, ages, animals, school and service, units of counting, kinship: each with its answer and the result of every step. Never train on a seed that you evaluate with. kogrpo eval --benchmark ko-commonsense says at which step a model fails.':
     '양력과 음력의 날짜와 명절, 나이, 띠, 학교와 군 복무, 세는 단위, 촌수 문제를 정답과 단계별 결과와 함께 만듭니다. 평가에 쓰는 시드로는 절대 학습하지 마세요. kogrpo eval --benchmark ko-commonsense가 모델이 어느 단계에서 틀리는지 알려 줍니다.',
+  '100 questions of each level': '수준마다 100문제',
   'JSONL file to write': '쓸 JSONL 파일',
   'Questions, of all families and levels': '모든 유형과 수준을 합친 문제 수',
   'Filter a corpus: rules, duplicates, perplexity': '말뭉치를 거릅니다: 규칙, 중복, 퍼플렉시티',

@@ -84,6 +84,7 @@ export const helpModel = catalogue({
     '여러 체크포인트의 평가를 한 표에 놓습니다',
   'Compares files that kogrpo eval wrote (--output) with the first of them, question by question. A difference that chance alone would make is called so.':
     'kogrpo eval이 쓴 파일(--output)들을 첫 파일과 문제마다 짝지어 비교합니다. 우연만으로도 생길 차이는 그렇다고 말합니다.',
+  'three checkpoints': '체크포인트 셋',
   'Files of rows, of the same benchmark and data': '같은 벤치마크와 데이터의 행 파일들',
   'JSON file to write as well': '함께 쓸 JSON 파일',
   'pass@1 to pass@k, distinct right answers, entropies of a model':

@@ -104,6 +104,18 @@ export const helpRun = catalogue({
   'one run': '실행 하나',
   'two runs side by side': '실행 둘을 나란히',
   'while it runs': '실행 중에',
+  'Print what lets bash or zsh complete command lines of kogrpo':
+    'bash나 zsh가 kogrpo 명령줄을 자동 완성하게 하는 내용을 출력합니다',
+  'Prints lines for the start-up file of a shell, where kogrpo is on the PATH (npm install -g kogrpo).':
+    '셸의 시작 파일에 넣을 줄을 출력합니다. kogrpo가 PATH에 있어야 합니다(npm install -g kogrpo).',
+  'bash or zsh': 'bash 또는 zsh',
+  'by $SHELL': '$SHELL에 따름',
+  'in this shell': '이 셸에서',
+  'from now on': '앞으로 계속',
+  'in zsh': 'zsh에서',
+  'a line a check, with the remedy where one is needed': '점검마다 한 줄, 필요하면 할 일과 함께',
+  'a judge of the package': '패키지에 든 심판',
+  'the judge of your recipe': '내 레시피의 심판',
   'Say what this machine can run, and why not the rest':
     '이 컴퓨터에서 무엇이 돌고 무엇이 왜 안 도는지 알려 줍니다',
   'Says what this machine can run, and why not the rest.':
