@@ -90,7 +90,7 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
     program: [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))],
     argumentsOf: attempt => {
       if (attempt === 0 || resume !== undefined) return ranks
-      if (hasState(directory!)) return ['train', '--resume', directory!]
+      if (hasState(directory!)) return ['train', '--output-dir', directory!, '--resume', 'auto']
       return [...ranks, ...(ranks.includes('--overwrite') ? [] : ['--overwrite'])]
     },
     env: context.env,

@@ -2,7 +2,7 @@
  * The command `kogrpo`. The first argument names a command, whose module is loaded only then, so
  * that help is instant. Exit codes: 0 done, 1 failed, 2 mistyped, 130 / 143 stopped by a signal.
  */
-import { readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Argv, CommandModule, Options } from 'yargs'
 import yargs from 'yargs'
@@ -18,6 +18,7 @@ import {
   type Say,
   verbatim,
 } from '../messages/phrase.ts'
+import { packageVersion } from '../version.ts'
 import { type CliContext, type ProcessContext, processContext } from './context.ts'
 import { describeError, exitCodeOf, UsageError } from './errors.ts'
 import { describeIn, speakHelp } from './help-language.ts'
@@ -186,11 +187,6 @@ export const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Say what this machine can run, and why not the rest',
     load: () => import('./doctor.ts'),
   },
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return String((JSON.parse(readFileSync(file, 'utf8')) as { version: unknown }).version)
 }
 
 /** `list`: the command takes any number of words, which yargs sees as one option given again. */

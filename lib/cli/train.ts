@@ -22,6 +22,7 @@ import {
   type RunDirectory,
   runDirectory,
   trimLines,
+  writeJson,
 } from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
 import { TensorBoardWriter } from '../report/tensorboard.ts'
@@ -41,6 +42,7 @@ interface TrainArguments {
   outputDir?: string
   overwrite?: boolean
   resume?: string
+  acceptChanges?: boolean
   dryRun?: boolean
   keys?: boolean
   jsonSchema?: boolean
@@ -87,32 +89,46 @@ export function howToGoOn(directory: RunDirectory, say: Say = inEnglish): string
       )
 }
 
-/** The recipe, directory and state of the run that `--resume` names; later lines are removed. */
-async function takeUp(argv: TrainArguments, path: string, first: boolean): Promise<Start> {
-  if (argv.recipe !== undefined || allOverrides(argv).length > 0) {
-    throw new UsageError(
-      phrase(
-        '--resume goes on with the recipe of {path} as it was; leave out the recipe and other options',
-        { path },
-      ),
-    )
+/**
+ * The recipe, directory and state of the run that `--resume` names; later lines are removed. Without
+ * a recipe on the command line it is that of the run. Null: `auto` found no state, so that the run
+ * begins (again).
+ */
+async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | null> {
+  const auto = argv.resume === 'auto'
+  const place = auto ? argv.outputDir : argv.resume
+  if (place === undefined) {
+    throw new UsageError('--resume auto looks into the run directory: give --output-dir')
   }
-  const { findState, STAGES } = await import('../train/resume.ts')
+  const { findState, statePaths, STAGES } = await import('../train/find-state.ts')
+  // One of a run's states may be named itself.
+  const path = /(^|\/)checkpoints\/state-[\w-]+\/?$/.test(place) ? join(place, '../..') : place
+  if (auto && (await statePaths(path)).length === 0) return null
+  const state = await findState(place, { earlier: auto })
   const directory = runDirectory(path)
-  const state = await findState(path)
-  const overrides = [{ key: 'output_dir', value: path }]
-  const { recipe, warnings } = loadRecipe(directory.config, { overrides, say: argv.context.say })
+  const source = argv.recipe ?? directory.config
+  const overrides = [...allOverrides(argv), { key: 'output_dir', value: path }]
+  const { recipe, warnings } = loadRecipe(source, { overrides, say: argv.context.say })
   const done = (row: Record<string, unknown>): boolean => {
     const stage = STAGES.indexOf(row.stage as StageName)
     const at = STAGES.indexOf(state.stage)
     if (stage < 0) return state.outcomes.some(([name]) => name === row.stage)
     return stage < at || (stage === at && Number(row.step) <= state.step)
   }
+  const { SameRun } = await import('../train/same-run.ts')
+  new SameRun(state, argv.acceptChanges === true, new Reporter([])).checkRecipe(recipe)
   if (first) {
     trimLines(directory.metrics, done)
     trimLines(directory.completions, done)
+    writeJson(directory.config, recipe)
   }
   return { recipe, warnings, directory, state }
+}
+
+/** `auto` found no state: a run that was stopped before its first one begins again. */
+async function begin(argv: TrainArguments, first: boolean): Promise<Start> {
+  const again = argv.resume === 'auto' && existsSync(join(argv.outputDir!, 'config.json'))
+  return start(again ? { ...argv, overwrite: true } : argv, first)
 }
 
 /** Whether a run has saved a state; without loading the training code. */
@@ -187,9 +203,11 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   const { placeOf } = await import('../launch/place.ts')
   const place = placeOf(context.env) ?? undefined
   const first = place === undefined || place.rank === 0
-  const { recipe, warnings, directory, state } = argv.resume
-    ? await takeUp(argv, argv.resume, first)
-    : start(argv, first)
+  if (argv.acceptChanges && argv.resume === undefined) {
+    throw new UsageError('--accept-changes goes with --resume')
+  }
+  const { recipe, warnings, directory, state } =
+    (argv.resume && (await takeUp(argv, first))) || (await begin(argv, first))
   if (argv.dryRun) {
     for (const warning of warnings) {
       context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)
@@ -217,7 +235,8 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       },
       async signal => {
         const { runTraining } = await import('../train/run.ts')
-        await runTraining(recipe, { reporter, signal, resume: state, place })
+        const acceptChanges = argv.acceptChanges === true
+        await runTraining(recipe, { reporter, signal, resume: state, acceptChanges, place })
       },
     )
   } catch (error) {
@@ -254,8 +273,14 @@ export const command: CommandModule<object, TrainArguments> = {
       .option('resume', {
         type: 'string',
         requiresArg: true,
-        describe: 'Go on with the stopped run in this directory, to the bit',
+        describe:
+          'Go on with the stopped run in this directory, to the bit; "auto": with the one in --output-dir where it has a state (the last that is whole), else begin it',
         coerce: nonEmpty('resume'),
+      })
+      .option('accept-changes', {
+        type: 'boolean',
+        describe:
+          'Resume although recipe, tokenizer or data have changed; summary.json then says what',
       })
       .option('dry-run', {
         type: 'boolean',

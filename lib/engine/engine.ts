@@ -18,10 +18,17 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Adapter, adapterParameters, type LoraConfig, loraScale } from '../model/lora.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
-import { type Control, loadNative, type NativeEngine } from './native.ts'
+import {
+  type Control,
+  loadNative,
+  type NativeEngine,
+  type NonFinite,
+  type WeightDigests,
+} from './native.ts'
 import type { GenerateRequest } from './request.ts'
 import { type ServingOptions, ServingSession } from './serving.ts'
 
+export type { NonFinite, WeightDigests } from './native.ts'
 export type { GenerateRequest } from './request.ts'
 
 /** Random weights. */
@@ -150,6 +157,12 @@ export interface JoinOptions {
   limit: number
   /** Whether every rank holds all of AdamW's moments, or its slice. */
   shard: 'none' | 'optimizer'
+}
+
+/** A copy of the engine's state; `release` gives its memory back at once, the blocks are then empty. */
+export interface Snapshot {
+  readonly blocks: readonly Uint8Array[]
+  release(): void
 }
 
 /** One operation to time, on random data: native/engine/benchmarks.h lists the kinds. */
@@ -460,6 +473,26 @@ export class Engine implements AsyncDisposable {
 
   async loadState(path: string): Promise<void> {
     await this.#native.loadState(path)
+  }
+
+  /** A copy of what saveState would write, to be written while the engine goes on. Among ranks a
+   *  collective; the others than the first get no blocks. */
+  async snapshotState(): Promise<Snapshot> {
+    return await this.#native.snapshotState()
+  }
+
+  /** Hashes of the weights as they are trained and as they are sampled from. `sampler` and `expected`
+   *  differ where weights did not reach the sampler; both are 0 before anything was sampled. */
+  async weightDigests(): Promise<WeightDigests> {
+    return await this.#native.weightDigests()
+  }
+
+  /** The first value of a forward pass that is not finite, in the order of computing; else null. */
+  async trace(
+    batch: Batch,
+    { signal, slot }: { signal?: AbortSignal; slot?: string } = {},
+  ): Promise<NonFinite | null> {
+    return await this.#call(signal, control => this.#native.trace({ ...batch, slot }, control))
   }
 
   async readParameter(name: string): Promise<Float32Array> {

@@ -22,6 +22,23 @@ export interface NativeTokenValues {
   correct: Uint8Array
 }
 
+/** XXH64 of the fp32 parameters; of what the sampler multiplies with; of what that should be. */
+export interface WeightDigests {
+  parameters: bigint
+  sampler: bigint
+  expected: bigint
+}
+
+/** The first value of a forward pass that is not finite: tensor, token of the batch, column. */
+export interface NonFinite {
+  tensor: string
+  row: number
+  column: number
+  /** How many values of the tensor are not finite. */
+  count: number
+  value: number
+}
+
 /** Aborts the call it was given to, and tells its progress (unit: see the call). */
 export interface Control {
   abort(): void
@@ -85,6 +102,9 @@ export interface NativeEngine {
   readGradient(name: string): Promise<Float32Array>
   saveState(path: string): Promise<void>
   loadState(path: string): Promise<void>
+  snapshotState(): Promise<{ blocks: Uint8Array<ArrayBuffer>[]; release(): void }>
+  weightDigests(): Promise<WeightDigests>
+  trace(batch: object, control?: Control): Promise<NonFinite | null>
   setTrainable(options: { names: string[]; parts: object[] }): Promise<void>
   updateSlot(options: { slot: string; alpha: number }): Promise<void>
   forward(batch: object, control?: Control): Promise<NativeTokenValues & { handle?: number }>

@@ -8,18 +8,10 @@
  * name is always complete. The weights are written by a callback (the native engine streams them),
  * behind a header made here.
  */
-import {
-  copyFile,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { flushTree, freshDirectory, publishDirectory } from '../durable/files.ts'
+import { requireSpace } from '../durable/space.ts'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
@@ -196,26 +188,8 @@ function generationConfig(config: ModelConfig): Record<string, unknown> {
   ])
 }
 
-async function flush(target: string): Promise<void> {
-  const handle = await open(target, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function flushTree(dir: string): Promise<void> {
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    const target = path.join(dir, entry.name)
-    if (entry.isDirectory()) await flushTree(target)
-    else await flush(target)
-  }
-  await flush(dir)
-}
-
-/** Only a model directory or an empty one may be replaced. */
-async function checkReplaceable(dir: string): Promise<boolean> {
+/** Throws unless `dir` is not there, empty, or a model directory: only these may be replaced. */
+async function checkReplaceable(dir: string): Promise<void> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw new KogrpoError(
@@ -223,29 +197,13 @@ async function checkReplaceable(dir: string): Promise<boolean> {
       phrase('cannot write {dir}: {reason}', { dir, reason: failure(error) }),
     )
   })
-  if (names === null) return false
   const ours = ['config.json', ADAPTER_CONFIG]
-  if (names.length > 0 && !ours.some(name => names.includes(name))) {
+  if (names !== null && names.length > 0 && !ours.some(name => names.includes(name))) {
     throw new KogrpoError(
       'E_MODEL_WRITE',
       phrase('{dir} exists and is not a model directory; choose another or remove it', { dir }),
     )
   }
-  return true
-}
-
-async function publish(temporary: string, dir: string, replace: boolean): Promise<void> {
-  const parent = path.dirname(dir)
-  const aside = path.join(parent, `.${path.basename(dir)}.old-${process.pid}`)
-  if (replace) await rename(dir, aside)
-  try {
-    await rename(temporary, dir)
-  } catch (error) {
-    if (replace) await rename(aside, dir)
-    throw error
-  }
-  await flush(parent)
-  if (replace) await rm(aside, { recursive: true })
 }
 
 async function fill(temporary: string, contents: ModelDirectoryContents): Promise<void> {
@@ -285,7 +243,8 @@ export async function writeModelDirectory(
   dir: string,
   contents: ModelDirectoryContents,
 ): Promise<void> {
-  await writeDirectory(dir, temporary => fill(temporary, contents))
+  const bytes = parameterLayout(contents.config).total * DTYPE_BYTES[contents.dtype]
+  await writeDirectory(dir, bytes, temporary => fill(temporary, contents))
 }
 
 /** What a written adapter directory is made of. */
@@ -305,8 +264,9 @@ export async function writeAdapterDirectory(
   dir: string,
   { config, base, lora, dtype, tokenizerDir, writeWeights }: AdapterDirectoryContents,
 ): Promise<void> {
-  await writeDirectory(dir, async temporary => {
-    const parameters = adapterParameters(config, lora, 0)
+  const parameters = adapterParameters(config, lora, 0)
+  const elements = parameters.reduce((sum, { size }) => sum + size, 0)
+  await writeDirectory(dir, elements * DTYPE_BYTES[dtype], async temporary => {
     const json = toJson(adapterConfigForSaving(lora, path.resolve(base)))
     await writeFile(path.join(temporary, ADAPTER_CONFIG), json)
     await copyTokenizer(tokenizerDir, temporary)
@@ -316,24 +276,25 @@ export async function writeAdapterDirectory(
     )
     const weights = path.join(temporary, ADAPTER_WEIGHTS)
     await writeWeights(weights, header)
-    const elements = parameters.reduce((sum, { size }) => sum + size, 0)
     await checkSize(weights, header.length + elements * DTYPE_BYTES[dtype])
   })
 }
 
+/** `bytes`: of the weights. */
 async function writeDirectory(
   dir: string,
+  bytes: number,
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const target = path.resolve(dir)
-  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.tmp-${process.pid}`)
-  const replace = await checkReplaceable(target)
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.partial`)
+  await checkReplaceable(target)
   try {
-    await rm(temporary, { recursive: true, force: true })
-    await mkdir(temporary, { recursive: true })
+    await freshDirectory(temporary)
+    await requireSpace(temporary, bytes, `the model ${path.basename(target)}`)
     await make(temporary)
     await flushTree(temporary)
-    await publish(temporary, target, replace)
+    await publishDirectory(temporary, target)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })
     if (error instanceof KogrpoError) throw error

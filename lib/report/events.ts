@@ -98,6 +98,17 @@ export interface BestModel {
   checkpoint: string
 }
 
+/** Something that differed from the saved run when it was resumed, and was accepted. */
+export interface AcceptedChange {
+  /** Dotted key of the recipe, or "tokenizer", "model", "judge cache". */
+  key: string
+  from: string
+  to: string
+  /** Where the run was taken up. */
+  stage: StageName
+  step: number
+}
+
 /** What summary.json holds. */
 export interface Summary {
   base?: EvalResults
@@ -110,6 +121,8 @@ export interface Summary {
   /** What the guards decided, in order; empty when nothing tripped, absent without a grpo stage. */
   guards?: GuardDecision[]
   oracle?: OracleSummary
+  /** What was changed over resumes (--accept-changes); absent in a run of one recipe. */
+  accepted_changes?: AcceptedChange[]
   wall_s: number
   seed: number
 }

@@ -2,8 +2,10 @@
  * Checkpoints in Hugging Face's layout, which transformers, vLLM and kogrpo itself load as they are; of
  * a model with adapters the adapter alone, in PEFT's.
  */
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAdapterDirectory, writeModelDirectory } from '../model/directory.ts'
+import type { StageName } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 /** Writes the present weights to `name` in the run directory; returns the path. */
@@ -31,6 +33,29 @@ export async function saveCheckpoint(session: Session, name: string): Promise<st
     })
   })
   return path
+}
+
+/**
+ * Writes the model after `step` to checkpoints/<stage>-<step>; with `save_total_limit` only that many
+ * of the stage's stay, the latest. The best one (best.ts) has a name of its own and stays.
+ */
+export async function saveStepCheckpoint(
+  session: Session,
+  stage: StageName,
+  step: number,
+): Promise<void> {
+  session.reporter.emit({ type: 'activity', activity: 'save' })
+  await saveCheckpoint(session, `checkpoints/${stage}-${step}`)
+  const { config, ranks } = session
+  const limit = config[stage]?.save_total_limit
+  if (limit === undefined || !ranks.first) return
+  const parent = join(config.output_dir, 'checkpoints')
+  const stepOf = (name: string): number =>
+    Number(new RegExp(`^${stage}-(\\d+)$`).exec(name)?.[1] ?? Number.NaN)
+  const names = (await readdir(parent)).filter(name => Number.isInteger(stepOf(name)))
+  for (const name of names.sort((a, b) => stepOf(b) - stepOf(a)).slice(limit)) {
+    await rm(join(parent, name), { recursive: true })
+  }
 }
 
 /** Whether the stage's `save_steps` asks for a checkpoint after `step`. */

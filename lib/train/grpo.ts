@@ -11,7 +11,7 @@ import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
-import { saveCheckpoint, savesAfter } from './checkpoint.ts'
+import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
 import { Guards } from './guards.ts'
 import { watchNarrowing } from './narrowing.ts'
@@ -19,10 +19,11 @@ import { optimizerStep } from './optimizer.ts'
 import { accumulatePolicyGradient } from './policy-update.ts'
 import { checkReadiness } from './probe.ts'
 import { beginReference, moveReference, resetOnPlateau } from './reference.ts'
-import { beginStage, saveState } from './resume.ts'
+import { beginStage } from './resume.ts'
 import { prepareRound, type Round } from './round.ts'
 import { type ReadyRound, RoundQueue } from './round-queue.ts'
 import type { Boundary } from './run-state.ts'
+import { saveBeside } from './save-state.ts'
 import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
@@ -47,6 +48,7 @@ export async function trainGrpo(
   const prompts =
     (stage.per_device_train_batch_size * stage.gradient_accumulation_steps) / stage.num_generations
   const settings = {
+    use: 'grpo.data',
     maxLength: stage.max_prompt_length,
     overlong: stage.overlong,
     systemPrompt: stage.system_prompt,
@@ -118,7 +120,7 @@ export async function trainGrpo(
     if (fresh || !ready || !round) {
       // Between two rounds the run can be stopped: no update is under way.
       session.boundary = boundary(step - 1)
-      if (savesAfter(stage, step - 1)) await saveState(session)
+      if (savesAfter(stage, step - 1)) await saveBeside(session)
       await ranks.boundary(`grpo step ${step}`)
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
       const { rollouts, advantages, rows } = ready
@@ -166,7 +168,7 @@ export async function trainGrpo(
     if (stop) break
     if (restored) queue.drop()
     if (savesAfter(stage, step) && step < steps) {
-      await saveCheckpoint(session, `checkpoints/grpo-${step}`)
+      await saveStepCheckpoint(session, 'grpo', step)
     }
   }
   queue.drop()

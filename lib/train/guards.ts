@@ -14,9 +14,11 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GuardSpec } from '../config/schema/guards.ts'
 import type { GrpoStage } from '../config/schema.ts'
+import { flush, sumFile } from '../durable/files.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
+import { listStates } from './find-state.ts'
 import {
   FRESH_GUARDS,
   type GuardState,
@@ -25,7 +27,6 @@ import {
   watchOptions,
 } from './guards/decide.ts'
 import { FRESH_WATCH, severity } from './guards/watch.ts'
-import { findState } from './resume.ts'
 import type { Session } from './session.ts'
 
 export type { GuardRecord, GuardState } from './guards/decide.ts'
@@ -50,8 +51,8 @@ export class Guards {
     if (this.#spec.action !== 'rollback') return
     const { good } = this.#state
     if (good === null) {
-      this.#session.guards = { ...this.#state, good: { step, watches: {} } }
-      await this.#keep(step)
+      const sha256 = await this.#keep(step)
+      this.#session.guards = { ...this.#state, good: { step, watches: {}, sha256 } }
     } else if (!existsSync(this.#path(good.step))) {
       throw new KogrpoError(
         'E_RESUME',
@@ -90,14 +91,12 @@ export class Guards {
    */
   async act(step: number): Promise<{ stop: boolean; restored: boolean }> {
     if (!this.#decided) return { stop: false, restored: false }
-    const { engine, reporter } = this.#session
+    const { reporter } = this.#session
     const { state, record, keep } = this.#decided
     this.#decided = null
-    if (keep) await this.#keep(step)
-    if (record?.restored_step !== undefined) {
-      await engine.loadState(this.#path(record.restored_step))
-    }
-    this.#session.guards = state
+    const sha256 = keep ? await this.#keep(step) : state.good?.sha256
+    if (record?.restored_step !== undefined) await this.#restore(record.restored_step, sha256)
+    this.#session.guards = { ...state, good: state.good && { ...state.good, sha256 } }
     if (record) reporter.emit({ type: 'note', level: 'warning', message: record.message })
     return { stop: record?.action === 'stop', restored: record?.restored_step !== undefined }
   }
@@ -110,8 +109,20 @@ export class Guards {
     return join(this.#session.config.output_dir, 'checkpoints', `good-${step}.bin`)
   }
 
-  /** Writes the engine's state as the good one of `step`, whole or not at all. */
-  async #keep(step: number): Promise<void> {
+  /** Gives the engine a good state, which must be as it was written. */
+  async #restore(step: number, sha256: string | undefined): Promise<void> {
+    const path = this.#path(step)
+    if (sha256 !== undefined && (await sumFile(path)).sha256 !== sha256) {
+      throw new KogrpoError(
+        'E_CHECKPOINT',
+        `${path}, the guards' good state, is damaged: it is not as it was written, so the rollback cannot be made; start the run again`,
+      )
+    }
+    await this.#session.engine.loadState(path)
+  }
+
+  /** Writes the engine's state as the good one of `step`, whole or not at all; its SHA-256. */
+  async #keep(step: number): Promise<string> {
     const { engine, config, ranks } = this.#session
     const path = this.#path(step)
     const parent = join(config.output_dir, 'checkpoints')
@@ -119,15 +130,21 @@ export class Guards {
       await mkdir(parent, { recursive: true })
     })
     await engine.saveState(`${path}.partial`)
-    await ranks.once(`good state of step ${step}`, async () => await this.#put(path, parent, step))
+    return await ranks.once(`good state of step ${step}`, async () => {
+      const { sha256 } = await sumFile(`${path}.partial`)
+      await this.#put(path, parent, step)
+      return sha256
+    })
   }
 
   /** Makes the file that was written the good state, and removes earlier ones. */
   async #put(path: string, parent: string, step: number): Promise<void> {
     const { config } = this.#session
     await rename(`${path}.partial`, path)
-    const saved = await findState(config.output_dir).catch(() => null)
-    const needed = [step, saved?.guards?.good?.step].map(kept => `good-${kept}.bin`)
+    await flush(parent)
+    const saved = await listStates(config.output_dir)
+    const steps = [step, ...saved.map(({ guards }) => guards?.good?.step)]
+    const needed = steps.map(kept => `good-${kept}.bin`)
     for (const name of await readdir(parent)) {
       if (/^good-\d+\.bin$/.test(name) && !needed.includes(name)) await rm(join(parent, name))
     }

@@ -24,7 +24,7 @@ import {
 import { builtinPrograms } from '../rewards/judge/programs.ts'
 import { whyUnreachable } from '../rewards/judge/reachable.ts'
 import { agreement, cohensKappa } from '../rewards/judge/table.ts'
-import type { Judge } from '../rewards/judge/types.ts'
+import type { CachePosition, Judge } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
 import type { RewardInput, RewardValues } from '../rewards/types.ts'
 import { isBuiltin, modelPath } from './sources.ts'
@@ -171,6 +171,16 @@ export class Oracle {
   /** What was counted so far, for a saved state. */
   totals(): OracleTotals {
     return { ...this.#totals }
+  }
+
+  /** How far the judge's cache reaches now; null where it keeps none. */
+  cachePosition(): CachePosition | null {
+    return this.#judge.cachePosition?.() ?? null
+  }
+
+  /** What is wrong with the judge's cache up to an earlier position, in words; else null. */
+  checkCache(position: CachePosition): string | null {
+    return this.#judge.checkCache?.(position) ?? null
   }
 
   /** The whole run, for its summary. */

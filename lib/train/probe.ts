@@ -60,6 +60,7 @@ export async function probePrompts(
     stage.seed ?? session.config.seed,
     toGrpoSample,
     {
+      use: 'grpo.data',
       maxLength: stage.max_prompt_length,
       overlong: stage.overlong,
       systemPrompt: stage.system_prompt,

@@ -19,9 +19,10 @@ import type {
   StageName,
   Summary,
 } from '../report/events.ts'
+import { STAGES } from './find-state.ts'
 import { type HeldOut, trainGrpo } from './grpo.ts'
 import { JudgeUnwell } from './oracle.ts'
-import { STAGES, saveState } from './resume.ts'
+import { saveState } from './save-state.ts'
 import { loadSamples, openSession, type RunIo, type Session } from './session.ts'
 import { isBuiltin } from './sources.ts'
 import { trainSupervised } from './supervised.ts'
@@ -47,6 +48,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
       await trainGrpo(session, config.grpo, exam)
       await exam.take('rl')
     }
+    await session.saver.settle()
     const summary = exam.summary((performance.now() - started) / 1000)
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {
@@ -54,6 +56,8 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
     else if (error instanceof JudgeUnwell) throw await stopped(session, error)
     throw error
   } finally {
+    // What is being written is finished; its failure must not hide the one that ends the run.
+    await session.saver.settle().catch(() => {})
     await session.oracle?.close()
     await session.engine.dispose()
   }
@@ -88,9 +92,10 @@ class Exam implements HeldOut {
   static async prepare(session: Session): Promise<Exam> {
     const { eval: spec, grpo } = session.config
     const problems: GrpoSample[] = []
-    for (const source of spec?.data ?? []) {
+    for (const [i, source] of (spec?.data ?? []).entries()) {
       const size = source.size ?? spec?.max_samples
       const settings = {
+        use: `eval.data[${i}]`,
         maxLength: Number.MAX_SAFE_INTEGER,
         overlong: 'error' as const,
         systemPrompt: grpo?.system_prompt,
@@ -154,6 +159,9 @@ class Exam implements HeldOut {
       ...(best.length > 0 ? { best: Object.fromEntries(best) } : {}),
       ...(this.#session.guards ? { guards: this.#session.guards.records } : {}),
       ...(this.#session.oracle ? { oracle: this.#session.oracle.summary() } : {}),
+      ...(this.#session.same.changes.length > 0
+        ? { accepted_changes: this.#session.same.changes }
+        : {}),
       wall_s,
       seed: this.#session.config.seed,
     }

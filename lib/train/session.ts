@@ -1,5 +1,6 @@
 /** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Recipe, Source } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
@@ -14,6 +15,7 @@ import {
   type SftSample,
 } from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
+import { sumFile } from '../durable/files.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
@@ -25,11 +27,15 @@ import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { adaptersOf } from './adapters.ts'
 import type { BestStates } from './best.ts'
+import { DataLedger } from './data-ledger.ts'
 import { expandedEngine } from './expand.ts'
+import { forgetLater } from './find-state.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
 import type { Boundary, SavedState } from './run-state.ts'
+import { SameRun } from './same-run.ts'
+import { StateSaver } from './save-state.ts'
 import { isBuiltin, modelPath, sourceRecords } from './sources.ts'
 
 export { modelPath } from './sources.ts'
@@ -54,6 +60,14 @@ export interface Session {
   resumed: SavedState | null
   /** The best models of the stages so far. */
   best: BestStates
+  /** Whether this is the run that was saved. */
+  same: SameRun
+  /** What the sources held. */
+  data: DataLedger
+  /** XXH64 of the weights that the run began with, and SHA-256 of tokenizer.json. */
+  modelHash: string
+  tokenizerHash: string
+  saver: StateSaver
   /** What the guards of the grpo stage know; null before it. */
   guards: GuardState | null
   /** The judge of the grpo stage, opened before anything is trained; null without an oracle. */
@@ -66,6 +80,8 @@ export interface RunIo {
   signal: AbortSignal
   /** Take the run up again from here. */
   resume?: SavedState | undefined
+  /** Go on also where recipe, tokenizer or data are not those of the state; it is recorded. */
+  acceptChanges?: boolean | undefined
   /** This process is one rank of several. */
   place?: Place | undefined
 }
@@ -96,7 +112,22 @@ async function sessionOf(
   engine: Engine,
 ): Promise<Session> {
   const { config, ranks } = await joinRanks(recipe, engine, io)
+  const same = new SameRun(io.resume, io.acceptChanges ?? false, io.reporter)
+  same.checkRecipe(config)
+  const tokenizerFile = join(directory.tokenizerDir, 'tokenizer.json')
+  const { sha256: tokenizerHash } = await sumFile(tokenizerFile)
+  same.checkHash('tokenizer', tokenizerFile, io.resume?.tokenizer, tokenizerHash)
+  const model = (await engine.weightDigests()).parameters.toString(16)
+  same.checkThat(
+    'model',
+    io.resume === undefined || io.resume.model === model
+      ? null
+      : `${directory.dir} with other weights`,
+  )
   const oracle = await Oracle.open(config, io.resume?.oracle)
+  const cache = io.resume?.judge_cache
+  if (oracle && cache) same.checkThat('judge cache', oracle.checkCache(cache))
+  if (io.resume && ranks.first) await forgetLater(config.output_dir, io.resume)
   return {
     config,
     engine,
@@ -110,6 +141,11 @@ async function sessionOf(
     boundary: null,
     resumed: io.resume ?? null,
     best: io.resume?.best ?? {},
+    same,
+    data: new DataLedger(same, io.resume?.data),
+    modelHash: model,
+    tokenizerHash,
+    saver: new StateSaver(io.resume?.path),
     guards: null,
     oracle,
   }
@@ -216,6 +252,8 @@ function initializerRange(directory: ModelDirectory): number {
 export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => SampleOutcome<T>
 
 export interface SampleSettings {
+  /** The key of the recipe that names the source, such as "sft.data[0]". */
+  use: string
   maxLength: number
   overlong: SampleOptions['overlong']
   systemPrompt?: string | undefined
@@ -230,11 +268,11 @@ export async function loadSamples<T extends SftSample | GrpoSample>(
   settings: SampleSettings,
 ): Promise<T[]> {
   const { tokenizer, template, reporter, config } = session
+  const { use, ...rest } = settings
   const { columns, domain } = source
-  const options = { ...settings, columns, domain, tokenizer, template }
-  const { samples, counts } = await collectSamples(sourceRecords(source, config.seed), record =>
-    make(record, options),
-  )
+  const options = { ...rest, columns, domain, tokenizer, template }
+  const records = session.data.watch(use, source.path, sourceRecords(source, config.seed))
+  const { samples, counts } = await collectSamples(records, record => make(record, options))
   if (counts.skipped > 0 || counts.truncated > 0) {
     reporter.emit({
       type: 'note',
@@ -249,7 +287,8 @@ export async function loadSamples<T extends SftSample | GrpoSample>(
   return samples
 }
 
-/** The sources of a stage as an endless, shuffled mixture; `arrange` may order a source's samples. */
+/** The sources of a stage as an endless, shuffled mixture; `settings.use` names their list, `arrange`
+ *  may order a source's samples. */
 export async function loadMixture<T extends SftSample | GrpoSample>(
   session: Session,
   sources: Source[],
@@ -265,8 +304,9 @@ export async function loadMixture<T extends SftSample | GrpoSample>(
 ): Promise<{ mixture: Mixture<T>; samples: T[] }> {
   const parts = []
   for (const [i, source] of sources.entries()) {
-    const arranged = arrange(await loadSamples(session, source, make, settings), source)
-    parts.push({ name: `${i} ${source.path}`, ...arranged, weight: source.weight })
+    const use = `${settings.use}[${i}]`
+    const items = await loadSamples(session, source, make, { ...settings, use })
+    parts.push({ name: `${i} ${source.path}`, ...arrange(items, source), weight: source.weight })
   }
   return { mixture: new Mixture(parts, { seed }), samples: parts.flatMap(part => part.items) }
 }

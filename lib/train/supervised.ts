@@ -11,10 +11,11 @@ import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
 import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
-import { saveCheckpoint, savesAfter } from './checkpoint.ts'
+import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { optimizerStep } from './optimizer.ts'
-import { beginStage, saveState } from './resume.ts'
+import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
+import { saveBeside } from './save-state.ts'
 import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 import { setTrainedPart } from './trained-part.ts'
@@ -35,12 +36,13 @@ export async function trainSupervised(
 ): Promise<string> {
   const { engine, config, reporter, ranks, signal } = session
   const seed = stage.seed ?? config.seed
-  const settings = { maxLength: stage.max_length, overlong: stage.overlong }
+  const settings = { maxLength: stage.max_length, overlong: stage.overlong, use: `${name}.data` }
   const make = sampleMaker(stage)
   const { mixture, samples } = await loadMixture(session, stage.data, seed, make, settings)
   const held: SftSample[] = []
-  for (const source of stage.eval_data ?? []) {
-    held.push(...(await loadSamples(session, source, make, settings)))
+  for (const [i, source] of (stage.eval_data ?? []).entries()) {
+    const use = `${name}.eval_data[${i}]`
+    held.push(...(await loadSamples(session, source, make, { ...settings, use })))
   }
 
   const steps = stage.max_steps ?? stepsOf(stage, samples)
@@ -67,7 +69,7 @@ export async function trainSupervised(
   }
   for (let step = first; step <= steps; step++) {
     session.boundary = boundary(step - 1)
-    if (savesAfter(stage, step - 1)) await saveState(session)
+    if (savesAfter(stage, step - 1)) await saveBeside(session)
     await ranks.boundary(`${name} step ${step}`)
     const timer = new Timer()
     const batches = draw()
@@ -93,7 +95,7 @@ export async function trainSupervised(
     }
     reporter.emit({ type: 'step', stage: name, step, metrics })
     if (savesAfter(stage, step) && step < steps) {
-      await saveCheckpoint(session, `checkpoints/${name}-${step}`)
+      await saveStepCheckpoint(session, name, step)
     }
   }
   await best.end()

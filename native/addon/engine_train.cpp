@@ -56,6 +56,27 @@ Napi::Value EngineWrap::forward(Info info) {
              });
 }
 
+// {tensor, row, column, count, value}, or null where every value is finite.
+Napi::Value EngineWrap::trace(Info info) {
+  const Napi::Object o = object(info[0], "batch");
+  return run(info, info[1],
+             [batch = OwnedBatch(o),
+              slot = o.Get("slot").IsUndefined() ? "policy" : string(o.Get("slot"), "slot")](
+                 Engine& engine, JobControl& control) {
+               const auto found = engine.trace(batch.arguments(), slot, control.abort);
+               return [found](Napi::Env env) -> Napi::Value {
+                 if (!found) return env.Null();
+                 Napi::Object result = Napi::Object::New(env);
+                 result.Set("tensor", found->tensor);
+                 result.Set("row", static_cast<double>(found->row));
+                 result.Set("column", static_cast<double>(found->column));
+                 result.Set("count", static_cast<double>(found->count));
+                 result.Set("value", found->value);
+                 return result;
+               };
+             });
+}
+
 Napi::Value EngineWrap::backward(Info info) {
   const Napi::Object o = object(info[0], "arguments");
   return run(info, info[1],

@@ -29,6 +29,9 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value read_gradient(Info);
   Napi::Value save_state(Info);
   Napi::Value load_state(Info);
+  Napi::Value snapshot_state(Info);
+  Napi::Value weight_digests(Info);
+  Napi::Value trace(Info);
   Napi::Value set_trainable(Info);
   Napi::Value update_slot(Info);
   Napi::Value forward(Info);

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "cpu/cpu_ops.h"
+#include "ops/xxh64.h"
 
 namespace kogrpo {
 namespace {
@@ -47,6 +48,7 @@ class CpuPackedWeight final : public PackedWeight {
     data.reserve(static_cast<size_t>(panels_ * nr * steps(cols, precision)));
   }
   size_t bytes() const override { return data.size() * sizeof(float); }
+  uint64_t digest() const override { return xxh64(data.data(), bytes()); }
 
   const int64_t rows, cols, nr;
   const Precision precision;

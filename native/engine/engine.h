@@ -50,6 +50,17 @@ struct OptimizerArguments {
 
 constexpr size_t kMaxSlotName = 64;  // bytes, in a state's file
 
+// A value that is not finite. `row` is the caller's token; `count` how many of the tensor are not.
+struct NonFinite {
+  std::string tensor;
+  int64_t row = 0, column = 0, count = 0;
+  float value = 0;
+};
+
+struct WeightDigests {
+  uint64_t parameters = 0, sampler = 0, expected = 0;
+};
+
 struct MemoryUse {
   int64_t parameters = 0, gradients = 0, moments = 0, slots = 0;  // bytes
 };
@@ -78,6 +89,19 @@ class Engine {
   // and all read; the file does not depend on their number.
   void save_state(const std::string& path);
   void load_state(const std::string& path);
+  // The bytes that save_state would write, as blocks of at most a GiB: a copy, so that they can be
+  // written while the engine goes on. Among ranks a collective; the others than the first get none.
+  std::vector<Buffer<uint8_t>> snapshot_state();
+
+  // XXH64 of the fp32 parameters, of what the sampler multiplies with (its packed copy), and of
+  // what it should be: a fresh copy of the present parameters. The last two differ where weights
+  // did not reach the sampler; both are 0 before anything was sampled.
+  WeightDigests weight_digests();
+
+  // The first value of a forward pass that is not finite, in the order of computing; none if all
+  // are. Every activation of the batch is kept, whatever `recompute` says.
+  std::optional<NonFinite> trace(const BatchArguments& batch, const std::string& slot,
+                                 const AbortFlag& abort);
 
   // What training moves from now on: the parameters named, of some of them a part only. Gradients,
   // moments and slots exist for these alone; the rest keeps its bits. Until the first call: every
@@ -150,6 +174,11 @@ class Engine {
     Activations activations;
   };
 
+  // Hands the bytes of a saved state to `sink` piece by piece, on the first rank; others only take
+  // part.
+  using StateSink = std::function<void(const void*, size_t)>;
+  void stream_state(const StateSink& sink);
+  int64_t state_bytes() const;
   ModelView::Locate locate(float* trained);
   // Of a slot: the packed weights that its products may use, or null.
   const PackedModel* packed_of(const std::string& slot) const;

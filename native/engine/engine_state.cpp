@@ -1,5 +1,6 @@
 // The file that a run resumes from: parameters, moments, step count and slots, all fp32.
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -67,39 +68,75 @@ struct StateFile {
 
 }  // namespace
 
-void Engine::save_state(const std::string& path) {
+void Engine::stream_state(const StateSink& sink) {
   const bool gathers = ranks_ && ranks_->sharded();
   const bool writes = !ranks_ || ranks_->communicator().rank() == 0;
   const int64_t n = trainable_.total(), kept = adapters_begin();
+  const auto put = [&](const void* data, size_t bytes) {
+    if (writes) sink(data, bytes);
+  };
+  const auto put_floats = [&](const float* x, int64_t count) {
+    put(x, static_cast<size_t>(count) * sizeof(float));
+  };
   StateHeader header;
   header.parameters = layout_.total() - kept;
   header.trained = n;
   header.step = step_;
   header.has_moments = gathers ? step_ > 0 : !m_.empty();
   header.slots = static_cast<int64_t>(slots_.size());
-  std::optional<TensorFileWriter> file;
-  if (writes) {
-    file.emplace(path, std::span(reinterpret_cast<const uint8_t*>(&header), sizeof header));
-    file->append(parameters_.data() + kept, header.parameters, DType::f32);
-  }
+  put(&header, sizeof header);
+  put_floats(parameters_.data() + kept, header.parameters);
   if (header.has_moments) {
     for (const Buffer<float>* moment : {&m_, &v_}) {
       if (gathers)
-        ranks_->stream(moment->data(), "moments for a saved state", [&](const float* x, int64_t k) {
-          if (writes) file->append(x, k, DType::f32);
-        });
-      else if (writes)
-        file->append(moment->data(), n, DType::f32);
+        ranks_->stream(moment->data(), "moments for a saved state", put_floats);
+      else
+        put_floats(moment->data(), n);
     }
   }
-  if (!writes) return;
   for (const auto& [slot, held] : slots_) {
     SlotName name;
     slot.copy(name.text, sizeof name.text);
-    file->append(reinterpret_cast<const float*>(name.text), kSlotNameFloats, DType::f32);
-    file->append(held.parameters.data(), n, DType::f32);
+    put(name.text, sizeof name.text);
+    put_floats(held.parameters.data(), n);
   }
-  file->finish();
+}
+
+int64_t Engine::state_bytes() const {
+  const bool has_moments = ranks_ && ranks_->sharded() ? step_ > 0 : !m_.empty();
+  const auto slots = static_cast<int64_t>(slots_.size());
+  const int64_t floats =
+      layout_.total() - adapters_begin() + ((has_moments ? 2 : 0) + slots) * trainable_.total();
+  return static_cast<int64_t>(sizeof(StateHeader)) + slots * int64_t{sizeof(SlotName)} +
+         floats * int64_t{sizeof(float)};
+}
+
+void Engine::save_state(const std::string& path) {
+  std::optional<TensorFileWriter> file;
+  if (!ranks_ || ranks_->communicator().rank() == 0) file.emplace(path, std::span<uint8_t>());
+  stream_state([&](const void* data, size_t bytes) { file->write(data, bytes); });
+  if (file) file->finish();
+}
+
+std::vector<Buffer<uint8_t>> Engine::snapshot_state() {
+  constexpr int64_t kBlock = int64_t{1} << 30;
+  std::vector<Buffer<uint8_t>> blocks;
+  if (!ranks_ || ranks_->communicator().rank() == 0)
+    for (int64_t left = state_bytes(); left > 0; left -= std::min(left, kBlock))
+      blocks.emplace_back(static_cast<size_t>(std::min(left, kBlock)));
+  size_t block = 0, used = 0;
+  stream_state([&](const void* data, size_t bytes) {
+    const auto* p = static_cast<const uint8_t*>(data);
+    while (bytes > 0) {
+      const size_t n = std::min(bytes, blocks[block].size() - used);
+      std::memcpy(blocks[block].data() + used, p, n);
+      p += n;
+      bytes -= n;
+      used += n;
+      if (used == blocks[block].size()) ++block, used = 0;
+    }
+  });
+  return blocks;
 }
 
 void Engine::load_state(const std::string& path) {

@@ -23,13 +23,22 @@ constexpr int64_t kBlock = 1 << 20;  // elements converted at a time
   throw IoError(what + " '" + path + "': " + std::strerror(errno));
 }
 
+// Makes a system call again that a signal has interrupted.
+template <class Call>
+auto retried(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
 // Read by pread and never mapped: a file that another process cuts off while it is mapped would end
 // this one with SIGBUS.
 class InputFile {
  public:
   explicit InputFile(const std::string& path) : path_(path) {
     // O_NONBLOCK: opening a named pipe must not wait for its writer.
-    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    fd_ = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); });
     if (fd_ < 0) fail("cannot open", path);
     struct stat info {};
     if (::fstat(fd_, &info) != 0) {
@@ -111,7 +120,8 @@ int64_t file_size(const std::string& path) {
 
 TensorFileWriter::TensorFileWriter(const std::string& path, std::span<const uint8_t> header)
     : path_(path) {
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  fd_ =
+      retried([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); });
   if (fd_ < 0) fail("cannot create", path);
   write(header.data(), header.size());
 }
@@ -133,15 +143,15 @@ void TensorFileWriter::append(const float* data, int64_t n, DType dtype) {
 }
 
 void TensorFileWriter::finish() {
-  if (::fsync(fd_) != 0) fail("cannot flush", path_);
-  if (::close(std::exchange(fd_, -1)) != 0) fail("cannot close", path_);
+  if (retried([&] { return ::fsync(fd_); }) != 0) fail("cannot flush", path_);
+  // Linux has closed the descriptor also where a signal came; the data is on the disk already.
+  if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) fail("cannot close", path_);
 }
 
 void TensorFileWriter::write(const void* data, size_t bytes) {
   const auto* p = static_cast<const uint8_t*>(data);
   while (bytes > 0) {
-    const ssize_t n = ::write(fd_, p, bytes);
-    if (n < 0 && errno == EINTR) continue;
+    const ssize_t n = retried([&] { return ::write(fd_, p, bytes); });
     if (n < 0) fail("cannot write", path_);
     p += n;
     bytes -= static_cast<size_t>(n);

@@ -30,11 +30,10 @@ class TensorFileWriter {
 
   // dtype f32 or bf16 (rounded to nearest, ties to even).
   void append(const float* data, int64_t n, DType dtype);
+  void write(const void* data, size_t bytes);
   void finish();
 
  private:
-  void write(const void* data, size_t bytes);
-
   std::string path_;
   int fd_ = -1;
 };

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "ops/xxh64.h"
+
 namespace kogrpo {
 
 namespace {
@@ -99,6 +101,17 @@ PackedModel::PackedModel(Ops& ops, const ModelView& weights) {
   for (const LayerView& w : weights.layers)
     layers.push_back({ops.pack(w.qkv), ops.pack(w.o), ops.pack(w.gate_up), ops.pack(w.down)});
   head = ops.pack(weights.head);
+}
+
+uint64_t PackedModel::digest() const {
+  std::vector<uint64_t> parts;
+  const auto add = [&](const std::unique_ptr<PackedWeight>& w) {
+    parts.push_back(w ? w->digest() : 0);
+  };
+  for (const Layer& layer : layers)
+    for (const auto* w : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) add(*w);
+  add(head);
+  return xxh64(parts.data(), parts.size() * sizeof(uint64_t));
 }
 
 void Transformer::allocate(LayerActivations& a, int64_t t) {

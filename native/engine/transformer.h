@@ -68,6 +68,8 @@ struct PackedModel {
   std::unique_ptr<PackedWeight> head;
 
   PackedModel(Ops& ops, const ModelView& weights);
+  // Of everything that is packed; null weights (a backend that packs nothing) count as empty.
+  uint64_t digest() const;
 };
 
 struct LayerActivations {

@@ -18,6 +18,7 @@
 // Source of the formulas: the Qwen3 model as defined in Hugging Face transformers (modeling_qwen3);
 // attention: FlashAttention (arXiv 2205.14135, 2307.08691); AdamW: arXiv 1711.05101.
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -31,6 +32,8 @@ class PackedWeight {
  public:
   virtual ~PackedWeight() = default;
   virtual size_t bytes() const = 0;
+  // Of the contents: equal packs of equal weights have equal digests.
+  virtual uint64_t digest() const = 0;
 };
 
 // y[M,N] = x[M,K] w[N,K]ᵀ, or y += with accumulate. 2·M·N·K operations. In w's precision, as is

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
@@ -7,6 +7,8 @@ import { main } from '../../lib/cli/main.ts'
 import type { Recipe } from '../../lib/config/schema.ts'
 import { KogrpoError } from '../../lib/errors.ts'
 import type { Reporter } from '../../lib/report/reporter.ts'
+import type { RunState, SavedState } from '../../lib/train/run-state.ts'
+import { writeState } from '../saved-state.ts'
 
 type RunTraining = (
   config: Recipe,
@@ -288,10 +290,9 @@ describe('train', () => {
 
   test('Ctrl-C stops cleanly; --resume goes on from the saved state and drops later lines', async () => {
     const out = outputDir()
-    const state = { version: 1, stage: 'grpo', step: 2, num_tokens: 9, mixture: {}, outcomes: [] }
-    training.run.mockImplementation(async (_config: Recipe, io: { signal: AbortSignal }) => {
-      mkdirSync(join(out, 'checkpoints', 'state-grpo-2'), { recursive: true })
-      writeFileSync(join(out, 'checkpoints', 'state-grpo-2', 'state.json'), JSON.stringify(state))
+    let state: RunState | undefined
+    training.run.mockImplementation(async (config: Recipe, io: { signal: AbortSignal }) => {
+      state = writeState(config, { step: 2 })
       const lines = [
         { stage: 'sft', step: 7 },
         { stage: 'grpo', step: 2 },
@@ -313,18 +314,63 @@ describe('train', () => {
     expect(stderr).toContain(`  npx kogrpo train --resume ${out}\n`)
 
     training.run.mockReset()
-    const mixed = await kogrpo(['train', recipe, '--resume', out])
-    expect(mixed).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('leave out the recipe'),
-    })
+    const metrics = readFileSync(join(out, 'metrics.jsonl'), 'utf8')
+    const changed = await kogrpo(['train', '--resume', out, '--grpo.learning_rate', '0.5'])
+    expect(changed).toMatchObject({ code: 1 })
+    expect(changed.stderr).toContain('grpo.learning_rate: was 0.000001, is now 0.5')
+    expect(changed.stderr).toContain('--accept-changes')
+    expect(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).toBe(metrics)
+    expect(training.run).not.toHaveBeenCalled()
     expect((await kogrpo(['train', '--resume', out])).code).toBe(0)
     const [resumed, io] = training.run.mock.calls.at(-1) as unknown as [Recipe, { resume: object }]
     expect(resumed).toMatchObject({ output_dir: out, grpo: {} })
-    expect(io.resume).toMatchObject(state)
+    expect(io.resume).toMatchObject(state!)
     expect(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).toBe(
       '{"stage":"sft","step":7}\n{"stage":"grpo","step":2}\n',
     )
+
+    const options = ['--grpo.learning_rate', '0.5', '--accept-changes', '--threads', '3']
+    expect((await kogrpo(['train', recipe, '--resume', out, ...options])).code).toBe(0)
+    const call = training.run.mock.calls.at(-1) as unknown as [Recipe, { acceptChanges: boolean }]
+    expect(call[0]).toMatchObject({ threads: 3, grpo: { learning_rate: 0.5 } })
+    expect(call[1].acceptChanges).toBe(true)
+    const written = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Recipe
+    expect(written.grpo!.learning_rate).toBe(0.5)
+  })
+
+  test('--resume auto begins a run, begins it again, or goes on with it; a torn state is passed over', async () => {
+    const out = outputDir()
+    const train = ['train', recipe, '--output-dir', out, '--resume', 'auto']
+    const resumed = (): SavedState | undefined =>
+      (training.run.mock.calls.at(-1) as unknown as [Recipe, { resume?: SavedState }])[1].resume
+    expect((await kogrpo(train)).code).toBe(0)
+    expect(resumed()).toBeUndefined()
+    expect((await kogrpo(train)).code).toBe(0)
+    expect(resumed()).toBeUndefined()
+    writeState(config(), { step: 2 })
+    writeState(config(), { step: 10 })
+    expect((await kogrpo(train)).code).toBe(0)
+    expect(resumed()).toMatchObject({ step: 10, passed: [] })
+    const engine = join(out, 'checkpoints', 'state-grpo-10-0', 'engine.bin')
+    writeFileSync(engine, 'weight')
+    expect((await kogrpo(train)).code).toBe(0)
+    expect(resumed()).toMatchObject({
+      step: 2,
+      passed: [expect.stringContaining(`${engine} is damaged: its 6 bytes have the SHA-256`)],
+    })
+    const named = await kogrpo(['train', '--resume', out])
+    expect(named.code).toBe(1)
+    const earlier = join(out, 'checkpoints', 'state-grpo-2-0')
+    expect(named.stderr).toContain(`${engine} is damaged`)
+    expect(named.stderr).toContain(`npx kogrpo train --resume ${earlier}`)
+    expect((await kogrpo(['train', '--resume', earlier])).code).toBe(0)
+    expect(resumed()).toMatchObject({ step: 2, path: earlier })
+    writeFileSync(join(earlier, 'state.json'), '{')
+    expect((await kogrpo(train)).stderr).toContain('has no saved state that is whole')
+    const bare = await kogrpo(['train', recipe, '--resume', 'auto'])
+    expect(bare).toMatchObject({ code: 2, stderr: expect.stringContaining('give --output-dir') })
+    const alone = await kogrpo(['train', recipe, '--accept-changes'])
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('goes with --resume') })
   })
 
   test('--resume of a run without a state says how to start it again', async () => {

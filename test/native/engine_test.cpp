@@ -14,6 +14,7 @@
 #include "engine/rewrite.h"
 #include "engine/tensor_file.h"
 #include "op_testing.h"
+#include "ops/xxh64.h"
 
 using namespace kogrpo;
 
@@ -250,6 +251,83 @@ TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
   CHECK(testing::same_bits(score("ref"), mixed));
   CHECK_THROWS_WITH_AS(score("ema"), doctest::Contains("ema"), std::invalid_argument);
   std::filesystem::remove(path);
+}
+
+TEST_CASE("engine: a snapshot has the bytes of a saved state") {
+  Engine engine(tiny(), {.threads = 2});
+  engine.initialize({.seed = 4, .std = 0.1});
+  const std::vector<int32_t> tokens = sequence(20, 1), cu{0, 20};
+  std::vector<float> coef(20, 0.5f);
+  coef[0] = 0;
+  engine.forward_backward({tokens, cu, {}}, coef, {}, {});
+  engine.optimizer_step({.learning_rate = 0.01f});
+  engine.update_slot("ref", 1);
+  const std::string path = std::filesystem::temp_directory_path() / "kogrpo-snapshot-test.bin";
+  engine.save_state(path);
+  std::ifstream file(path, std::ios::binary);
+  const std::string saved((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string copied;
+  for (const Buffer<uint8_t>& block : engine.snapshot_state())
+    copied.append(reinterpret_cast<const char*>(block.data()), block.size());
+  CHECK(copied == saved);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("engine: digests tell whether the sampler has the present weights") {
+  CHECK(xxh64("", 0) == 0xEF46DB3751D8E999u);
+  CHECK(xxh64("abc", 3) == 0x44BC2CF5AD770999u);
+  CHECK(xxh64("Nobody inspects the spammish repetition", 39) == 0xFBCEA83C8A378BF1u);
+  Engine engine(tiny(), {.threads = 2});
+  engine.initialize({.seed = 4, .std = 0.1});
+  const WeightDigests before = engine.weight_digests();
+  CHECK(before.sampler == 0);
+  GenerateRequest request;
+  request.prompt = {1, 2, 3};
+  request.max_new_tokens = 2;
+  engine.generate(std::vector{request}, {}, [](int64_t) {}, {});
+  const WeightDigests sampled = engine.weight_digests();
+  CHECK(sampled.parameters == before.parameters);
+  CHECK(sampled.sampler != 0);
+  CHECK(sampled.sampler == sampled.expected);
+  const std::string name = "model.layers.1.mlp.up_proj.weight";
+  std::vector<float> changed = engine.read_parameter(name);
+  changed[5] += 1;
+  engine.write_parameter(name, changed);
+  engine.generate(std::vector{request}, {}, [](int64_t) {}, {});
+  const WeightDigests after = engine.weight_digests();
+  CHECK(after.parameters != sampled.parameters);
+  CHECK(after.sampler != sampled.sampler);
+  CHECK(after.sampler == after.expected);
+}
+
+TEST_CASE("engine: a trace names the first tensor that is not finite") {
+  Engine engine(tiny(), {.threads = 1, .recompute = true});
+  engine.initialize({.seed = 1, .std = 0.1});
+  const std::vector<int32_t> tokens = sequence(14, 1), cu{0, 6, 14};
+  const BatchArguments batch{tokens, cu, {}};
+  CHECK_FALSE(engine.trace(batch, "policy", {}));
+  const std::string name = "model.layers.1.mlp.down_proj.weight";
+  std::vector<float> weights = engine.read_parameter(name);
+  weights[0] = INFINITY;
+  engine.write_parameter(name, weights);
+  const auto found = engine.trace(batch, "policy", {});
+  REQUIRE(found);
+  CHECK(found->tensor.find("model.layers.1.mlp.down_proj") == 0);
+  CHECK(found->row == 0);
+  CHECK(found->column == 0);
+  CHECK(found->count == 14);
+  // A token whose embedding is broken, in the second sequence alone.
+  weights[0] = 0;
+  engine.write_parameter(name, weights);
+  std::vector<float> embedding = engine.read_parameter("model.embed_tokens.weight");
+  const int64_t h = engine.config().hidden_size;
+  embedding[static_cast<size_t>(tokens[9] * h + 3)] = NAN;
+  engine.write_parameter("model.embed_tokens.weight", embedding);
+  const auto token = engine.trace(batch, "policy", {});
+  REQUIRE(token);
+  CHECK(token->tensor == "model.embed_tokens (residual stream)");
+  CHECK(tokens[static_cast<size_t>(token->row)] == tokens[9]);
+  CHECK(token->column == 3);
 }
 
 TEST_CASE("engine: a gradient that is not finite moves nothing") {

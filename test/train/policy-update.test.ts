@@ -57,6 +57,7 @@ describe('the policy gradient of a step', () => {
     const session = await open({})
     const { config, engine, tokenizer } = session
     const prompts = await loadSamples(session, config.grpo!.data[0]!, toGrpoSample, {
+      use: 'grpo.data[0]',
       maxLength: 200,
       overlong: 'error',
     })

@@ -129,6 +129,7 @@ describe('ratings', () => {
     const { engine, tokenizer } = session
     try {
       const prompts = await loadSamples(session, session.config.grpo!.data[0]!, toGrpoSample, {
+        use: 'grpo.data[0]',
         maxLength: 512,
         overlong: 'error',
       })

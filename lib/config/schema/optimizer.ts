@@ -61,4 +61,9 @@ export const checkpointShape = <const M extends readonly [string, ...string[]]>(
   save_steps: countOrZero
     .default(0)
     .describe('write a checkpoint every so many steps (0 = only at the end of the stage)'),
+  save_total_limit: count
+    .optional()
+    .describe(
+      'checkpoints of the stage to keep, the latest ones (default: every model, one state to resume from)',
+    ),
 })

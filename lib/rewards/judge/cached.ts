@@ -29,6 +29,8 @@ export function cachedJudge(judge: KeyedJudge, store: VerdictStore): Judge {
   return {
     description: `${judge.description}, verdicts kept in ${store.path}`,
     judge: ask,
+    cachePosition: () => store.position(),
+    checkCache: position => store.check(position),
     close: async () => {
       store.close()
       await judge.close()

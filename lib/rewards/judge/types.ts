@@ -37,6 +37,13 @@ export interface Judgement {
   latency_s: number
 }
 
+/** How far a file of verdicts reached: its first `bytes` and their SHA-256. */
+export interface CachePosition {
+  file: string
+  bytes: number
+  sha256: string
+}
+
 export interface Judge {
   /** Kind, model and place, for logs; never a key. */
   readonly description: string
@@ -45,6 +52,10 @@ export interface Judge {
    * promise rejects on cancellation alone.
    */
   judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement>
+  /** Where the verdicts on disk end now; absent where none are kept. */
+  cachePosition?(): CachePosition
+  /** What is wrong with the verdicts up to an earlier position, in words; null: they are all there. */
+  checkCache?(position: CachePosition): string | null
   /** Frees what the judge holds: a model, an open file. */
   close(): Promise<void>
 }

@@ -39,7 +39,7 @@ export interface GuardState {
   rollbacks: number
   learning_rate_factor: number
   /** The last good state that was kept, and what the watches had seen by then. */
-  good: { step: number; watches: Watches } | null
+  good: { step: number; watches: Watches; sha256?: string | undefined } | null
   records: GuardRecord[]
 }
 

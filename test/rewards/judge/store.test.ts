@@ -1,5 +1,6 @@
 /** Verdicts on disk: they survive being killed, readers see writers, failures are never kept. */
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,8 @@ import { item, verdicts } from './testing.ts'
 
 const key = (n: number): string => n.toString(16).padStart(64, '0')
 const file = (): string => join(mkdtempSync(join(tmpdir(), 'kogrpo-store-')), 'a', 'cache.jsonl')
+const check = (key: string, verdict: number): string =>
+  createHash('sha256').update(`${key} ${verdict}`).digest('hex').slice(0, 8)
 const SOURCE = fileURLToPath(new URL('../../../lib/rewards/judge/store.ts', import.meta.url))
 
 describe('store', () => {
@@ -23,10 +26,38 @@ describe('store', () => {
     store.set(key(2), 0)
     store.close()
     expect(readFileSync(path, 'utf8')).toBe(
-      `{"key":"${key(1)}","verdict":1}\n{"key":"${key(2)}","verdict":0}\n`,
+      `{"key":"${key(1)}","verdict":1,"check":"${check(key(1), 1)}"}\n` +
+        `{"key":"${key(2)}","verdict":0,"check":"${check(key(2), 0)}"}\n`,
     )
     const again = new VerdictStore(path)
     expect([again.get(key(1)), again.get(key(2)), again.get(key(3))]).toEqual([1, 0, undefined])
+  })
+
+  it('counts no line of which a bit was flipped, and finds the file changed up to its position', () => {
+    const path = file()
+    const store = new VerdictStore(path)
+    store.set(key(1), 1)
+    store.set(key(2), 0)
+    const position = store.position()
+    store.set(key(3), 1)
+    expect(store.check(position)).toBeNull()
+    const whole = readFileSync(path)
+    expect(position.bytes).toBe((whole.length / 3) * 2)
+    for (let bit = 0; bit < (whole.length / 3) * 8; bit += 13) {
+      const flipped = Buffer.from(whole)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      writeFileSync(path, flipped)
+      const damaged = new VerdictStore(path)
+      // A newline in a line's midst, or none at its end, may take the neighbour with it.
+      expect([1, undefined]).toContain(damaged.get(key(1)))
+      expect([0, undefined]).toContain(damaged.get(key(2)))
+      expect(damaged.get(key(3))).toBe(1)
+      expect(damaged.size).toBeLessThanOrEqual(3)
+      expect(damaged.check(position)).toContain('other verdicts among its first')
+      damaged.close()
+    }
+    writeFileSync(path, whole.subarray(0, position.bytes - 9))
+    expect(new VerdictStore(path).check(position)).not.toBeNull()
   })
 
   it('shows a reader what another process wrote since', () => {

@@ -1,0 +1,157 @@
+/**
+ * Files that outlive a crash: written in pieces, hashed on the way, flushed to the disk, and made
+ * visible by one rename whose directory is flushed too. Until that rename whatever stood under the
+ * name before is untouched, so a kill, a full disk or a power failure leaves the old or the new,
+ * never a mixture. Every failure names the file.
+ */
+import { createHash } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { KogrpoError } from '../errors.ts'
+import { whyUnwritable } from '../file-errors.ts'
+import { shortage } from './space.ts'
+
+/** Size and SHA-256 (hexadecimal) of a file's contents. */
+export interface FileSum {
+  bytes: number
+  sha256: string
+}
+
+/** Bytes that are hashed and written at a time: JavaScript is not held up for longer. */
+const PIECE = 4 << 20
+
+/** What could not be done with `path`; on a full disk also how much is missing. */
+export async function fileError(what: string, path: string, cause: unknown): Promise<KogrpoError> {
+  const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
+  const missing = full ? await shortage(dirname(path)) : ''
+  return new KogrpoError(
+    full ? 'E_DISK_FULL' : 'E_FILE',
+    `cannot ${what} ${path}: ${whyUnwritable(cause)}${missing}`,
+    { cause },
+  )
+}
+
+/** Forces what was written to `target`, a file or a directory (its names), to the disk. */
+export async function flush(target: string): Promise<void> {
+  try {
+    const handle = await open(target, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    throw await fileError('flush', target, cause)
+  }
+}
+
+/** `flush` of a directory with everything in it. */
+export async function flushTree(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const target = join(directory, entry.name)
+    if (entry.isDirectory()) await flushTree(target)
+    else await flush(target)
+  }
+  await flush(directory)
+}
+
+/** Makes a new file of `blocks` and forces it to the disk. Errors: `E_FILE`, `E_DISK_FULL`. */
+export async function writeFlushed(path: string, blocks: readonly Uint8Array[]): Promise<FileSum> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  try {
+    const handle = await open(path, 'wx')
+    try {
+      for (const block of blocks) {
+        for (let at = 0; at < block.length; at += PIECE) {
+          const piece = block.subarray(at, at + PIECE)
+          hash.update(piece)
+          for (let done = 0; done < piece.length; ) {
+            const { bytesWritten } = await handle.write(piece, done, piece.length - done, null)
+            done += bytesWritten
+          }
+          bytes += piece.length
+        }
+      }
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    throw await fileError('write', path, cause)
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/** Size and hash of a file as it lies on the disk. Errors: `E_FILE`. */
+export async function sumFile(path: string): Promise<FileSum> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  try {
+    const handle = await open(path, 'r')
+    try {
+      const piece = Buffer.allocUnsafe(PIECE)
+      for (;;) {
+        const { bytesRead } = await handle.read(piece, 0, PIECE, null)
+        if (bytesRead === 0) break
+        hash.update(piece.subarray(0, bytesRead))
+        bytes += bytesRead
+      }
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    throw await fileError('read', path, cause)
+  }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/** A new, empty directory to fill; what a killed process left under the name goes. */
+export async function freshDirectory(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true })
+    await mkdir(dirname(path), { recursive: true })
+    // By itself: a recursive mkdir would say ENOENT where the disk is full.
+    await mkdir(path)
+  } catch (cause) {
+    throw await fileError('make', path, cause)
+  }
+}
+
+const asideOf = (target: string): string => join(dirname(target), `.${basename(target)}.old`)
+
+/**
+ * Gives the flushed directory `temporary` the name `target`, in place of what had it. Between the two
+ * renames a kill leaves `target` under another name; `recoverDirectory` puts it back.
+ */
+export async function publishDirectory(temporary: string, target: string): Promise<void> {
+  const aside = asideOf(target)
+  try {
+    await rm(aside, { recursive: true, force: true })
+    const replaced = await rename(target, aside).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return false
+        throw error
+      },
+    )
+    try {
+      await rename(temporary, target)
+    } catch (error) {
+      if (replaced) await rename(aside, target)
+      throw error
+    }
+    await flush(dirname(target))
+    if (replaced) await rm(aside, { recursive: true, force: true })
+  } catch (cause) {
+    if (cause instanceof KogrpoError) throw cause
+    throw await fileError('publish', target, cause)
+  }
+}
+
+/** Undoes a `publishDirectory` that was killed between its two renames. */
+export async function recoverDirectory(target: string): Promise<void> {
+  const names: string[] = await readdir(dirname(target)).catch(() => [])
+  if (names.includes(basename(target)) || !names.includes(basename(asideOf(target)))) return
+  await rename(asideOf(target), target)
+}

@@ -1,0 +1,123 @@
+/**
+ * Saved states on the disk: finding the one to go on from. A state is taken only when every byte of it
+ * is as it was written; a damaged one is an error that names the file, or, where the caller asks for
+ * it (`--resume auto`), is passed over for the one before.
+ */
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { SUMS_FILE, verifySums } from '../durable/sums.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import type { StageName } from '../report/events.ts'
+import { parseRunState, type RunState, type SavedState } from './run-state.ts'
+
+/** Stages in the order in which they run. */
+export const STAGES: readonly StageName[] = ['pretrain', 'sft', 'grpo']
+
+/** Files of a saved state. */
+export const WEIGHTS_FILE = 'engine.bin'
+export const STATE_FILE = 'state.json'
+export const STATE_FILES = [WEIGHTS_FILE, STATE_FILE] as const
+
+const NAME = /^state-(pretrain|sft|grpo)-(\d+)-(\d+)$/
+
+/** The name of a state: stage, step, evaluations made by then. One name has one content. */
+export function stateName(stage: StageName, step: number, outcomes: number): string {
+  return `state-${stage}-${step}-${outcomes}`
+}
+
+/** Paths of the states of a run, the latest first. */
+export async function statePaths(directory: string): Promise<string[]> {
+  const parent = join(directory, 'checkpoints')
+  const names: string[] = await readdir(parent).catch(() => [])
+  const order = (name: string): number[] => {
+    const [, stage, ...numbers] = NAME.exec(name)!
+    return [STAGES.indexOf(stage as StageName), ...numbers.map(Number)]
+  }
+  const later = (a: string, b: string): number => {
+    const [left, right] = [order(a), order(b)]
+    const at = left.findIndex((value, i) => value !== right[i])
+    return at < 0 ? 0 : right[at]! - left[at]!
+  }
+  return names
+    .filter(name => NAME.test(name))
+    .sort(later)
+    .map(name => join(parent, name))
+}
+
+/** The states of a run without their weights, unverified ones left out, the latest first. */
+export async function listStates(directory: string): Promise<RunState[]> {
+  const states: RunState[] = []
+  for (const path of await statePaths(directory)) {
+    const state = await readState(path, [STATE_FILE]).catch(() => null)
+    if (state) states.push(state)
+  }
+  return states
+}
+
+/** Reads one state whose `checked` files are verified. Throws `E_RESUME` naming the file. */
+async function readState(path: string, checked?: readonly string[]): Promise<SavedState> {
+  try {
+    await verifySums(path, STATE_FILES, checked)
+  } catch (cause) {
+    throw new KogrpoError('E_RESUME', messageOf(cause), { cause })
+  }
+  const file = join(path, STATE_FILE)
+  try {
+    return { ...parseRunState(await readFile(file, 'utf8')), path }
+  } catch (cause) {
+    throw new KogrpoError('E_RESUME', `${file}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/**
+ * What a run that is taken up from `state` left beyond it: later states go, damaged ones are kept under
+ * the name `damaged-…` for whoever wants to look at them.
+ */
+export async function forgetLater(directory: string, state: SavedState): Promise<void> {
+  const paths = await statePaths(directory)
+  const at = paths.findIndex(path => basename(path) === basename(state.path))
+  for (const path of paths.slice(0, Math.max(at, 0))) {
+    const whole = await verifySums(path, STATE_FILES).catch(() => null)
+    if (whole !== null) await rm(path, { recursive: true })
+    else await rename(path, join(dirname(path), `damaged-${basename(path)}`))
+  }
+}
+
+/**
+ * The latest state of the run in `directory`, or the one that it is itself. With `earlier` a damaged
+ * one is passed over for the one before; without, it is an error that names the file. Throws
+ * `E_RESUME`, also if there is none.
+ */
+export async function findState(
+  directory: string,
+  options: { earlier?: boolean } = {},
+): Promise<SavedState> {
+  if (NAME.test(basename(directory))) return await readState(directory)
+  const paths = await statePaths(directory)
+  const passed: string[] = []
+  for (const [i, path] of paths.entries()) {
+    try {
+      return { ...(await readState(path)), passed }
+    } catch (error) {
+      const others = paths.slice(i + 1)
+      if (!options.earlier) {
+        const remedy =
+          others.length > 0
+            ? `; an earlier state can be taken up: npx kogrpo train --resume ${others[0]}`
+            : `; there is no earlier state. Put ${basename(path)} back from a copy (sha256sum -c ${SUMS_FILE} checks it), or start the run again: npx kogrpo train ${join(directory, 'config.json')} --overwrite`
+        throw new KogrpoError('E_RESUME', `${messageOf(error)}${remedy}`, { cause: error })
+      }
+      passed.push(messageOf(error))
+    }
+  }
+  if (passed.length > 0) {
+    throw new KogrpoError(
+      'E_RESUME',
+      `${directory} has no saved state that is whole:\n${passed.join('\n')}\nPut one back from a copy, or start the run again: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+    )
+  }
+  throw new KogrpoError(
+    'E_RESUME',
+    `${directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+  )
+}

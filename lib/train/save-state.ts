@@ -1,0 +1,174 @@
+/**
+ * Saves where a run stands between two optimizer steps, beside the training: the engine's weights and
+ * moments are copied (that is all that training waits for), then hashed, written and flushed while the
+ * next steps are made. A state is a directory `checkpoints/state-<stage>-<step>-<evaluations>`:
+ *
+ *   engine.bin   weights in fp32, AdamW's moments and step count, the reference model
+ *   state.json   everything else (run-state.ts)
+ *   SHA256SUMS   of the two, as `sha256sum -c` reads it
+ *
+ * It is written as `.state-….partial` and renamed when all of it lies on the disk; only then do earlier
+ * ones go. Where memory has no room for the copy, training waits until the state is written.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import {
+  type FileSum,
+  fileError,
+  flush,
+  freshDirectory,
+  publishDirectory,
+  sumFile,
+  writeFlushed,
+} from '../durable/files.ts'
+import { requireSpace } from '../durable/space.ts'
+import { writeSums } from '../durable/sums.ts'
+import type { Snapshot } from '../engine/engine.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { packageVersion } from '../version.ts'
+import { STATE_FILE, stateName, statePaths, WEIGHTS_FILE } from './find-state.ts'
+import { type RunState, STATE_VERSION } from './run-state.ts'
+import type { Session } from './session.ts'
+
+/** The saving that is under way, and what this process knows to be whole. */
+export class StateSaver {
+  #writing: Promise<void> = Promise.resolve()
+  /** Names of states that this process has written or verified. */
+  readonly #whole = new Set<string>()
+
+  /** `resumed`: the path of the state that the run was taken up from, verified. */
+  constructor(resumed?: string) {
+    if (resumed !== undefined) this.#whole.add(basename(resumed))
+  }
+
+  /**
+   * Begins to save the session's last boundary and returns its path, null before the first boundary;
+   * when it returns the engine may go on. Call on all ranks. Throws `E_CHECKPOINT` and `E_DISK_FULL`,
+   * also for the state before, whose writing had not ended.
+   */
+  async begin(session: Session): Promise<string | null> {
+    await this.settle()
+    const { boundary, engine, config, outcomes, ranks } = session
+    if (!boundary) return null
+    const name = stateName(boundary.stage, boundary.step, outcomes.size)
+    const parent = join(config.output_dir, 'checkpoints')
+    const path = join(parent, name)
+    const label = `saved state ${name}`
+    if (await ranks.once(label, async () => this.#whole.has(name) && existsSync(path))) return path
+    const text = Buffer.from(JSON.stringify(stateOf(session)))
+    const partial = join(parent, `.${name}.partial`)
+    const { parameters, moments, slots } = await engine.memoryUse()
+    const bytes = parameters + Math.max(moments, 2 * parameters) + slots
+    const copies = await ranks.once(`${label}, its directory`, async () => {
+      await failing(async () => {
+        await mkdir(parent, { recursive: true })
+        await requireSpace(parent, bytes + text.length, `the state ${name} of the run`)
+        await freshDirectory(partial)
+      })
+      return bytes < process.availableMemory() / 2
+    })
+    const weights = join(partial, WEIGHTS_FILE)
+    const snapshot = copies ? await engine.snapshotState() : null
+    if (!snapshot) await failing(async () => await engine.saveState(weights))
+    if (!ranks.first) return path
+    this.#writing = failing(async () => {
+      const sum = snapshot ? await written(weights, snapshot) : await sumFile(weights)
+      const sums = { [WEIGHTS_FILE]: sum, [STATE_FILE]: await stored(partial, text) }
+      await writeSums(partial, sums)
+      await flush(partial)
+      await publishDirectory(partial, path)
+      this.#whole.add(name)
+      await prune(config.output_dir, limitOf(session))
+    })
+    // A failure is thrown by settle(), which every save and the end of the run call.
+    this.#writing.catch(() => {})
+    return path
+  }
+
+  /** Waits until nothing is being written any more. Throws what became of it. */
+  async settle(): Promise<void> {
+    const writing = this.#writing
+    this.#writing = Promise.resolve()
+    await writing
+  }
+}
+
+/** Saves the session's last boundary and waits until it lies on the disk; returns its path. */
+export async function saveState(session: Session): Promise<string | null> {
+  const path = await session.saver.begin(session)
+  await session.saver.settle()
+  return path
+}
+
+/** Begins to save the session's last boundary; training may go on. */
+export async function saveBeside(session: Session): Promise<void> {
+  session.reporter.emit({ type: 'activity', activity: 'save' })
+  await session.saver.begin(session)
+}
+
+function stateOf(session: Session): RunState {
+  const { boundary, config, outcomes, oracle } = session
+  return {
+    version: STATE_VERSION,
+    versions: { kogrpo: packageVersion(), node: process.version },
+    ...boundary!,
+    config,
+    model: session.modelHash,
+    tokenizer: session.tokenizerHash,
+    data: Object.fromEntries(session.data.records),
+    random: {
+      generator: 'Philox4x32-10 keyed by seed, sequence and position',
+      seed: config[boundary!.stage]?.seed ?? config.seed,
+    },
+    judge_cache: oracle?.cachePosition() ?? undefined,
+    changes: session.same.changes,
+    outcomes: [...outcomes],
+  }
+}
+
+/** States of the stage to keep. */
+function limitOf({ config, boundary }: Session): number {
+  return config[boundary!.stage]?.save_total_limit ?? 1
+}
+
+async function written(path: string, snapshot: Snapshot): Promise<FileSum> {
+  try {
+    return await writeFlushed(path, snapshot.blocks)
+  } finally {
+    snapshot.release()
+  }
+}
+
+async function stored(directory: string, text: Uint8Array): Promise<FileSum> {
+  return await writeFlushed(join(directory, STATE_FILE), [text])
+}
+
+/** Removes all but the `keep` latest states, and what killed processes left half-written. */
+async function prune(directory: string, keep: number): Promise<void> {
+  const parent = join(directory, 'checkpoints')
+  const partial = (await readdir(parent)).filter(name => /^\.state-.*\.(partial|old)$/.test(name))
+  const gone = [
+    ...partial.map(name => join(parent, name)),
+    ...(await statePaths(directory)).slice(keep),
+  ]
+  for (const path of gone) {
+    await rm(path, { recursive: true, force: true }).catch(async cause => {
+      throw await fileError('remove', path, cause)
+    })
+  }
+}
+
+/** Runs `work`; what fails is an `E_CHECKPOINT` that says what still stands. */
+async function failing(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    if (cause instanceof KogrpoError && cause.code === 'E_DISK_FULL') throw cause
+    throw new KogrpoError(
+      'E_CHECKPOINT',
+      `cannot save the run's state: ${messageOf(cause)}; the last saved state is whole`,
+      { cause },
+    )
+  }
+}
