@@ -195,15 +195,17 @@ writeFileSync(recipe, JSON.stringify(recipeOf(join(parent, 'model'))))
 /** @param {string} directory */
 const command = directory => ['train', recipe, '--output-dir', directory, '--resume', 'auto']
 
+// As many undisturbed runs at a time as there will be: their time is what the instants are drawn from.
 const straight = join(parent, 'straight')
-let longest = 0
-for (let i = 0; i < 2; i++) {
-  // Twice: the first pays for cold files.
-  rmSync(straight, { recursive: true, force: true })
-  const { code, seconds, log } = await kogrpo(command(straight), null)
-  if (code !== 0) throw new Error(`the undisturbed run failed:\n${log}`)
-  longest = seconds
+const undisturbed = await Promise.all(
+  Array.from({ length: jobs }, (_, i) =>
+    kogrpo(command(i === 0 ? straight : `${straight}-${i}`), null),
+  ),
+)
+for (const { code, log } of undisturbed) {
+  if (code !== 0) throw new Error(`an undisturbed run failed:\n${log}`)
 }
+const longest = undisturbed.reduce((sum, { seconds }) => sum + seconds, 0) / jobs
 const expected = fingerprint(straight)
 process.stderr.write(
   `undisturbed: ${longest.toFixed(2)} s, ${Object.keys(expected).length} files\n`,
@@ -253,7 +255,7 @@ results.sort((a, b) => a.run - b.run)
 
 const all = results.flatMap(({ kills }) => kills)
 const report = {
-  command: `node scripts/kill-schedule.mjs --runs ${runs} --seed ${seed}`,
+  command: `node scripts/kill-schedule.mjs --runs ${runs} --seed ${seed} --jobs ${jobs}`,
   undisturbed_seconds: Number(longest.toFixed(2)),
   runs,
   equal: results.filter(({ equal }) => equal).length,

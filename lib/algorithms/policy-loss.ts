@@ -35,6 +35,14 @@ import { type PolicyLossOptions, resolveOptions, tokenWeight } from './policy-op
 
 export type { ImportanceSamplingLevel, LossType, PolicyLossOptions } from './policy-options.ts'
 
+/** A value that the loss is made of is NaN or infinite. */
+export class NotFinite extends KogrpoError {
+  constructor(message: string) {
+    super('E_ALGORITHM', message)
+    this.name = 'NotFinite'
+  }
+}
+
 export interface PolicyLossInput {
   logprobs: Float32Array
   /** Log-probs when sampled; null: this is the sampling policy, the ratio is exactly 1. */
@@ -255,10 +263,7 @@ function finite(
 ): number {
   const value = typeof source === 'number' ? source : source[token]!
   if (!Number.isFinite(value)) {
-    throw new KogrpoError(
-      'E_ALGORITHM',
-      `${name} is ${value} at token ${token} (sequence ${sequence})`,
-    )
+    throw new NotFinite(`${name} is ${value} at token ${token} (sequence ${sequence})`)
   }
   return value
 }

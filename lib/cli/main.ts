@@ -87,6 +87,11 @@ export const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Say whether a model is ready for the grpo stage of a recipe',
     load: () => import('./rl-check.ts'),
   },
+  replay: {
+    usage: 'replay <file>',
+    describe: 'Compute a batch again that gave NaN or infinity, and say where it arose',
+    load: () => import('./replay.ts'),
+  },
   launch: {
     usage: 'launch',
     describe: 'Start the ranks of a training on this machine, or its part of several machines',

@@ -109,17 +109,18 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
   const source = argv.recipe ?? directory.config
   const overrides = [...allOverrides(argv), { key: 'output_dir', value: path }]
   const { recipe, warnings } = loadRecipe(source, { overrides, say: argv.context.say })
-  const done = (row: Record<string, unknown>): boolean => {
-    const stage = STAGES.indexOf(row.stage as StageName)
-    const at = STAGES.indexOf(state.stage)
-    if (stage < 0) return state.outcomes.some(([name]) => name === row.stage)
+  const made = (row: Record<string, unknown>): boolean => {
+    const [stage, at] = [STAGES.indexOf(row.stage as StageName), STAGES.indexOf(state.stage)]
     return stage < at || (stage === at && Number(row.step) <= state.step)
   }
+  // Completions are of grpo's steps, or of the evaluation of base, sft or rl.
+  const written = (row: Record<string, unknown>): boolean =>
+    row.stage === 'grpo' ? made(row) : state.outcomes.some(([name]) => name === row.stage)
   const { SameRun } = await import('../train/same-run.ts')
   new SameRun(state, argv.acceptChanges === true, new Reporter([])).checkRecipe(recipe)
   if (first) {
-    trimLines(directory.metrics, done)
-    trimLines(directory.completions, done)
+    trimLines(directory.metrics, made)
+    trimLines(directory.completions, written)
     writeJson(directory.config, recipe)
   }
   return { recipe, warnings, directory, state }

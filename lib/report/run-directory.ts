@@ -28,6 +28,7 @@ const OWN_NAMES = new Set([
   'report.html',
   'tensorboard',
   'checkpoints',
+  'nonfinite',
   'pretrain',
   'sft',
   'rl',

@@ -16,7 +16,7 @@ export const STAGES: readonly StageName[] = ['pretrain', 'sft', 'grpo']
 /** Files of a saved state. */
 export const WEIGHTS_FILE = 'engine.bin'
 export const STATE_FILE = 'state.json'
-export const STATE_FILES = [WEIGHTS_FILE, STATE_FILE] as const
+export const STATE_FILES = [STATE_FILE, WEIGHTS_FILE] as const
 
 const NAME = /^state-(pretrain|sft|grpo)-(\d+)-(\d+)$/
 
@@ -63,7 +63,10 @@ async function readState(path: string, checked?: readonly string[]): Promise<Sav
   }
   const file = join(path, STATE_FILE)
   try {
-    return { ...parseRunState(await readFile(file, 'utf8')), path }
+    const state = parseRunState(await readFile(file, 'utf8'))
+    const name = stateName(state.stage, state.step, state.outcomes.length)
+    if (name !== basename(path)) throw new Error(`it is of ${name}, not of ${basename(path)}`)
+    return { ...state, path }
   } catch (cause) {
     throw new KogrpoError('E_RESUME', `${file}: ${messageOf(cause)}`, { cause })
   }

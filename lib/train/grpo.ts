@@ -7,6 +7,7 @@
  *              L = −Σ A · ratio / (completions of the step · max_completion_length), clipped
  *              one AdamW step
  */
+import { NotFinite } from '../algorithms/policy-loss.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
@@ -15,12 +16,13 @@ import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
 import { Guards } from './guards.ts'
 import { watchNarrowing } from './narrowing.ts'
+import { FiniteSteps } from './nonfinite.ts'
 import { optimizerStep } from './optimizer.ts'
-import { accumulatePolicyGradient } from './policy-update.ts'
+import { accumulatePolicyGradient, type PolicyUpdate } from './policy-update.ts'
 import { checkReadiness } from './probe.ts'
 import { beginReference, moveReference, resetOnPlateau } from './reference.ts'
 import { beginStage } from './resume.ts'
-import { prepareRound, type Round } from './round.ts'
+import { prepareRound, type Round, replayBatches } from './round.ts'
 import { type ReadyRound, RoundQueue } from './round-queue.ts'
 import type { Boundary } from './run-state.ts'
 import { saveBeside } from './save-state.ts'
@@ -78,7 +80,10 @@ export async function trainGrpo(
   let plateau = begins ? undefined : session.resumed?.plateau
   let narrowing = begins ? undefined : session.resumed?.narrowing
   await setTrainedPart(session, 'grpo', stage)
-  let { first, seen } = await beginStage(session, 'grpo', mixture)
+  const begun = await beginStage(session, 'grpo', mixture)
+  const { first } = begun
+  let { seen } = begun
+  const finite = new FiniteSteps(session, 'grpo', stage, begun.skipped)
   await beginReference(session, stage, first)
   await guards.begin(first - 1)
   const roundOf = (step: number): number => Math.floor((step - 1) / stage.num_iterations)
@@ -88,6 +93,7 @@ export async function trainGrpo(
     step,
     num_tokens: seen,
     mixture: mixture.state(),
+    skipped: finite.skipped,
     best: session.best,
     guards: session.guards ?? undefined,
     plateau,
@@ -141,10 +147,15 @@ export async function trainGrpo(
         pass,
         staleness === 0,
         step,
-      ),
+      ).catch(notFinite),
     )
     const optimizer = await timer.time('optimizer', () =>
-      optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
+      finite.update(
+        step,
+        update.metrics.loss,
+        () => optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
+        () => replayBatches(pass),
+      ),
     )
     await moveReference(session, stage, step)
     seen += update.tokens
@@ -180,6 +191,12 @@ export async function trainGrpo(
   const checkpoint = await saveCheckpoint(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
   return checkpoint
+}
+
+/** A loss that cannot be formed is one that is not finite. */
+function notFinite(error: unknown): PolicyUpdate {
+  if (!(error instanceof NotFinite)) throw error
+  return { metrics: { loss: Number.NaN }, trained: true, tokens: 0 }
 }
 
 /** Later passes over the same rollouts run to their end: their round is one whole. */

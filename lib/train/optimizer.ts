@@ -1,6 +1,4 @@
 /** One optimizer step by a stage's options. */
-import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
 import { learningRate, type ScheduleOptions } from './schedule.ts'
 import type { Session } from './session.ts'
 
@@ -14,7 +12,8 @@ export interface OptimizerOptions extends ScheduleOptions {
 
 /**
  * Steps with the gradients that have been accumulated. `trained: false` says that no token had a
- * coefficient: then nothing is moved, not even by momentum or decay.
+ * coefficient: then nothing is moved, not even by momentum or decay; nor where `grad_norm` is not
+ * finite (nonfinite.ts says what then happens).
  */
 export async function optimizerStep(
   { engine }: Session,
@@ -34,14 +33,5 @@ export async function optimizerStep(
     maxGradNorm: options.max_grad_norm,
     label: `update, step ${step}`,
   })
-  if (!Number.isFinite(gradNorm)) {
-    throw new KogrpoError(
-      'E_DIVERGED',
-      phrase(
-        'step {step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm',
-        { step },
-      ),
-    )
-  }
   return { grad_norm: gradNorm, learning_rate: rate }
 }

@@ -12,6 +12,7 @@ import type { ForwardOptions } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { REFERENCE_SLOT } from './reference.ts'
+import type { ReplayBatch } from './replay-file.ts'
 import type { Session } from './session.ts'
 
 /** A micro-batch; arrays are one a token but for the advantages, one a completion. */
@@ -35,6 +36,22 @@ export interface Round {
   /** Of the whole optimizer step. */
   options: PolicyLossOptions
   metrics: Metrics
+}
+
+/** The round as it is saved where its step was not finite; every rank has what it trains on. */
+export function replayBatches({ batches, options }: Round): ReplayBatch[] {
+  return batches.map(({ batch, advantages, sampled, old, reference, weights }) => ({
+    tokens: batch.tokens,
+    cuSeqlens: batch.cuSeqlens,
+    mask: batch.mask,
+    prefixes: batch.prefixes,
+    advantages,
+    sampled,
+    old,
+    reference: reference ?? undefined,
+    weights: weights ?? undefined,
+    options,
+  }))
 }
 
 /** How the trainer reads log-probs: tempered as the sampler, over the ids of the tokenizer. */

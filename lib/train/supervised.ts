@@ -12,6 +12,7 @@ import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
 import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { FiniteSteps } from './nonfinite.ts'
 import { optimizerStep } from './optimizer.ts'
 import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
@@ -51,12 +52,16 @@ export async function trainSupervised(
   const best = new BestKeeper(session, name, stage)
   const begins = session.resumed?.stage !== name
   await setTrainedPart(session, name, stage)
-  let { first, seen } = await beginStage(session, name, mixture)
+  const begun = await beginStage(session, name, mixture)
+  const { first } = begun
+  let { seen } = begun
+  const finite = new FiniteSteps(session, name, stage, begun.skipped)
   const boundary = (step: number): Boundary => ({
     stage: name,
     step,
     num_tokens: seen,
     mixture: mixture.state(),
+    skipped: finite.skipped,
     best: session.best,
   })
   const evaluate = async (step: number): Promise<Metrics> => {
@@ -81,7 +86,14 @@ export async function trainSupervised(
       }),
     )
     const totals = sum(parts)
-    const update = await timer.time('optimizer', () => optimizerStep(session, stage, step, steps))
+    const update = await timer.time('optimizer', () =>
+      finite.update(
+        step,
+        totals.loss,
+        () => optimizerStep(session, stage, step, steps),
+        () => batches.map(batch => ({ ...batch, coef: sftCoefficients(batch.mask, trained) })),
+      ),
+    )
     seen += totals.tokens
     const metrics: Metrics = {
       ...tokenMetrics(totals),

@@ -32,6 +32,12 @@ export const optimizerShape = (defaults: OptimizerDefaults) => ({
   max_grad_norm: nonNegative
     .default(1)
     .describe('clip the gradient to this global norm (0 = no clipping)'),
+  on_nonfinite: z
+    .enum(['stop', 'skip_step'])
+    .default('stop')
+    .describe(
+      'what to do when loss or gradient is NaN or infinite, after the batch is saved for kogrpo replay',
+    ),
   max_steps: count.optional().describe('number of optimizer steps; goes before num_train_epochs'),
   num_train_epochs: positive.default(1).describe('passes over the data'),
   seed: seed.optional().describe("seed of this stage (default: the recipe's)"),

@@ -1,0 +1,194 @@
+/**
+ * Recomputes the batch of a step that was not finite and finds where the first such value arises:
+ *
+ *   1. the weights, by parameter
+ *   2. the forward pass, by micro-batch: the first tensor in the order of computing
+ *   3. log-probs, by sample and token
+ *   4. what the loss is made of: advantages, the sampler's, old and reference log-probs, weights, coefficients
+ *   5. the backward pass, by micro-batch: the first parameter's gradient, from the last layer back
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { NotFinite, policyLoss } from '../algorithms/policy-loss.ts'
+import { verifySums } from '../durable/sums.ts'
+import type { Engine } from '../engine/engine.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { parameterLayout } from '../model/parameters.ts'
+import { Reporter } from '../report/reporter.ts'
+import { parseReplay, type ReplayBatch, type ReplayFile } from './replay-file.ts'
+import { forwardOptions } from './round.ts'
+import { openSession, type Session } from './session.ts'
+
+/** A value that is not finite, in words, in the order in which they arise. */
+export interface Finding {
+  where: 'weights' | 'forward' | 'log-probs' | 'loss' | 'backward'
+  /** From 0; absent for weights. */
+  batch?: number
+  message: string
+}
+
+/** Reads a saved batch; `path` is its directory or its replay.json. Throws `E_REPLAY`. */
+export async function readReplay(path: string): Promise<{ file: ReplayFile; directory: string }> {
+  const directory = path.replace(/\/?replay\.json$/, '') || '.'
+  try {
+    await verifySums(directory, ['engine.bin', 'replay.json'])
+    const text = await readFile(join(directory, 'replay.json'), 'utf8')
+    return { file: parseReplay(text), directory }
+  } catch (cause) {
+    throw new KogrpoError('E_REPLAY', `${directory}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Recomputes the batch and returns what is not finite, the first first; nothing: all is finite. */
+export async function replay(path: string, signal: AbortSignal): Promise<Finding[]> {
+  const { file, directory } = await readReplay(path)
+  const { grpo, ...rest } = file.config
+  // No judge is asked.
+  const config = grpo
+    ? { ...rest, grpo: { ...grpo, oracle: { ...grpo.oracle, rule: 'none' as const } } }
+    : rest
+  const session = await openSession(config, { reporter: new Reporter([]), signal })
+  try {
+    await session.engine.loadState(join(directory, 'engine.bin'))
+    const findings = await inWeights(session.engine)
+    for (const [index, batch] of file.batches.entries()) {
+      const found = await inBatch(session, file, batch)
+      findings.push(...found.map(finding => ({ ...finding, batch: index })))
+    }
+    return findings
+  } finally {
+    await session.engine.dispose()
+  }
+}
+
+const firstOf = (values: Float32Array): number => values.findIndex(x => !Number.isFinite(x))
+const countOf = (values: Float32Array): number =>
+  values.reduce((sum, x) => sum + (Number.isFinite(x) ? 0 : 1), 0)
+
+async function inWeights(engine: Engine): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { name } of parameterLayout(engine.config).parameters) {
+    const values = await engine.readParameter(name)
+    const at = firstOf(values)
+    if (at < 0) continue
+    const message = `parameter ${name}[${at}] is ${values[at]}, as are ${countOf(values) - 1} more of its ${values.length}`
+    findings.push({ where: 'weights', message })
+  }
+  return findings
+}
+
+/** Sample and place of a token of a packed batch. */
+function place(batch: ReplayBatch, token: number): string {
+  const { cuSeqlens, tokens } = batch
+  const sample = cuSeqlens.findIndex((_, i) => token < (cuSeqlens[i + 1] ?? 0))
+  return `sample ${sample}, token ${token - cuSeqlens[sample]!} (id ${tokens[token]})`
+}
+
+async function inBatch(
+  session: Session,
+  { stage, config }: ReplayFile,
+  batch: ReplayBatch,
+): Promise<Finding[]> {
+  const { engine, signal } = session
+  const findings: Finding[] = []
+  const traced = await engine.trace(batch, { signal })
+  if (traced) {
+    const { tensor, row, column, count, value } = traced
+    findings.push({
+      where: 'forward',
+      message: `${tensor} is ${value} at ${place(batch, row)}, column ${column}; ${count} of its values are not finite`,
+    })
+  }
+  const forward =
+    stage === 'grpo' && config.grpo ? forwardOptions(session, config.grpo) : { signal }
+  const { logprobs } = await engine.score(batch, forward)
+  const { old, advantages, options } = batch
+  const named = {
+    'the log-prob': logprobs,
+    'the sampled log-prob': batch.sampled,
+    'the old log-prob': old,
+    'the reference log-prob': batch.reference,
+    'the importance weight': batch.weights,
+    coef: batch.coef,
+  }
+  for (const [name, values] of Object.entries(named)) {
+    const at = values ? firstOf(values) : -1
+    if (!values || at < 0) continue
+    findings.push({
+      where: name === 'the log-prob' ? 'log-probs' : 'loss',
+      message: `${name} is ${values[at]} at ${place(batch, at)}; ${countOf(values)} tokens in all`,
+    })
+  }
+  const sample = advantages ? firstOf(advantages) : -1
+  if (sample >= 0) {
+    findings.push({
+      where: 'loss',
+      message: `the advantage of sample ${sample} is ${advantages![sample]}`,
+    })
+  }
+  let { coef } = batch
+  if (old && advantages && options) {
+    const given = {
+      logprobs,
+      oldLogprobs: old,
+      refLogprobs: batch.reference ?? null,
+      factors: batch.weights ?? null,
+    }
+    try {
+      const loss = policyLoss({
+        ...given,
+        advantages,
+        mask: batch.mask,
+        cuSeqlens: batch.cuSeqlens,
+        options,
+      })
+      coef = loss.coef
+      if (!Number.isFinite(loss.loss))
+        findings.push({ where: 'loss', message: `the loss is ${loss.loss}` })
+    } catch (error) {
+      if (!(error instanceof NotFinite)) throw error
+    }
+  }
+  if (coef && firstOf(coef) < 0) findings.push(...(await inGradients(engine, batch, coef, forward)))
+  return findings
+}
+
+/** The first parameter's gradient that is not finite, in the order of the backward pass. */
+async function inGradients(
+  engine: Engine,
+  batch: ReplayBatch,
+  coef: Float32Array,
+  forward: object,
+): Promise<Finding[]> {
+  await engine.zeroGradients()
+  await engine.forwardBackward(batch, coef, forward)
+  const names = parameterLayout(engine.config).parameters.map(({ name }) => name)
+  const layer = (name: string): number => Number(/layers\.(\d+)\./.exec(name)?.[1] ?? -1)
+  const late = (name: string): number =>
+    /^(lm_head|model\.norm)/.test(name) ? Number.POSITIVE_INFINITY : layer(name)
+  const within = [
+    'down_proj',
+    'up_proj',
+    'gate_proj',
+    'post_attention',
+    'o_proj',
+    'v_proj',
+    'k_proj',
+    'q_proj',
+    'k_norm',
+    'q_norm',
+    'input_layernorm',
+  ]
+  const order = (name: string): number => within.findIndex(part => name.includes(part))
+  names.sort((a, b) => (late(a) === late(b) ? order(a) - order(b) : late(b) - late(a)))
+  for (const name of names) {
+    const gradient = await engine.readGradient(name)
+    const at = firstOf(gradient)
+    if (at < 0) continue
+    await engine.zeroGradients()
+    const message = `the gradient of ${name}[${at}] is ${gradient[at]}, the first in the order of the backward pass; ${countOf(gradient)} of its ${gradient.length} values are not finite`
+    return [{ where: 'backward', message }]
+  }
+  await engine.zeroGradients()
+  return []
+}
