@@ -98,7 +98,7 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
   const auto = argv.resume === 'auto'
   const place = auto ? argv.outputDir : argv.resume
   if (place === undefined) {
-    throw new UsageError('--resume auto looks into the run directory: give --output-dir')
+    throw new UsageError(phrase('--resume auto looks into the run directory: give --output-dir'))
   }
   const { findState, statePaths, STAGES } = await import('../train/find-state.ts')
   // One of a run's states may be named itself.
@@ -205,7 +205,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   const place = placeOf(context.env) ?? undefined
   const first = place === undefined || place.rank === 0
   if (argv.acceptChanges && argv.resume === undefined) {
-    throw new UsageError('--accept-changes goes with --resume')
+    throw new UsageError(phrase('--accept-changes goes with --resume'))
   }
   const { recipe, warnings, directory, state } =
     (argv.resume && (await takeUp(argv, first))) || (await begin(argv, first))
@@ -275,7 +275,7 @@ export const command: CommandModule<object, TrainArguments> = {
         type: 'string',
         requiresArg: true,
         describe:
-          'Go on with the stopped run in this directory, to the bit; "auto": with the one in --output-dir where it has a state (the last that is whole), else begin it',
+          'Go on with the stopped run in this directory, to the bit; auto: with the one in --output-dir, from its last whole state, or begin it',
         coerce: nonEmpty('resume'),
       })
       .option('accept-changes', {

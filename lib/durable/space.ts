@@ -4,6 +4,7 @@
  */
 import { statfs } from 'node:fs/promises'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 
 /** Names and small files beside what is counted, and what others write meanwhile. */
 const MARGIN = 1 << 20
@@ -32,7 +33,16 @@ export async function requireSpace(directory: string, bytes: number, what: strin
   if (free === null || free >= needed) return
   throw new KogrpoError(
     'E_DISK_FULL',
-    `${directory}: ${what} needs ${formatBytes(needed)}, ${formatBytes(free)} are free: ${formatBytes(needed - free)} are missing. Nothing was written, and earlier checkpoints are whole; make room, or choose another --output-dir`,
+    phrase(
+      '{directory}: {what} needs {needed}, {free} are free: {missing} are missing. Nothing was written, and earlier checkpoints are whole; make room, or choose another --output-dir',
+      {
+        directory,
+        what,
+        needed: formatBytes(needed),
+        free: formatBytes(free),
+        missing: formatBytes(needed - free),
+      },
+    ),
   )
 }
 

@@ -6,6 +6,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { type FileSum, fileError, sumFile, writeFlushed } from './files.ts'
 
 export const SUMS_FILE = 'SHA256SUMS'
@@ -78,5 +79,5 @@ export async function verifySums(
 }
 
 function damaged(path: string, why: string): KogrpoError {
-  return new KogrpoError('E_CHECKPOINT', `${path} is damaged: ${why}`)
+  return new KogrpoError('E_CHECKPOINT', phrase('{path} is damaged: {why}', { path, why }))
 }

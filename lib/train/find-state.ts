@@ -5,8 +5,9 @@
  */
 import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { SUMS_FILE, verifySums } from '../durable/sums.ts'
+import { verifySums } from '../durable/sums.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { failure, joined, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import { parseRunState, type RunState, type SavedState } from './run-state.ts'
 
@@ -59,7 +60,7 @@ async function readState(path: string, checked?: readonly string[]): Promise<Sav
   try {
     await verifySums(path, STATE_FILES, checked)
   } catch (cause) {
-    throw new KogrpoError('E_RESUME', messageOf(cause), { cause })
+    throw new KogrpoError('E_RESUME', failure(cause), { cause })
   }
   const file = join(path, STATE_FILE)
   try {
@@ -106,9 +107,14 @@ export async function findState(
       if (!options.earlier) {
         const remedy =
           others.length > 0
-            ? `; an earlier state can be taken up: npx kogrpo train --resume ${others[0]}`
-            : `; there is no earlier state. Put ${basename(path)} back from a copy (sha256sum -c ${SUMS_FILE} checks it), or start the run again: npx kogrpo train ${join(directory, 'config.json')} --overwrite`
-        throw new KogrpoError('E_RESUME', `${messageOf(error)}${remedy}`, { cause: error })
+            ? phrase('an earlier state can be taken up: npx kogrpo train --resume {path}', {
+                path: others[0]!,
+              })
+            : phrase(
+                'there is no earlier state. Put it back from a copy (sha256sum -c SHA256SUMS checks it), or start the run again: npx kogrpo train {config} --overwrite',
+                { config: join(directory, 'config.json') },
+              )
+        throw new KogrpoError('E_RESUME', joined([failure(error), remedy], '; '), { cause: error })
       }
       passed.push(messageOf(error))
     }
@@ -116,11 +122,17 @@ export async function findState(
   if (passed.length > 0) {
     throw new KogrpoError(
       'E_RESUME',
-      `${directory} has no saved state that is whole:\n${passed.join('\n')}\nPut one back from a copy, or start the run again: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+      phrase(
+        '{directory} has no saved state that is whole:\n{problems}\nPut one back from a copy, or start the run again: npx kogrpo train {config} --overwrite',
+        { directory, problems: passed.join('\n'), config: join(directory, 'config.json') },
+      ),
     )
   }
   throw new KogrpoError(
     'E_RESUME',
-    `${directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train ${join(directory, 'config.json')} --overwrite`,
+    phrase(
+      '{directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train {config} --overwrite',
+      { directory, config: join(directory, 'config.json') },
+    ),
   )
 }

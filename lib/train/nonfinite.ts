@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { sumFile, writeFlushed } from '../durable/files.ts'
 import { writeSums } from '../durable/sums.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Metrics, StageName } from '../report/events.ts'
 import { type ReplayBatch, type ReplayFile, replayText } from './replay-file.ts'
 import type { Session } from './session.ts'
@@ -77,21 +78,27 @@ export class FiniteSteps {
     await engine.zeroGradients()
     const directory = this.#saved++ < MAX_SAVED ? await this.#save(step, what, batches()) : null
     this.#skipped++
-    const hint = directory === null ? '' : `. The batch is saved: npx kogrpo replay ${directory}`
-    const found = `${this.#stage} step ${step}: the ${what} is not finite (${value})`
+    const found = { stage: this.#stage, step, what, value: String(value) }
+    const saved = directory ?? 'none was saved'
     if (this.#policy === 'stop') {
       throw new KogrpoError(
         'E_DIVERGED',
-        `${found}; the weights are those before the step${hint}. Lower learning_rate or max_grad_norm, or let on_nonfinite: skip_step leave such steps out`,
+        phrase(
+          '{stage} step {step}: the {what} is not finite ({value}); the weights are those before the step. Where it arose: npx kogrpo replay {saved}. Lower learning_rate or max_grad_norm, or let on_nonfinite: skip_step leave such steps out',
+          { ...found, saved },
+        ),
       )
     }
     if (this.#skipped >= MAX_SKIPPED) {
       throw new KogrpoError(
         'E_DIVERGED',
-        `${found}, the ${MAX_SKIPPED}th step in a row: it is not the data${hint}. Go back to an earlier checkpoint, with a lower learning_rate`,
+        phrase(
+          '{stage} step {step}: the {what} is not finite ({value}), {skipped} steps in a row: it is not the data. Go back to an earlier checkpoint, with a lower learning_rate',
+          { ...found, skipped: this.#skipped },
+        ),
       )
     }
-    const message = `${found}: the step is skipped${hint}`
+    const message = `${this.#stage} step ${step}: the ${what} is not finite (${value}): the step is skipped. The batch: ${saved}`
     reporter.emit({ type: 'note', level: 'warning', message })
     return false
   }

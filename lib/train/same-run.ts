@@ -6,6 +6,7 @@
  */
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { AcceptedChange } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import type { SavedState } from './run-state.ts'
@@ -82,7 +83,10 @@ export class SameRun {
     if (!this.#accepts) {
       throw new KogrpoError(
         'E_RESUME',
-        `${path} was saved by a run of which this differs:\n${lines.join('\n')}\nGo on with what the run had; or add --accept-changes, which is recorded in summary.json: the run is then no longer to the bit that of its recipe`,
+        phrase(
+          '{path} was saved by a run of which this differs:\n{differences}\nGo on with what the run had; or add --accept-changes, which is recorded in summary.json: the run is then no longer to the bit that of its recipe',
+          { path, differences: lines.join('\n') },
+        ),
       )
     }
     this.changes.push(...found.map(change => ({ ...change, stage, step })))

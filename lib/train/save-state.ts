@@ -25,7 +25,8 @@ import {
 import { requireSpace } from '../durable/space.ts'
 import { writeSums } from '../durable/sums.ts'
 import type { Snapshot } from '../engine/engine.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { packageVersion } from '../version.ts'
 import { STATE_FILE, stateName, statePaths, WEIGHTS_FILE } from './find-state.ts'
 import { type RunState, STATE_VERSION } from './run-state.ts'
@@ -167,7 +168,9 @@ async function failing(work: () => Promise<void>): Promise<void> {
     if (cause instanceof KogrpoError && cause.code === 'E_DISK_FULL') throw cause
     throw new KogrpoError(
       'E_CHECKPOINT',
-      `cannot save the run's state: ${messageOf(cause)}; the last saved state is whole`,
+      phrase("cannot save the run's state: {reason}; the last saved state is whole", {
+        reason: failure(cause),
+      }),
       { cause },
     )
   }

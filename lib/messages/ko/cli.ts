@@ -132,6 +132,4 @@ export const cli = catalogue({
     '--ngram-weights: 0.5,0.3,0.2 같은 수들이어야 합니다. 받은 값: "{word}"',
   'required: --output DIR (or --dry-run, to see what would be scaled)':
     '필수 옵션: --output DIR (무엇이 바뀌는지만 보려면 --dry-run)',
-  '--resume goes on with the recipe of {path} as it was; leave out the recipe and other options':
-    '--resume은 {path}에 있던 레시피 그대로 이어 갑니다. 레시피와 다른 옵션은 빼세요',
 })

@@ -40,8 +40,15 @@ export const helpRun = catalogue({
   'A .yaml or .json file, or the name of a built-in recipe':
     '.yaml이나 .json 파일, 또는 내장 레시피의 이름',
   'Replace an earlier run in the output directory': '출력 디렉터리에 있는 이전 실행을 덮어씁니다',
-  'Go on with the stopped run in this directory, to the bit':
-    '이 디렉터리에서 멈춘 실행을 비트까지 똑같이 이어 갑니다',
+  'Go on with the stopped run in this directory, to the bit; auto: with the one in --output-dir, from its last whole state, or begin it':
+    '이 디렉터리에서 멈춘 실행을 비트까지 똑같이 이어 갑니다. auto: --output-dir의 실행을 마지막 온전한 상태에서 이어 가거나 새로 시작합니다',
+  'Resume although recipe, tokenizer or data have changed; summary.json then says what':
+    '레시피, 토크나이저, 데이터가 바뀌었어도 이어 갑니다. 바뀐 것은 summary.json에 적힙니다',
+  'Compute a batch again that gave NaN or infinity, and say where it arose':
+    'NaN이나 무한대가 나온 배치를 다시 계산해 어디서 생겼는지 알려 줍니다',
+  'What the run saved: nonfinite/STAGE-STEP in its directory, or replay.json there':
+    '실행이 저장한 것: 실행 디렉터리의 nonfinite/STAGE-STEP, 또는 그 안의 replay.json',
+  'as the message of the run says': '실행의 메시지가 말하는 대로',
   'Print the resolved recipe as JSON, and do nothing else':
     '완성된 레시피를 JSON으로 출력만 합니다',
   'Print every key of a recipe, with its default': '레시피의 모든 키를 기본값과 함께 출력합니다',

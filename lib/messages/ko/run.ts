@@ -91,13 +91,10 @@ export const run = catalogue({
     'model.config: init expanded는 층만 더하고 나머지는 그대로 두는데, {other}의 값이 다릅니다({rest} → {wanted}). num_hidden_layers만 바꾸세요',
   "the guards' good state {path} is missing, so a rollback would have nowhere to go; put it back, or start the run again":
     '가드의 좋은 상태 {path}: 없습니다. 롤백할 곳이 없으니 되돌려 놓거나 처음부터 다시 시작하세요',
-  'step {step}: the gradient is not finite; the weights are those before the step. Lower learning_rate or max_grad_norm':
-    '스텝 {step}: 그래디언트가 유한하지 않습니다. 가중치는 이 스텝 이전 그대로입니다. learning_rate나 max_grad_norm을 낮추세요',
   'grpo.oracle: rule {rule} calibrates the accuracy reward, but grpo.rewards has none; add - name: accuracy':
     'grpo.oracle: {rule} 규칙은 정확도 보상을 보정하는데 grpo.rewards에 없습니다. - name: accuracy를 넣으세요',
   'rank {other} has another {what} than rank 0; start all ranks with the same one':
     '랭크 {other}번과 0번이 서로 다릅니다({what}). 모든 랭크를 같은 것으로 시작하세요',
-  "cannot save the run's state: {reason}": '실행의 상태를 저장할 수 없습니다: {reason}',
   '{directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train {config} --overwrite':
     '{directory}: 이어 갈 상태가 저장되어 있지 않습니다(상태는 실행이 멈출 때와 save_steps마다 저장됩니다). 다시 시작하려면: npx kogrpo train {config} --overwrite',
   "{reason}\nThe run's state is saved in {state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume {directory}":
@@ -112,4 +109,24 @@ export const run = catalogue({
     '패키지에 모델 "{path}": 없습니다. 있는 것: {known}',
   'there is no built-in data set "{path}"; there are {known}':
     '내장 데이터셋 "{path}": 없습니다. 있는 것: {known}',
+  '{directory} has no saved state that is whole:\n{problems}\nPut one back from a copy, or start the run again: npx kogrpo train {config} --overwrite':
+    '{directory}: 온전한 상태가 없습니다.\n{problems}\n복사본에서 되돌리거나 실행을 다시 시작하세요: npx kogrpo train {config} --overwrite',
+  'an earlier state can be taken up: npx kogrpo train --resume {path}':
+    '앞선 상태에서 이어 갈 수 있습니다: npx kogrpo train --resume {path}',
+  'there is no earlier state. Put it back from a copy (sha256sum -c SHA256SUMS checks it), or start the run again: npx kogrpo train {config} --overwrite':
+    '앞선 상태가 없습니다. 복사본에서 되돌리거나(sha256sum -c SHA256SUMS로 확인) 실행을 다시 시작하세요: npx kogrpo train {config} --overwrite',
+  "cannot save the run's state: {reason}; the last saved state is whole":
+    '실행의 상태를 저장할 수 없습니다: {reason}. 마지막으로 저장된 상태는 온전합니다',
+  '{path} is damaged: {why}': '{path} 파일이 손상되었습니다: {why}',
+  '{directory}: {what} needs {needed}, {free} are free: {missing} are missing. Nothing was written, and earlier checkpoints are whole; make room, or choose another --output-dir':
+    '{directory}: 쓸 것({what})에 {needed} 필요, 남은 공간 {free}, 부족한 공간 {missing}. 아무것도 쓰지 않았고 앞선 체크포인트는 온전합니다. 공간을 비우거나 다른 --output-dir를 고르세요',
+  '{path} was saved by a run of which this differs:\n{differences}\nGo on with what the run had; or add --accept-changes, which is recorded in summary.json: the run is then no longer to the bit that of its recipe':
+    '{path}: 이 상태를 저장한 실행과 다음이 다릅니다.\n{differences}\n그 실행이 쓰던 것으로 이어 가거나 --accept-changes를 더하세요. 바뀐 것은 summary.json에 기록되며, 실행은 더 이상 레시피와 비트까지 같지 않습니다',
+  '--resume auto looks into the run directory: give --output-dir':
+    '--resume auto는 실행 디렉터리를 봅니다. --output-dir를 주세요',
+  '--accept-changes goes with --resume': '--accept-changes는 --resume와 함께 씁니다',
+  '{stage} step {step}: the {what} is not finite ({value}); the weights are those before the step. Where it arose: npx kogrpo replay {saved}. Lower learning_rate or max_grad_norm, or let on_nonfinite: skip_step leave such steps out':
+    '{stage} 단계 {step}스텝: {what}의 값이 유한하지 않습니다({value}). 가중치는 이 스텝 전의 것입니다. 어디서 생겼는지 보려면: npx kogrpo replay {saved}. learning_rate나 max_grad_norm을 낮추거나, on_nonfinite: skip_step으로 이런 스텝을 건너뛰세요',
+  '{stage} step {step}: the {what} is not finite ({value}), {skipped} steps in a row: it is not the data. Go back to an earlier checkpoint, with a lower learning_rate':
+    '{stage} 단계 {step}스텝: {what}의 값이 유한하지 않습니다({value}). 연속 {skipped}스텝째이므로 데이터 탓이 아닙니다. learning_rate를 낮춰 앞선 체크포인트에서 이어 가세요',
 })
