@@ -237,7 +237,11 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       async signal => {
         const { runTraining } = await import('../train/run.ts')
         const acceptChanges = argv.acceptChanges === true
-        await runTraining(recipe, { reporter, signal, resume: state, acceptChanges, place })
+        const giveUp = (message: string): void => {
+          context.stderr.write(`kogrpo: ${message}\nit does not end by itself: killed\n`)
+          process.kill(process.pid, 'SIGKILL')
+        }
+        await runTraining(recipe, { reporter, signal, resume: state, acceptChanges, place, giveUp })
       },
     )
   } catch (error) {

@@ -15,6 +15,7 @@ import { lora } from './schema/lora.ts'
 import { model } from './schema/model.ts'
 import { trainStage } from './schema/train-stage.ts'
 import { count, countOrZero, name, positive, seed } from './schema/values.ts'
+import { watchdog } from './schema/watchdog.ts'
 
 export type { LoraSpec } from './schema/lora.ts'
 export type { ModelSpec } from './schema/model.ts'
@@ -67,6 +68,9 @@ export const recipeSchema = z.strictObject({
   eval: evaluation
     .optional()
     .describe('held-out evaluation of the model before training, after sft and after grpo'),
+  watchdog: watchdog
+    .prefault({})
+    .describe('seconds without a sign of life after which a phase ends the run (0 = never)'),
   logging: z
     .strictObject({
       steps: count

@@ -30,6 +30,7 @@ import { Scorer } from './scoring.ts'
 import { loadMixture, type Session } from './session.ts'
 import { Timer } from './timer.ts'
 import { setTrainedPart } from './trained-part.ts'
+import { checkWeights } from './weights-check.ts'
 
 /** The held-out problems, for evaluations between steps. */
 export interface HeldOut {
@@ -129,6 +130,8 @@ export async function trainGrpo(
       if (savesAfter(stage, step - 1)) await saveBeside(session)
       await ranks.boundary(`grpo step ${step}`)
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
+      const every = stage.check_weights_steps
+      if (every > 0 && step % every === 0) await checkWeights(session, step)
       const { rollouts, advantages, rows } = ready
       reporter.emit({ type: 'completions', rows })
       if (step === 1) await checkReadiness(session, stage, samples, ready.readiness)

@@ -19,6 +19,7 @@ import type {
   StageName,
   Summary,
 } from '../report/events.ts'
+import { Reporter } from '../report/reporter.ts'
 import { STAGES } from './find-state.ts'
 import { type HeldOut, trainGrpo } from './grpo.ts'
 import { JudgeUnwell } from './oracle.ts'
@@ -26,12 +27,22 @@ import { saveState } from './save-state.ts'
 import { loadSamples, openSession, type RunIo, type Session } from './session.ts'
 import { isBuiltin } from './sources.ts'
 import { trainSupervised } from './supervised.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Runs the recipe into its output directory, which exists. */
 export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
   const started = performance.now()
   io.reporter.emit({ type: 'run_start', config })
-  const session = await openSession(config, io)
+  const watchdog = new Watchdog(config.watchdog, io.giveUp)
+  const heard: RunIo = {
+    ...io,
+    reporter: new Reporter([watchdog, { handle: event => io.reporter.emit(event) }]),
+    signal: AbortSignal.any([io.signal, watchdog.signal]),
+  }
+  const session = await openSession(config, heard).catch(error => {
+    watchdog.close()
+    throw watchdog.error ?? error
+  })
   try {
     const exam = await Exam.prepare(session)
     const behind = STAGES.indexOf(session.resumed?.stage ?? 'pretrain')
@@ -53,11 +64,13 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {
     if (session.signal.aborted) await saveState(session)
-    else if (error instanceof JudgeUnwell) throw await stopped(session, error)
+    if (watchdog.error) throw watchdog.error
+    if (error instanceof JudgeUnwell) throw await stopped(session, error)
     throw error
   } finally {
     // What is being written is finished; its failure must not hide the one that ends the run.
     await session.saver.settle().catch(() => {})
+    watchdog.close()
     await session.oracle?.close()
     await session.engine.dispose()
   }

@@ -82,6 +82,8 @@ export interface RunIo {
   resume?: SavedState | undefined
   /** Go on also where recipe, tokenizer or data are not those of the state; it is recorded. */
   acceptChanges?: boolean | undefined
+  /** The run stands still and does not end either: what its watchdog says. */
+  giveUp?: ((message: string) => void) | undefined
   /** This process is one rank of several. */
   place?: Place | undefined
 }

@@ -137,6 +137,11 @@ export const grpoStage = z.strictObject({
     .describe(
       'on_policy = each round is sampled by the weights that it is trained on; one_step_off = by those of a round earlier, while the judge still rates that round',
     ),
+  check_weights_steps: countOrZero
+    .default(100)
+    .describe(
+      "compare hashes of the sampler's and the trainer's weights every so many steps (0 = never)",
+    ),
   num_iterations: count.default(1).describe('optimizer passes over one batch of completions'),
   importance_sampling_level: z
     .enum(['token', 'sequence'])

@@ -129,4 +129,8 @@ export const run = catalogue({
     '{stage} 단계 {step}스텝: {what}의 값이 유한하지 않습니다({value}). 가중치는 이 스텝 전의 것입니다. 어디서 생겼는지 보려면: npx kogrpo replay {saved}. learning_rate나 max_grad_norm을 낮추거나, on_nonfinite: skip_step으로 이런 스텝을 건너뛰세요',
   '{stage} step {step}: the {what} is not finite ({value}), {skipped} steps in a row: it is not the data. Go back to an earlier checkpoint, with a lower learning_rate':
     '{stage} 단계 {step}스텝: {what}의 값이 유한하지 않습니다({value}). 연속 {skipped}스텝째이므로 데이터 탓이 아닙니다. learning_rate를 낮춰 앞선 체크포인트에서 이어 가세요',
+  'nothing was heard for {seconds} s (watchdog.{phase}); the run waits for: {waits}. It is stopped; raise the limit if this may take so long':
+    '{seconds}초 동안 아무 신호가 없습니다(watchdog.{phase}). 기다리는 것: {waits}. 실행을 멈춥니다. 이만큼 걸릴 수 있는 일이면 한도를 올리세요',
+  'step {step}: the sampler has other weights than the trainer (XXH64 {sampler} instead of {expected}): the update did not reach it. This is an error of the program, please report it':
+    '{step}스텝: 샘플러의 가중치가 학습기의 것과 다릅니다(XXH64 {sampler}, 있어야 할 값 {expected}). 갱신이 샘플러에 닿지 않았습니다. 프로그램의 오류이니 알려 주세요',
 })
