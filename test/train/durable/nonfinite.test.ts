@@ -92,7 +92,9 @@ describe('a step that is not finite', () => {
         'model.embed_tokens (residual stream) is NaN at sample 1, token 1 (id 9), column 4; 1 of its values are not finite',
     })
     // The head is the embedding: its row of id 9 takes part in every softmax.
-    expect(at('log-probs')!.message).toMatch(/^the log-prob is NaN at sample 0, token 1 .*; 4 tokens/)
+    expect(at('log-probs')!.message).toMatch(
+      /^the log-prob is NaN at sample 0, token 1 .*; 4 tokens/,
+    )
     expect(at('backward')!.message).toContain('the first in the order of the backward pass')
 
     const shown = await kogrpo(['replay', directory])
