@@ -71,7 +71,8 @@ test.each(['environment', 'file'] as const)(
       },
     }
     const model = { path: await tinyModelDirectory(), init: 'random' }
-    writeFileSync(recipe, JSON.stringify({ seed: 1, model, grpo }))
+    const logging = { tensorboard: true }
+    writeFileSync(recipe, JSON.stringify({ seed: 1, model, grpo, logging }))
     const { code, stdout, stderr } = await start([...['train', recipe, '--output-dir', run]]).done
     endpoint.close()
     expect(stderr + stdout, 'it trains').toContain('2/2')
@@ -80,7 +81,13 @@ test.each(['environment', 'file'] as const)(
     expect(endpoint.requests.length).toBeGreaterThan(4)
     expect(endpoint.requests[0]!.message.headers.authorization).toBe(`Bearer ${key}`)
     const files = filesOf(run)
-    for (const name of ['config.json', 'metrics.jsonl', 'completions.jsonl', 'report.html'])
+    for (const name of [
+      'config.json',
+      'metrics.jsonl',
+      'completions.jsonl',
+      'report.html',
+      'tfevents',
+    ])
       expect(
         files.some(file => file.includes(name)),
         name,
