@@ -117,7 +117,11 @@ describe.skipIf(!built)('a save under faults', () => {
           directories.some(name => error.message.includes(name)),
           where,
         ).toBe(true)
-        if (mode === 'ENOSPC') expect(error.message, where).toContain('the disk is full')
+        // Opening a file to copy it cannot find the disk full.
+        const reads = error.message.includes('cannot read')
+        if (mode === 'ENOSPC' && !reads) {
+          expect(error.message, where).toContain('the disk is full')
+        }
       }
     }
     for (const { mode, k, before, after } of rows.filter(({ retried }) => retried)) {
@@ -127,7 +131,7 @@ describe.skipIf(!built)('a save under faults', () => {
     }
     // Every kind of call was hit: made, written, flushed, renamed.
     const calls = new Set(faults.map(({ call }) => call))
-    for (const call of ['open', 'write', 'fsync', 'close', 'rename', 'mkdir']) {
+    for (const call of ['open', 'write', 'fsync', 'rename', 'mkdir']) {
       expect(calls, `${[...calls]}`).toContain(call)
     }
     total += faults.length
