@@ -2,6 +2,8 @@
  * Memory over many engines and many runs that were aborted at random points: after a warm-up the
  * resident set is a flat line, by least squares over samples.
  */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Engine } from '../../lib/engine/engine.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
 import { Random } from '../fuzz/mutate.ts'
@@ -10,6 +12,9 @@ import { tinyConfig } from '../tiny-config.ts'
 const config = parseModelConfig(tinyConfig({ vocab_size: 512, intermediate_size: 128 }))
 const prompt = Int32Array.from({ length: 30 }, (_, i) => (i * 37) % 512)
 const MIB = 2 ** 20
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 export interface Slope {
   rounds: number
@@ -29,7 +34,10 @@ async function slope(rounds: number, round: (i: number) => Promise<void>): Promi
   const every = Math.max(1, Math.floor(rounds / 50))
   for (let i = 0; i < rounds; i++) {
     await round(i)
-    if (i >= rounds / 5 && i % every === 0) samples.push([i, process.memoryUsage().rss / MIB])
+    if (i % every !== 0) continue
+    collect() // a disposed engine keeps its idle thread until its object is collected
+    await new Promise(resolve => setTimeout(resolve, 5))
+    if (i >= rounds / 5) samples.push([i, process.memoryUsage().rss / MIB])
   }
   const n = samples.length
   const [x, y] = [0, 1].map(k => samples.reduce((sum, sample) => sum + sample[k]!, 0) / n) as [
