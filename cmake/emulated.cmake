@@ -9,11 +9,13 @@ endforeach()
 add_library(kogrpo_fake_cublaslt MODULE test/native/cuda_emulation/fake_cublaslt.cpp)
 target_include_directories(kogrpo_fake_cublaslt PRIVATE native)
 add_executable(kogrpo_emulated_tests test/native/main.cpp ${cuda_tests} ${emulated}
-  test/native/cuda_emulation/block.cpp test/native/cuda_emulation/hopper.cpp ${sources_reference})
+  test/native/cuda_emulation/block.cpp test/native/cuda_emulation/hopper.cpp
+  test/native/cuda_emulation/runtime.cpp ${sources_reference})
+set_target_properties(kogrpo_emulated_tests PROPERTIES ENABLE_EXPORTS ON)  # runtime.cpp's symbol for the stand-in
 target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native native)
 target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
 target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1
   KOGRPO_FAKE_CUBLASLT="$<TARGET_FILE:kogrpo_fake_cublaslt>")
-target_link_libraries(kogrpo_emulated_tests PRIVATE Threads::Threads doctest::doctest ${CMAKE_DL_LIBS})
+target_link_libraries(kogrpo_emulated_tests PRIVATE kogrpo_core doctest::doctest)
 add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt)
 add_test(NAME kogrpo_emulated_tests COMMAND kogrpo_emulated_tests)

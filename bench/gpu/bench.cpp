@@ -14,6 +14,7 @@
 
 #include "cuda/context.h"
 #include "cuda/cuda_ops.h"
+#include "ops/bf16.h"
 #include "ops/philox.h"
 
 namespace kogrpo {
@@ -205,8 +206,8 @@ void head(Bench& b) {
     for (int64_t begin = 0; begin < tokens; begin += chunk) {
       b.ops().linear({rows_of(x, begin), w, logits, nullptr, false});
       b.ops().logits_forward({logits, targets, logprob, entropy, lse, 1.0f, kVocab});
-      const Tensor d = b.ops().logits_backward_bf16(
-          {logits, targets, entropy, lse, coef, {}, 1.0f, kVocab});
+      const Tensor d = b.ops().logits_backward(
+          {logits, targets, entropy, lse, coef, {}, 1.0f, kVocab, DType::bf16});
       b.ops().linear_backward_input({d, w, rows_of(dx, begin), false});
       b.ops().linear_backward_weight({d, rows_of(x, begin), dw});
     }
@@ -288,10 +289,10 @@ void rows(Bench& b) {
     b.bandwidth("adamw bf16 + remainder + 8-bit moments", double(count) * (14 + 16.0 / kMomentBlock),
                 [&](int i) {
                   a.step = i + 1;
-                  b.ops().adamw(a);
+                  b.ops().mixed_adamw(a);
                 });
     b.bandwidth("sum_of_squares", double(count) * 2,
-                [&](int) { b.ops().sum_of_squares(a.grad, count); });
+                [&](int) { b.ops().sum_of_squares(matrix(const_cast<bf16*>(a.grad), DType::bf16, 1, count)); });
     b.clear();
   }
 }

@@ -1,4 +1,5 @@
 /** What `kogrpo bench` takes: modes, the options each has, and their defaults. */
+import type { DeviceName } from '../engine/device.ts'
 import type { ModelConfig } from '../model/config.ts'
 
 export const MODES = [
@@ -39,7 +40,7 @@ export interface BenchOptions {
   threads: number
   runs: number
   seed: number
-  device: 'cpu' | 'cuda'
+  device: DeviceName
   dtype: 'float32' | 'bfloat16'
   signal?: AbortSignal
 }

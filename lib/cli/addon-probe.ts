@@ -4,9 +4,17 @@
  * The trial loads it and runs a tiny model forward.
  */
 import { execFile } from 'node:child_process'
+import type { CudaStatus } from '../engine/device.ts'
+
+interface Probed {
+  instructionSets: string[]
+  threads: number
+  isa: string
+  cuda: CudaStatus
+}
 
 export type AddonProbe =
-  | { ok: true; path: string; instructionSets: string[]; threads: number; isa: string }
+  | ({ ok: true; path: string } & Probed)
   | { ok: false; path: string; problem: string }
 
 const TIMEOUT_MS = 60_000
@@ -25,7 +33,7 @@ const config = { vocabSize: 64, hiddenSize: 32, intermediateSize: 32, numLayers:
   await engine.close()
   const odd = logprobs.subarray(1).some(x => !(x < 0))
   if (odd) throw new Error('a tiny model gives log-probabilities that are none: ' + logprobs)
-  console.log(JSON.stringify({ ...addon.machine(), isa }))
+  console.log(JSON.stringify({ ...addon.machine(), isa, cuda: addon.cuda() }))
 })().catch(error => {
   console.error(error.message)
   process.exit(1)
@@ -45,12 +53,7 @@ export function probeAddon(path: string): Promise<AddonProbe> {
         failed(lines.find(line => /Error: /.test(line)) ?? lines.at(-1) ?? error.message)
       } else {
         try {
-          const machine = JSON.parse(stdout) as {
-            instructionSets: string[]
-            threads: number
-            isa: string
-          }
-          done({ ok: true, path, ...machine })
+          done({ ok: true, path, ...(JSON.parse(stdout) as Probed) })
         } catch {
           failed('loads, but is not the addon of this package')
         }

@@ -1,9 +1,11 @@
 /** `kogrpo bench --mode MODE`: measures the engine, one JSON object a line on standard output. */
+
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { type BenchOptions, MODES, type Mode, SIZES, type SizeName } from '../bench/options.ts'
 import { didYouMean } from '../config/nearest.ts'
+import type { DeviceName } from '../engine/device.ts'
 import { phrase } from '../messages/phrase.ts'
 import { parseModelConfig, readJson } from '../model/config.ts'
 import type { CliContext } from './context.ts'
@@ -17,7 +19,7 @@ interface BenchArguments extends Partial<Record<SizeName, number>> {
   runs?: number
   seed?: number
   threads?: number
-  device?: 'cpu' | 'cuda'
+  device?: DeviceName
   dtype?: 'float32' | 'bfloat16'
   context: CliContext
 }

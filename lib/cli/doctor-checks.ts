@@ -7,6 +7,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import type { CudaStatus } from '../engine/device.ts'
 import { addonPaths } from '../engine/native.ts'
 import { joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { modelPath } from '../train/session.ts'
@@ -87,8 +88,7 @@ async function findAddon(): Promise<{ probe: AddonProbe | null; tried: string[] 
   return { probe: null, tried }
 }
 
-async function checkAddon(): Promise<Check[]> {
-  const { probe, tried } = await findAddon()
+function checkAddon({ probe, tried }: Awaited<ReturnType<typeof findAddon>>): Check[] {
   if (!probe?.ok) {
     const message = phrase('the native addon does not run: {tried}', { tried: tried.join('; ') })
     const remedy = process.env.KOGRPO_NATIVE ? phrase('unset KOGRPO_NATIVE, or build it') : REBUILD
@@ -177,22 +177,34 @@ const CUDA_LIBRARIES = [
   '/usr/lib/wsl/lib/libcuda.so.1',
 ]
 
-function checkCuda(): Check {
+/** What the addon says of CUDA; where its build has none, whether this machine would have a use for it. */
+function checkCuda(status: CudaStatus | undefined): Check {
   const devices = ['/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg'].filter(existsSync)
   const more = (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(word => word !== '')
   const places = [...CUDA_LIBRARIES, ...more.map(directory => join(directory, 'libcuda.so.1'))]
   const driver = places.find(existsSync) ?? null
-  const details = { backend: false, devices, driver }
   const gpu = devices.includes('/dev/nvidia0') || (devices.includes('/dev/dxg') && driver !== null)
+  const details = { ...status, files: devices, driver }
+  if (status?.usable) {
+    const cards = status.devices.map(
+      (d, i) => `cuda:${i} ${d.name} (${gib(d.memory)}, compute capability ${d.capability})`,
+    )
+    const message = phrase('{cards}; products by {library}', {
+      cards: cards.join(', '),
+      library: status.products,
+    })
+    return { name: 'cuda', status: 'ok', message, details }
+  }
   const found = gpu
     ? phrase('an NVIDIA device ({driver})', {
         driver: driver ?? phrase('but no driver library libcuda.so.1'),
       })
     : phrase('no NVIDIA device')
+  const problem = status?.problem ?? phrase('the addon does not run')
   return {
     name: 'cuda',
     status: gpu ? 'warn' : 'ok',
-    message: phrase('{found}; this build has no CUDA backend and computes on the CPU', { found }),
+    message: phrase('{found}; {problem}', { found, problem }),
     ...(gpu ? { remedy: phrase('use --device cpu (the default)') } : {}),
     details,
   }
@@ -283,6 +295,7 @@ function checkModel(): Check {
 /** All checks, in the order in which they are shown. */
 export async function allChecks(): Promise<Check[]> {
   const { version } = packageInfo()
+  const addon = await findAddon()
   return [
     {
       name: 'kogrpo',
@@ -292,9 +305,9 @@ export async function allChecks(): Promise<Check[]> {
     },
     checkNode(),
     checkPlatform(),
-    ...(await checkAddon()),
+    ...checkAddon(addon),
     checkMemory(),
-    checkCuda(),
+    checkCuda(addon.probe?.ok ? addon.probe.cuda : undefined),
     await checkCompiler(),
     checkDisk(),
     checkModel(),

@@ -1,10 +1,12 @@
 /** The model that `--model` names, for commands that only compute with it. */
+
 import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Options } from 'yargs'
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
+import type { DeviceName } from '../engine/device.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
@@ -51,7 +53,7 @@ export interface ModelArguments {
   smooth?: SmoothSettings
   seed?: number
   threads?: number
-  device?: 'cpu' | 'cuda'
+  device?: DeviceName
 }
 
 export const DEFAULT_SEED = 42

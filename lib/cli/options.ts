@@ -2,8 +2,10 @@
  * Options that commands share: --seed, --threads, --device, --output-dir. Words are read here and
  * not by yargs, so that a bad one is an error that names the option and what it takes.
  */
+
 import type { Options } from 'yargs'
 import { didYouMean } from '../config/nearest.ts'
+import { DEVICES } from '../engine/device.ts'
 import { phrase } from '../messages/phrase.ts'
 import { UsageError } from './errors.ts'
 
@@ -78,8 +80,8 @@ const SHARED = {
   device: {
     type: 'string',
     requiresArg: true,
-    describe: 'Where the engine computes: cpu or cuda',
-    coerce: oneOf('device', ['cpu', 'cuda']),
+    describe: 'Where the engine computes: cpu, cuda or cuda:N',
+    coerce: oneOf('device', DEVICES),
   },
   'output-dir': {
     type: 'string',

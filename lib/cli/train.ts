@@ -2,6 +2,7 @@
  * `kogrpo train [recipe] [--dotted.key value …]`: resolves the recipe, makes the run directory,
  * connects the reports and runs the stages. All of the training stands in lib/train.
  */
+
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
@@ -9,6 +10,7 @@ import { recipeJsonSchema } from '../config/json-schema.ts'
 import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
+import type { DeviceName } from '../engine/device.ts'
 import { inEnglish, phrase, type Say } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
@@ -38,7 +40,7 @@ interface TrainArguments {
   recipe?: string
   seed?: number
   threads?: number
-  device?: 'cpu' | 'cuda'
+  device?: DeviceName
   outputDir?: string
   overwrite?: boolean
   resume?: string

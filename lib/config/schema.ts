@@ -8,7 +8,9 @@
  * differs from TRL's the description says so. Objects are strict: an unknown key is an error.
  * Defaults that follow from other keys stand in derive.ts, rules that relate several in rules.ts.
  */
+
 import * as z from 'zod'
+import { DEVICES } from '../engine/device.ts'
 import { evaluation } from './schema/evaluation.ts'
 import { grpoStage } from './schema/grpo.ts'
 import { lora } from './schema/lora.ts'
@@ -34,7 +36,16 @@ export const recipeSchema = z.strictObject({
   threads: countOrZero
     .default(0)
     .describe('CPU threads (0 = one per core); results do not depend on it'),
-  device: z.enum(['cpu', 'cuda']).default('cpu').describe('where the engine computes'),
+  device: z
+    .enum(DEVICES)
+    .default('cpu')
+    .describe('where the engine computes: the processor, or a GPU by its number (cuda: the first)'),
+  deterministic: z
+    .boolean()
+    .default(false)
+    .describe(
+      'on a GPU: results do not depend on the batch, to the bit, as always on the CPU; slower',
+    ),
   shard: z
     .enum(['none', 'optimizer', 'gradients', 'parameters'])
     .default('none')

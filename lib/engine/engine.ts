@@ -7,10 +7,12 @@
  * sequence); it is 0 at each sequence's first token and where `mask` is 0.
  *
  * Every value is a function of its own sequence alone, to the bit: not of the batch, the packing, the
- * chunking or the thread count, and the log-prob of a sampled token is the one forward() gives.
+ * chunking or the thread count, and the log-prob of a sampled token is the one forward() gives. (On a
+ * GPU with `deterministic`; nearly without.)
  *
  * Calls of one engine run in order on its own thread; several engines may live side by side. Failures
- * are Errors with a `code` (ERR_INVALID_ARGUMENT, ERR_IO, ERR_OUT_OF_MEMORY, ABORT_ERR, ERR_ENGINE).
+ * are Errors with a `code` (ERR_INVALID_ARGUMENT, ERR_IO, ERR_OUT_OF_MEMORY, ERR_DEVICE,
+ * ABORT_ERR, ERR_ENGINE).
  */
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
@@ -18,11 +20,13 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Adapter, adapterParameters, type LoraConfig, loraScale } from '../model/lora.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
+import type { DeviceName, EngineUse, MOMENTS } from './device.ts'
 import {
   type Control,
   loadNative,
   type NativeEngine,
   type NonFinite,
+  type OpenedEngine,
   type WeightDigests,
 } from './native.ts'
 import type { GenerateRequest } from './request.ts'
@@ -44,7 +48,17 @@ export interface InitOptions {
 /** The model and where it computes. */
 export interface EngineOptions {
   config: ModelConfig
-  device?: 'cpu' | 'cuda'
+  /** Default: cpu. */
+  device?: DeviceName
+  /**
+   * On a GPU: a token's log-prob depends on its sequence alone, to the bit, and a sampled token's is the
+   * one forward() gives, as on the CPU (which is always so). Slower.
+   */
+  deterministic?: boolean
+  /** Of a GPU with dtype bfloat16 (default: 8bit). */
+  moments?: (typeof MOMENTS)[number]
+  /** What a GPU's memory is planned for (default: scoring and generation). */
+  use?: EngineUse
   /** CPU threads; 0 (default): every processor this process may use. */
   threads?: number
   /** Recompute activations in the backward pass: less memory, the same bits. */
@@ -54,7 +68,9 @@ export interface EngineOptions {
   /**
    * What the products multiply (default: float32). bfloat16: the matrices and what they are multiplied
    * with, rounded; sums, norms, softmax and the parameters that the optimizer moves stay fp32.
-   * Training and sampling round alike, so that their log-probs are still the same bits.
+   * Training and sampling round alike, so that their log-probs are still the same bits. On a GPU
+   * bfloat16 is also how weights, gradients and activations are stored; the optimizer's exact fp32
+   * weights are kept as the 16 bits that each lacks.
    */
   dtype?: 'float32' | 'bfloat16'
   /** Random weights instead of a checkpoint's. */
@@ -191,6 +207,10 @@ export class Engine implements AsyncDisposable {
   readonly threads: number
   /** Instruction set of the kernels in use. */
   readonly isa: string
+  /** "cpu (avx512)", "cuda:0 (NVIDIA H200)". */
+  readonly device: string
+  /** What the model takes on a GPU, a line an item; '' on the CPU. */
+  readonly memoryPlan: string
   /** The adapters it has; null: none, and the weights themselves are trained. */
   readonly lora: LoraConfig | null
   readonly #native: NativeEngine
@@ -198,34 +218,43 @@ export class Engine implements AsyncDisposable {
   private constructor(
     native: NativeEngine,
     { config, lora = null }: Pick<EngineOptions, 'config'> & { lora?: LoraConfig | null },
-    { threads, isa }: { threads: number; isa: string },
+    { threads, isa, device, memoryPlan }: OpenedEngine,
   ) {
     this.#native = native
     this.config = config
     this.lora = lora
     this.threads = threads
     this.isa = isa
+    this.device = device
+    this.memoryPlan = memoryPlan
   }
 
   /** An engine with random (`init`) or, until they are loaded, undefined weights. */
   static async create(options: EngineOptions): Promise<Engine> {
-    if (options.device === 'cuda')
-      throw new KogrpoError(
-        'E_DEVICE',
-        phrase(
-          'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)',
-        ),
-      )
     const native = new (loadNative().NativeEngine)()
     const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
     const bfloat16 = options.dtype === 'bfloat16'
-    const { lora } = options
-    const opened = await native.open(config, {
+    const { lora, device = 'cpu', deterministic = false, moments = '8bit', use } = options
+    const opening = native.open(config, {
+      device,
+      deterministic,
+      moments,
+      ...(use && { use: { headChunk: lmHeadChunk || undefined, ...use } }),
       threads,
       gradientCheckpointing,
       lmHeadChunk,
       bfloat16,
       ...(lora && { lora: { rank: lora.r, scale: loraScale(lora), targets: lora.target_modules } }),
+    })
+    const opened = await opening.catch((error: Error & { code?: string }) => {
+      if (error.code !== 'ERR_DEVICE') throw error
+      throw new KogrpoError(
+        'E_DEVICE',
+        phrase(
+          'device {device}: {problem}; --device cpu does without (kogrpo doctor shows what can run)',
+          { device, problem: error.message },
+        ),
+      )
     })
     const engine = new Engine(native, { config, lora: lora ?? null }, opened)
     if (options.init) await native.initialize(options.init)

@@ -1,19 +1,27 @@
 /**
  * Loads the native addon and gives it types. This file and engine.ts are the only TypeScript that
- * knows the addon. Looked for, in this order: KOGRPO_NATIVE (a path), the node-gyp build, the cmake-js
- * build. An addon that is absent or does not load is an error that lists what was tried.
+ * knows the addon. Looked for, in this order: KOGRPO_NATIVE (a path), the build with CUDA, the node-gyp
+ * build, the cmake-js build. An addon that is absent or does not load is an error that lists what was tried.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
+import type { CudaStatus } from './device.ts'
 
 export interface NativeTensor {
   name: string
   file: string
   begin: number
   dtype: string
+}
+
+export interface OpenedEngine {
+  threads: number
+  isa: string
+  device: string
+  memoryPlan: string
 }
 
 export interface NativeTokenValues {
@@ -79,7 +87,7 @@ export interface ServingStats {
 
 /** Arguments are documented in engine.ts, where they are checked. */
 export interface NativeEngine {
-  open(config: object, options: object): Promise<{ threads: number; isa: string }>
+  open(config: object, options: object): Promise<OpenedEngine>
   close(): Promise<void>
   initialize(init: object, control?: Control): Promise<void>
   loadParameters(tensors: NativeTensor[], control?: Control): Promise<void>
@@ -144,6 +152,8 @@ export interface NativeAddon {
   NativeEngine: new () => NativeEngine
   Control: new () => Control
   machine(): { instructionSets: string[]; threads: number }
+  /** Initialises CUDA's driver, where there is one. */
+  cuda(): CudaStatus
 }
 
 /** Where the addon may be, relative to the package's root (dist/engine and lib/engine are equally deep). */
@@ -151,8 +161,8 @@ export function addonPaths(): string[] {
   const override = process.env.KOGRPO_NATIVE
   if (override) return [override]
   const root = new URL('../../', import.meta.url)
-  return ['build/Release/kogrpo.node', 'build-cmake/Release/kogrpo.node'].map(path =>
-    fileURLToPath(new URL(path, root)),
+  return ['build-cuda', 'build', 'build-cmake'].map(folder =>
+    fileURLToPath(new URL(`${folder}/Release/kogrpo.node`, root)),
   )
 }
 

@@ -1,4 +1,5 @@
 /** What every stage of a run works with: the model on its engine, its tokenizer, and the reports. */
+
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { SmoothSettings } from '../config/schema/smooth.ts'
@@ -28,6 +29,7 @@ import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { adaptersOf } from './adapters.ts'
 import type { BestStates } from './best.ts'
 import { DataLedger } from './data-ledger.ts'
+import { engineUse } from './engine-use.ts'
 import { expandedEngine } from './expand.ts'
 import { forgetLater } from './find-state.ts'
 import type { GuardState } from './guards/decide.ts'
@@ -187,15 +189,18 @@ async function openEngine(
   tokenizer: Tokenizer,
   { reporter, place }: RunIo,
 ): Promise<Engine> {
-  if (place && place.size > 1 && config.device === 'cuda') {
+  if (place && place.size > 1 && config.device !== 'cpu') {
     throw new KogrpoError(
       'E_DEVICE',
       phrase('several ranks train on CPUs only (over Gloo) so far; use --device cpu'),
     )
   }
-  const { init, dtype, gradient_checkpointing, lm_head_chunk, smooth } = config.model
+  const { init, dtype, moments, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const options = {
     device: config.device,
+    deterministic: config.deterministic,
+    moments,
+    use: engineUse(config),
     // Ranks of one machine share its processors.
     threads: config.threads || (place ? sharedThreads(place) : 0),
     dtype,

@@ -7,6 +7,7 @@
 #include "addon/engine_wrap.h"
 #include "cpu/cpuid.h"
 #include "cpu/pool.h"
+#include "cuda/status.h"
 
 namespace kogrpo {
 namespace {
@@ -25,9 +26,33 @@ Napi::Value machine(const Napi::CallbackInfo& info) {
   return o;
 }
 
+// What of CUDA this build and this machine have; initialises the driver.
+Napi::Value cuda(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const CudaStatus status = cuda_status();
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("built", status.built);
+  o.Set("usable", status.usable);
+  o.Set("products", status.products);
+  o.Set("problem", status.problem);
+  Napi::Array devices = Napi::Array::New(env, status.devices.size());
+  for (uint32_t i = 0; i < status.devices.size(); ++i) {
+    const CudaDevice& d = status.devices[i];
+    Napi::Object device = Napi::Object::New(env);
+    device.Set("name", d.name);
+    device.Set("capability", std::to_string(d.major) + "." + std::to_string(d.minor));
+    device.Set("multiprocessors", d.multiprocessors);
+    device.Set("memory", static_cast<double>(d.memory));
+    devices.Set(i, device);
+  }
+  o.Set("devices", devices);
+  return o;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("NativeEngine", EngineWrap::define(env));
   exports.Set("Control", Control::define(env));
+  exports.Set("cuda", Napi::Function::New<cuda>(env, "cuda"));
   exports.Set("machine", Napi::Function::New<machine>(env, "machine"));
   return exports;
 }

@@ -9,6 +9,7 @@
 #include "addon/convert.h"
 #include "addon/results.h"
 #include "comm/communicator.h"
+#include "cpu/pool.h"
 #include "engine/benchmarks.h"
 
 namespace kogrpo {
@@ -27,6 +28,25 @@ ModelConfig model_config(const Napi::Object& o) {
   c.rope_theta = number(o, "ropeTheta");
   c.tie_word_embeddings = boolean_or(o, "tieWordEmbeddings", false);
   return c;
+}
+
+MomentType moment_type(const Napi::Value& value) {
+  const std::string name = string(value, "moments");
+  if (name == "float32") return MomentType::f32;
+  if (name == "bfloat16") return MomentType::bf16;
+  if (name == "8bit") return MomentType::eight_bit;
+  throw bad(value.Env(), "moments", "float32, bfloat16 or 8bit");
+}
+
+MemoryOptions memory_options(const Napi::Object& o) {
+  MemoryOptions use;
+  use.training = boolean_or(o, "training", false);
+  use.slots = integer_or(o, "slots", 0);
+  use.micro_batch_tokens = integer_or(o, "microBatchTokens", 0);
+  use.head_chunk_rows = integer_or(o, "headChunk", use.head_chunk_rows);
+  use.cache_tokens = integer_or(o, "cacheTokens", 0);
+  use.step_rows = integer_or(o, "stepRows", 0);
+  return use;
 }
 
 }  // namespace
@@ -94,6 +114,10 @@ Napi::Value EngineWrap::open(Info info) {
   const ModelConfig config = model_config(object(info[0], "config"));
   const Napi::Object o = object(info[1], "options");
   EngineOptions options;
+  if (!o.Get("device").IsUndefined()) options.device = string(o.Get("device"), "device");
+  options.deterministic = boolean_or(o, "deterministic", false);
+  if (!o.Get("moments").IsUndefined()) options.moments = moment_type(o.Get("moments"));
+  if (!o.Get("use").IsUndefined()) options.use = memory_options(object(o.Get("use"), "use"));
   options.threads = static_cast<int>(integer_or(o, "threads", 0));
   options.recompute = boolean_or(o, "gradientCheckpointing", false);
   options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
@@ -103,18 +127,22 @@ Napi::Value EngineWrap::open(Info info) {
     options.lora = {integer(lora, "rank"), static_cast<float>(number(lora, "scale")),
                     strings(lora.Get("targets"), "targets")};
   }
-  return thread_->run(info.This().As<Napi::Object>(), nullptr,
-                      [engine = engine_, config, options](JobControl&) {
-                        *engine = std::make_unique<Engine>(config, options);
-                        const int threads = (*engine)->ops().threads();
-                        const std::string isa((*engine)->ops().name());
-                        return [threads, isa](Napi::Env env) -> Napi::Value {
-                          Napi::Object result = Napi::Object::New(env);
-                          result.Set("threads", threads);
-                          result.Set("isa", isa);
-                          return result;
-                        };
-                      });
+  return thread_->run(
+      info.This().As<Napi::Object>(), nullptr, [engine = engine_, config, options](JobControl&) {
+        *engine = std::make_unique<Engine>(config, options);
+        Device& device = (*engine)->device();
+        const int threads = options.threads > 0 ? options.threads : default_threads();
+        const std::string isa(device.ops().name()), name = device.name();
+        const std::string plan = (*engine)->memory_table();
+        return [threads, isa, name, plan](Napi::Env env) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("threads", threads);
+          result.Set("isa", isa);
+          result.Set("device", name);
+          result.Set("memoryPlan", plan);
+          return result;
+        };
+      });
 }
 
 Napi::Value EngineWrap::close(Info info) {
@@ -215,7 +243,7 @@ Napi::Value EngineWrap::benchmark(Info info) {
   options.warm_up = integer_or(o, "warmUp", options.warm_up);
   options.seed = static_cast<uint64_t>(integer_or(o, "seed", 0));
   return run(info, info[1], [options](Engine& engine, JobControl& control) {
-    return [times = run_benchmark(engine.ops(), engine.config(), options, control.abort)](
+    return [times = run_benchmark(engine.device(), engine.config(), options, control.abort)](
                Napi::Env env) -> Napi::Value {
       Napi::Object result = Napi::Object::New(env);
       result.Set("seconds", to_js(env, times.seconds));

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "comm/communicator.h"
+#include "ops/device.h"
 
 namespace kogrpo {
 
@@ -75,6 +76,12 @@ void EngineThread::loop() {
       job->error = e.what();
     } catch (const CommError& e) {
       job->code = "ERR_RANKS";
+      job->error = e.what();
+    } catch (const DeviceMemoryError& e) {
+      job->code = "ERR_OUT_OF_MEMORY";
+      job->error = e.what();
+    } catch (const DeviceError& e) {
+      job->code = "ERR_DEVICE";
       job->error = e.what();
     } catch (const std::invalid_argument& e) {
       job->code = "ERR_INVALID_ARGUMENT";

@@ -35,13 +35,15 @@ void CpuOps::logits_forward(const LogitsForward& a) {
             [&](Range rows, int) { kernels_.logits_forward(a, rows); });
 }
 
-void CpuOps::logits_backward(const LogitsBackward& a) {
+Tensor CpuOps::logits_backward(const LogitsBackward& a) {
   const char* op = "logits_backward";
   check_common(op, a);
   check::vector(op, "coef_logprob", a.coef_logprob, a.logits.rows);
   if (a.coef_entropy.data) check::vector(op, "coef_entropy", a.coef_entropy, a.logits.rows);
+  check::require(a.gradient == DType::f32, op, "the gradient is fp32 on this backend");
   pool_.run(a.logits.rows, check::grain(4 * a.vocab_limit),
             [&](Range rows, int) { kernels_.logits_backward(a, rows); });
+  return a.logits;
 }
 
 void CpuOps::scale_columns(const ScaleColumns& a) {

@@ -44,8 +44,10 @@ void CpuOps::adamw(const AdamW& a) {
   pool_.run(a.n, kGrain, [&](Range elements, int) { kernels_.adamw(a, factors, elements); });
 }
 
-double CpuOps::sum_of_squares(const float* x, int64_t n) {
-  check::require(n >= 0 && (n == 0 || x), "sum_of_squares", "x has no data");
+double CpuOps::sum_of_squares(const Tensor& a) {
+  check::vector("sum_of_squares", "x", a, a.cols);
+  const float* x = a.f32();
+  const int64_t n = a.cols;
   const int64_t blocks = (n + kSumBlock - 1) / kSumBlock;
   std::vector<double> partial(static_cast<size_t>(blocks));
   pool_.run(blocks, kGrain / kSumBlock, [&](Range range, int) {
@@ -63,10 +65,13 @@ void CpuOps::scale(float* x, int64_t n, float factor) {
   pool_.run(n, kGrain, [&](Range elements, int) { kernels_.scale(x, factor, elements); });
 }
 
-void CpuOps::lerp(float* dst, const float* src, int64_t n, float alpha) {
-  check::require(n >= 0 && (n == 0 || (dst && src)), "lerp", "dst or src has no data");
+void CpuOps::lerp(const Tensor& to, const Tensor& from, float alpha) {
+  check::vector("lerp", "dst", to, to.cols);
+  check::vector("lerp", "src", from, to.cols);
   if (alpha == 0) return;
-  pool_.run(n, kGrain, [&](Range elements, int) {
+  float* const dst = to.f32();
+  const float* const src = from.f32();
+  pool_.run(to.cols, kGrain, [&](Range elements, int) {
     if (alpha == 1)
       std::memcpy(dst + elements.begin, src + elements.begin,
                   size_t(elements.end - elements.begin) * sizeof(float));

@@ -1,16 +1,12 @@
 #pragma once
-// The CUDA backend of the table of operations, sm_80 and later. Floating-point tensors lie in
-// device memory and are all fp32 or all bf16 (arithmetic is fp32 either way; lse, rstd, log-probs
-// and rotary tables are always fp32). Index arrays (ids, positions, targets, cu_seqlens, page
-// tables, spans, sampling parameters) lie in host memory, where they are checked; what a call needs
-// of them is uploaded. Calls return when their work is queued; sum_of_squares and sample wait for
-// it. Methods stand in cuda/<op>.cu.
+// The CUDA backend of the table of operations, sm_80 and later: fp32 or bf16 tensors, arithmetic in
+// fp32 either way. What a call needs of its index arrays is uploaded. Calls return when their work
+// is queued; sum_of_squares, sample and top_logprobs wait for it. Methods stand in cuda/<op>.cu.
 
 #include <memory>
 #include <string>
 
-#include "cuda/bf16.h"
-#include "ops/ops.h"
+#include "ops/device.h"
 
 namespace kogrpo {
 
@@ -18,32 +14,6 @@ namespace cuda {
 class Context;
 class BlasLt;
 }  // namespace cuda
-
-// AdamW on bf16 weights with an exact fp32 master, kept as the 16 bits that the weight lacks
-// (cuda/optimizer.cu). The moments are bf16 or 8-bit codes with one fp32 scale per kMomentBlock
-// elements. Everything in device memory, consecutive; element 0 is element `first` of the
-// parameters' run (the key of the rounding's random numbers), a multiple of kMomentBlock.
-constexpr int64_t kMomentBlock = 256;
-enum class MomentType { f32, bf16, eight_bit };
-struct MixedAdamW {
-  bf16* param = nullptr;
-  int16_t* remainder = nullptr;
-  const bf16* grad = nullptr;
-  MomentType moments = MomentType::eight_bit;
-  void *m = nullptr, *v = nullptr;
-  float *m_scale = nullptr, *v_scale = nullptr;  // eight_bit: [⌈n/kMomentBlock⌉]
-  int64_t n = 0, first = 0;
-  float lr = 0, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0, grad_scale = 1;
-  int64_t step = 1;
-  uint64_t seed = 0;  // of the 8-bit moments' stochastic rounding
-};
-
-struct CudaOptions {
-  int device = 0;
-  // Every product by our own kernel, attention without splitting: a row's bits depend on that row
-  // alone, decoding included (ops.h, batch invariance). Slower.
-  bool deterministic = false;
-};
 
 class CudaOps final : public Ops {
  public:
@@ -73,22 +43,15 @@ class CudaOps final : public Ops {
   void swiglu_forward(const SwigluForward&) override;
   void swiglu_backward(const SwigluBackward&) override;
   void logits_forward(const LogitsForward&) override;
-  void logits_backward(const LogitsBackward&) override;
+  Tensor logits_backward(const LogitsBackward&) override;
   void scale_columns(const ScaleColumns&) override;
   void sample(const Sample&) override;
   void top_logprobs(const TopLogprobs&) override;
   void adamw(const AdamW&) override;
-  double sum_of_squares(const float* x, int64_t n) override;
+  void mixed_adamw(const MixedAdamW&) override;
+  double sum_of_squares(const Tensor& x) override;
   void scale(float* x, int64_t n, float factor) override;
-  void lerp(float* dst, const float* src, int64_t n, float alpha) override;
-
-  // The same on bf16, and the optimizer of bf16 weights.
-  double sum_of_squares(const bf16* x, int64_t n);
-  void lerp(bf16* dst, const bf16* src, int64_t n, float alpha);
-  void adamw(const MixedAdamW&);
-  // logits_backward, the gradient in bf16 over the logits' own memory: row r of the result begins
-  // where row r of the fp32 logits did, so its stride is twice theirs.
-  Tensor logits_backward_bf16(const LogitsBackward&);
+  void lerp(const Tensor& dst, const Tensor& src, float alpha) override;
 
  private:
   CudaOptions options_;

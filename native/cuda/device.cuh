@@ -16,7 +16,7 @@
 
 #include <cstdint>
 
-#include "cuda/bf16.h"
+#include "ops/bf16.h"
 
 #if defined(__CUDACC__)
 #include "cuda/device_ptx.cuh"

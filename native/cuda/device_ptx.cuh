@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "cuda/bf16.h"
+#include "ops/bf16.h"
 
 namespace kogrpo::cuda {
 

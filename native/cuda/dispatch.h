@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cpu/check.h"
-#include "cuda/bf16.h"
+#include "ops/bf16.h"
 #include "ops/tensor.h"
 
 namespace kogrpo::cuda {

@@ -83,10 +83,12 @@ __global__ void __launch_bounds__(kRowThreads)
   }
 }
 
+template <class T>
 __global__ void __launch_bounds__(256)
-    scale_columns_kernel(float* x, int64_t stride, const float* scale, int cols) {
-  float* const row = x + int64_t(blockIdx.x) * stride;
-  for (int i = int(threadIdx.x); i < cols; i += 256) row[i] *= scale[i];
+    scale_columns_kernel(T* x, int64_t stride, const float* scale, int cols) {
+  T* const row = x + int64_t(blockIdx.x) * stride;
+  for (int i = int(threadIdx.x); i < cols; i += 256)
+    row[i] = from_float<T>(to_float(row[i]) * scale[i]);
 }
 
 template <class Args>
@@ -136,22 +138,27 @@ void CudaOps::logits_forward(const LogitsForward& a) {
          a.lse.f32(), a.correct.f32());
 }
 
-void CudaOps::logits_backward(const LogitsBackward& a) {
-  cuda::logits_backward<float>("logits_backward", *context_, a);
+Tensor CudaOps::logits_backward(const LogitsBackward& a) {
+  const char* op = "logits_backward";
+  if (a.gradient == DType::f32) {
+    cuda::logits_backward<float>(op, *context_, a);
+    return a.logits;
+  }
+  check::require(a.gradient == DType::bf16, op, "the gradient is fp32 or bf16");
+  cuda::logits_backward<bf16>(op, *context_, a);
+  return {a.logits.data, DType::bf16,         a.logits.rows,
+          a.logits.cols, 2 * a.logits.stride, Precision::f32};
 }
 
 void CudaOps::scale_columns(const ScaleColumns& a) {
   const char* op = "scale_columns";
-  check::matrix(op, "x", a.x, a.x.rows, a.x.cols);
+  check::matrix(op, "x", a.x, a.x.rows, a.x.cols, a.x.dtype);
   check::vector(op, "scale", a.scale, a.x.cols);
-  launch(context_->stream(), op, {dim3(unsigned(a.x.rows)), dim3(256)}, scale_columns_kernel,
-         a.x.f32(), a.x.stride, a.scale.f32(), int(a.x.cols));
-}
-
-Tensor CudaOps::logits_backward_bf16(const LogitsBackward& a) {
-  cuda::logits_backward<bf16>("logits_backward", *context_, a);
-  return {a.logits.data, DType::bf16,         a.logits.rows,
-          a.logits.cols, 2 * a.logits.stride, Precision::f32};
+  with_type(op, a.x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    launch(context_->stream(), op, {dim3(unsigned(a.x.rows)), dim3(256)}, scale_columns_kernel<T>,
+           data<T>(a.x), a.x.stride, a.scale.f32(), int(a.x.cols));
+  });
 }
 
 }  // namespace kogrpo

@@ -227,7 +227,6 @@ Factors factors_of(const char* op, const A& a) {
 
 template <class T>
 double sum_of_squares(Context& context, const T* x, int64_t n) {
-  check::require(n >= 0 && (n == 0 || x), "sum_of_squares", "x has no data");
   if (n == 0) return 0;
   const int64_t blocks = divide_up(n, kSumBlock);
   auto* partial = context.scratch<double>(size_t(blocks));
@@ -246,7 +245,6 @@ double sum_of_squares(Context& context, const T* x, int64_t n) {
 
 template <class T>
 void lerp(Context& context, T* dst, const T* src, int64_t n, float alpha) {
-  check::require(n >= 0 && (n == 0 || (dst && src)), "lerp", "dst or src has no data");
   if (alpha == 0 || n == 0) return;
   if (alpha == 1) {
     KOGRPO_CUDA(cudaMemcpyAsync(dst, src, size_t(n) * sizeof(T), cudaMemcpyDeviceToDevice,
@@ -275,8 +273,8 @@ void CudaOps::adamw(const AdamW& a) {
            a.v, a.n, f);
 }
 
-void CudaOps::adamw(const MixedAdamW& a) {
-  const char* op = "adamw";
+void CudaOps::mixed_adamw(const MixedAdamW& a) {
+  const char* op = "mixed_adamw";
   const Factors f = factors_of(op, a);
   check::require(a.n == 0 || a.remainder, op, "remainder has no data");
   check::require(a.n % 8 == 0 && a.first % kMomentBlock == 0, op,
@@ -301,11 +299,14 @@ void CudaOps::adamw(const MixedAdamW& a) {
   }
 }
 
-double CudaOps::sum_of_squares(const float* x, int64_t n) {
-  return cuda::sum_of_squares(*context_, x, n);
-}
-double CudaOps::sum_of_squares(const bf16* x, int64_t n) {
-  return cuda::sum_of_squares(*context_, x, n);
+double CudaOps::sum_of_squares(const Tensor& x) {
+  const char* op = "sum_of_squares";
+  check::vector(op, "x", x, x.cols, x.dtype);
+  double sum = 0;
+  with_type(op, x.dtype, [&](auto tag) {
+    sum = cuda::sum_of_squares(*context_, data<typename decltype(tag)::type>(x), x.cols);
+  });
+  return sum;
 }
 
 void CudaOps::scale(float* x, int64_t n, float factor) {
@@ -316,11 +317,14 @@ void CudaOps::scale(float* x, int64_t n, float factor) {
     launch(context_->stream(), "scale", elementwise(n, 1), scale_kernel<1>, x, n, factor);
 }
 
-void CudaOps::lerp(float* dst, const float* src, int64_t n, float alpha) {
-  cuda::lerp(*context_, dst, src, n, alpha);
-}
-void CudaOps::lerp(bf16* dst, const bf16* src, int64_t n, float alpha) {
-  cuda::lerp(*context_, dst, src, n, alpha);
+void CudaOps::lerp(const Tensor& dst, const Tensor& src, float alpha) {
+  const char* op = "lerp";
+  check::vector(op, "dst", dst, dst.cols, dst.dtype);
+  check::vector(op, "src", src, dst.cols, dst.dtype);
+  with_type(op, dst.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    cuda::lerp(*context_, data<T>(dst), data<T>(src), dst.cols, alpha);
+  });
 }
 
 }  // namespace kogrpo

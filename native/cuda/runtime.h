@@ -21,6 +21,20 @@ inline void check(cudaError_t status, const char* what) {
 }
 #define KOGRPO_CUDA(command) ::kogrpo::cuda::check((command), #command)
 
+// Throws DeviceMemoryError.
+inline void* allocate(size_t bytes) {
+  void* p = nullptr;
+  const cudaError_t status = cudaMalloc(&p, bytes > 0 ? bytes : 1);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    size_t free = 0, total = 0;
+    cudaMemGetInfo(&free, &total);
+    throw DeviceMemoryError(bytes, free, total);
+  }
+  check(status, "cudaMalloc");
+  return p;
+}
+
 // Device memory: uninitialised, grows on demand (the contents are lost then) and is kept.
 template <class T>
 class DeviceBuffer {
@@ -40,16 +54,7 @@ class DeviceBuffer {
   T* reserve(size_t n) {
     if (n <= size_) return data_;
     release();
-    void* p = nullptr;
-    const cudaError_t status = cudaMalloc(&p, n * sizeof(T));
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      size_t free = 0, total = 0;
-      cudaMemGetInfo(&free, &total);
-      throw DeviceMemoryError(n * sizeof(T), free, total);
-    }
-    check(status, "cudaMalloc");
-    data_ = static_cast<T*>(p);
+    data_ = static_cast<T*>(allocate(n * sizeof(T)));
     size_ = n;
     return data_;
   }

@@ -7,6 +7,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "cpu/cpu_ops.h"
 #include "engine/lm_head.h"
 #include "engine/transformer.h"
 #include "ops/buffer.h"
@@ -171,7 +172,7 @@ BenchmarkTimes attention_decode(CpuOps& ops, const ModelConfig& c, const Benchma
   return measure(ops, o, abort, [&] { ops.attention_cached(cached); });
 }
 
-BenchmarkTimes lm_head(CpuOps& ops, const ModelConfig& c, const BenchmarkOptions& o,
+BenchmarkTimes lm_head(Device& device, CpuOps& ops, const ModelConfig& c, const BenchmarkOptions& o,
                        const AbortFlag& abort) {
   RandomTensors random(o.seed);
   const int64_t t = o.batch * o.seq, h = c.hidden_size;
@@ -184,7 +185,7 @@ BenchmarkTimes lm_head(CpuOps& ops, const ModelConfig& c, const BenchmarkOptions
   const HeadOptions options{1.0f, c.vocab_size, 0};
   const std::vector<float> coef(static_cast<size_t>(t), -1.0f / static_cast<float>(t));
   TokenValues values(static_cast<size_t>(t));
-  LmHead lm(ops, c);
+  LmHead lm(device, c);
   return measure(ops, o, abort, [&] {
     if (o.kind == "lm_head_forward")
       lm.forward(hidden, head, nullptr, rows, options, values, abort);
@@ -202,8 +203,13 @@ void require(std::initializer_list<std::pair<const char*, int64_t>> sizes) {
 
 }  // namespace
 
-BenchmarkTimes run_benchmark(CpuOps& ops, const ModelConfig& config,
+BenchmarkTimes run_benchmark(Device& device, const ModelConfig& config,
                              const BenchmarkOptions& options, const AbortFlag& abort) {
+  auto* const cpu = dynamic_cast<CpuOps*>(&device.ops());
+  if (!cpu)
+    throw std::invalid_argument("device: " + device.name() +
+                                " is timed by scripts/gpu-check; kogrpo bench times the CPU");
+  CpuOps& ops = *cpu;
   const std::string& kind = options.kind;
   const auto is = [&](std::initializer_list<const char*> kinds) {
     return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
@@ -223,7 +229,7 @@ BenchmarkTimes run_benchmark(CpuOps& ops, const ModelConfig& config,
   if (kind == "attention_decode") return attention_decode(ops, config, options, abort);
   if (is({"attention_forward", "attention_backward"}))
     return attention(ops, config, options, abort);
-  if (is({"lm_head_forward", "lm_head_train"})) return lm_head(ops, config, options, abort);
+  if (is({"lm_head_forward", "lm_head_train"})) return lm_head(device, ops, config, options, abort);
   throw std::invalid_argument("kind: there is no benchmark '" + kind + "'");
 }
 

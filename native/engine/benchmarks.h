@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cpu/cpu_ops.h"
 #include "engine/config.h"
 #include "engine/errors.h"
+#include "ops/device.h"
 
 namespace kogrpo {
 
@@ -29,8 +29,8 @@ struct BenchmarkTimes {
 };
 
 // Heads, hidden size and vocabulary are those of `config`. Throws std::invalid_argument for an
-// unknown kind or a size below 1.
-BenchmarkTimes run_benchmark(CpuOps& ops, const ModelConfig& config,
+// unknown kind, a size below 1, or a device other than the CPU.
+BenchmarkTimes run_benchmark(Device& device, const ModelConfig& config,
                              const BenchmarkOptions& options, const AbortFlag& abort);
 
 }  // namespace kogrpo

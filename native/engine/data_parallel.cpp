@@ -79,7 +79,8 @@ double DataParallel::norm(const std::string& label) {
   const float* g = sum();
   for (int64_t u = 0; u < units(communicator_->rank()); ++u) {
     const int64_t n = std::min(unit_, own().size() - u * unit_);
-    mine[static_cast<size_t>(u)] = ops_.sum_of_squares(g + u * unit_, n);
+    mine[static_cast<size_t>(u)] =
+        ops_.sum_of_squares(vector(const_cast<float*>(g) + u * unit_, n));
   }
   communicator_->all_gather(mine.data(), all.data(), mine.size() * sizeof(double), label);
   double squares = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/transfer.h"
+
 namespace kogrpo {
 
 void StepRows::add(std::span<const int32_t> sequence, int64_t begin, int64_t count,
@@ -19,16 +21,15 @@ void StepRows::add(std::span<const int32_t> sequence, int64_t begin, int64_t cou
 void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
                       const StepRows& rows) {
   const auto r = static_cast<int64_t>(rows.tokens.size());
-  const auto n = static_cast<size_t>(r);
   const int64_t h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
-  const auto buffer = [&](Buffer<float>& b, int64_t cols) {
-    return matrix(b.reserve(n * static_cast<size_t>(cols)), r, cols);
+  const auto buffer = [&](Storage& storage, int64_t cols) {
+    return storage.reserve(device_, type(), r, cols);
   };
   const Tensor x = buffer(x_, h), normed = buffer(normed_, h), qkv = buffer(qkv_, q + 2 * kv);
   const Tensor qk = buffer(qk_, q + kv), attention = buffer(attention_, q);
   const Tensor gate_up = buffer(gate_up_, 2 * i), act = buffer(act_, i);
-  const Tensor rstd = vector(rstd_.reserve(n), r);
+  const Tensor rstd = rstd_.reserve(device_, DType::f32, 1, r);
   const Tensor ids = ints(const_cast<int32_t*>(rows.tokens.data()), r);
   const Tensor positions = ints(const_cast<int32_t*>(rows.positions.data()), r);
   RopeTable& rope = transformer_.rope();
@@ -83,7 +84,7 @@ std::vector<HeadAnswer> Decoder::answer(const ModelView& weights, const PackedMo
         order.push_back(&queries[i]);
         to.push_back(&answers[i]);
       }
-  const Tensor hidden = matrix(normed_.data(), rows_, config_.hidden_size);
+  const Tensor hidden = normed_.view(type(), rows_, config_.hidden_size);
   const auto chunk = static_cast<size_t>(head_.chunk_rows({}));
   std::vector<int32_t> rows;
   for (size_t begin = 0; begin < order.size(); begin += chunk) {
@@ -112,23 +113,25 @@ void Decoder::answer_chunk(const Tensor& logits, std::span<const HeadQuery* cons
     top = std::max(top, queries[i]->top);
   }
   std::vector<int32_t> tokens(n);
-  std::vector<float> values(4 * n);
+  std::vector<float> drawn(n);
   const auto s = static_cast<int64_t>(sampled);
   if (s > 0)
-    ops_.sample({logits.row_range(0, s), ints(tokens.data(), s), vector(values.data(), s),
+    ops_.sample({logits.row_range(0, s), ints(tokens.data(), s), vector(drawn.data(), s),
                  params.data(), vocab_limit});
   for (size_t i = 0; i < n; ++i) {
     if (!queries[i]->sample) tokens[i] = queries[i]->target;
     answers[i]->token = tokens[i];
-    if (queries[i]->sample) answers[i]->logprob = values[i];
+    if (queries[i]->sample) answers[i]->logprob = drawn[i];
   }
 
   const auto from = static_cast<int64_t>(scored_from), count = static_cast<int64_t>(n) - from;
   if (count == 0) return;
   const Tensor scored = logits.row_range(from, count);
-  float* v = values.data() + n;
-  ops_.logits_forward({scored, ints(tokens.data() + from, count), vector(v, count),
-                       vector(v + n, count), vector(v + 2 * n, count), 1.0f, config_.vocab_size});
+  const Tensor per_row = per_row_.reserve(device_, DType::f32, 3, count);
+  const Tensor logprob = per_row.row_range(0, 1);
+  ops_.logits_forward({scored, ints(tokens.data() + from, count), logprob, per_row.row_range(1, 1),
+                       per_row.row_range(2, 1), 1.0f, config_.vocab_size});
+  const std::vector<float> model_logprobs = to_host(device_, logprob);
   std::vector<int32_t> ids;
   std::vector<float> logprobs;
   if (top > 0) {
@@ -139,7 +142,7 @@ void Decoder::answer_chunk(const Tensor& logits, std::span<const HeadQuery* cons
   }
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     HeadAnswer& answer = *answers[scored_from + i];
-    answer.model_logprob = v[i];
+    answer.model_logprob = model_logprobs[i];
     const auto k = static_cast<size_t>(queries[scored_from + i]->top);
     const auto first = static_cast<std::ptrdiff_t>(i * static_cast<size_t>(top));
     answer.top_ids.assign(ids.begin() + first,

@@ -45,8 +45,15 @@ struct HeadAnswer {
 
 class Decoder {
  public:
-  Decoder(Ops& ops, const ModelConfig& config, Transformer& transformer, LmHead& head)
-      : ops_(ops), config_(config), transformer_(transformer), head_(head) {}
+  Decoder(Device& device, const ModelConfig& config, Transformer& transformer, LmHead& head)
+      : device_(device),
+        ops_(device.ops()),
+        config_(config),
+        transformer_(transformer),
+        head_(head) {}
+
+  // Of weights, activations, keys and values.
+  DType type() const { return transformer_.type(); }
 
   // Keys and values of the rows go into the pages; the hidden states are kept for answer().
   void forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
@@ -59,13 +66,14 @@ class Decoder {
   void answer_chunk(const Tensor& logits, std::span<const HeadQuery* const> queries,
                     int64_t vocab_limit, std::span<HeadAnswer* const> answers);
 
+  Device& device_;
   Ops& ops_;
   const ModelConfig& config_;
   Transformer& transformer_;
   LmHead& head_;
   int64_t rows_ = 0;  // of the last forward
   std::vector<int32_t> block_table_;
-  Buffer<float> x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_;
+  Storage x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_, per_row_;
 };
 
 }  // namespace kogrpo

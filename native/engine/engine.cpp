@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "cpu/cpuid.h"
+#include "ops/transfer.h"
 
 namespace kogrpo {
 namespace {
@@ -20,12 +20,30 @@ const ModelConfig& checked(const ModelConfig& c) {
   return c;
 }
 
-int thread_count(int requested) {
+int checked_threads(int requested) {
   if (requested < 0 || requested > kMostThreads)
     throw std::invalid_argument("threads must be from 0 (all processors) to " +
                                 std::to_string(kMostThreads) + ", not " +
                                 std::to_string(requested));
-  return requested > 0 ? requested : default_threads();
+  return requested;
+}
+
+// What of a plan follows from the engine's own options.
+MemoryOptions planned(const EngineOptions& o, DType type) {
+  MemoryOptions use = o.use;
+  use.bf16 = type == DType::bf16;
+  use.master = use.bf16 ? MasterWeights::remainder : MasterWeights::none;
+  use.moments = use.bf16 ? o.moments : MomentType::f32;
+  use.recompute = o.recompute ? Recompute::block : Recompute::norm_swiglu;
+  return use;
+}
+
+// The elements of a model that fits; nothing has been allocated yet.
+int64_t checked_total(Device& device, const ModelConfig& config, const MemoryOptions& use,
+                      const ParameterLayout& layout) {
+  if (const DeviceMemory memory = device.memory(); memory.total > 0)
+    require_memory(config, use, memory.free);
+  return layout.total();
 }
 
 }  // namespace
@@ -33,25 +51,29 @@ int thread_count(int requested) {
 Engine::Engine(const ModelConfig& config, const EngineOptions& options)
     : config_(checked(config)),
       options_(options),
-      ops_(*available_kernels().front(), thread_count(options.threads)),
-      layout_(config_, options.lora),
+      device_(open_device(options.device, options.deterministic, checked_threads(options.threads))),
+      ops_(device_->ops()),
+      type_(device_->storage(options.precision)),
+      // 8-bit moments share scales that must not reach from one parameter into the next.
+      layout_(config_, options.lora, type_ == DType::bf16 ? kMomentBlock : 1),
       trainable_(layout_),
-      parameters_(static_cast<size_t>(layout_.total())),
-      policy_(
-          config_, layout_, options.lora,
-          [this](const Parameter& p) { return parameters_.data() + p.offset; }, options.precision),
-      transformer_(ops_, config_),
-      head_(ops_, config_),
-      decoder_(ops_, config_, transformer_, head_),
-      generator_(ops_, config_, decoder_) {
+      use_(planned(options, type_)),
+      parameters_(*device_, type_, checked_total(*device_, config_, use_, layout_),
+                  use_.training ? adapters_begin() : layout_.total()),
+      policy_(config_, layout_, options.lora, locate(nullptr), type_, options.precision),
+      optimizer_(*device_, type_, options.moments),
+      transformer_(*device_, config_, type_),
+      head_(*device_, config_),
+      decoder_(*device_, config_, transformer_, head_),
+      generator_(*device_, config_, decoder_) {
   if (options.lora.rank > 0)
-    base_.emplace(config_, layout_, LoraConfig{}, locate(nullptr), options.precision);
+    base_.emplace(config_, layout_, LoraConfig{}, locate(nullptr), type_, options.precision);
 }
 
-ModelView::Locate Engine::locate(float* trained) {
+ModelView::Locate Engine::locate(const ParameterStore* trained) const {
   return [this, trained](const Parameter& p) {
     const std::optional<int64_t> at = trainable_.find(p);
-    return trained && at ? trained + *at : parameters_.data() + p.offset;
+    return trained && at ? trained->flat().element(*at) : parameters_.flat().element(p.offset);
   };
 }
 
@@ -59,9 +81,14 @@ void Engine::set_trainable(std::span<const std::string> names, std::span<const T
   if (!slots_.empty() || !kept_.empty())
     throw std::invalid_argument(
         "setTrainable: parameter slots or kept passes are of what was trained before; begin anew");
+  if (!parts.empty() && device_->memory().total > 0)
+    throw std::invalid_argument(
+        "setTrainable: rows or columns of a matrix are trained on the CPU "
+        "only, not on " +
+        device_->name());
   trainable_ = Trainable(layout_, names, parts);
-  gradient_view_.reset();
   gradients_.release();
+  gradient_state_ = Gradients::scrap;
   reset_optimizer();
   if (ranks_) ranks_->resize(trainable_.total());
 }
@@ -71,13 +98,17 @@ const PackedModel* Engine::packed_of(const std::string& slot) const {
   return slot == "policy" || options_.lora.rank > 0 ? packed_.get() : nullptr;
 }
 
+std::string Engine::memory_table() const {
+  return device_->memory().total > 0 ? plan_memory(config_, use_).table() : std::string();
+}
+
 const ModelView& Engine::view(const std::string& slot) const {
   if (slot == "policy") return policy_;
   if (slot == "base" && base_) return *base_;
   const auto found = slots_.find(slot);
   if (found == slots_.end())
     throw std::invalid_argument("slot: there is no parameter slot named '" + slot + "'");
-  return *found->second.view;
+  return found->second.view;
 }
 
 const PackedModel& Engine::packed() {
@@ -141,9 +172,11 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   const int64_t t = kept->batch.size();
   TokenValues values(kept->batch.whole_size());
   const PackedModel* packed = packed_of(slot);
-  transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
-  head_.forward(matrix(kept->activations.hidden.data(), t, config_.hidden_size), weights.head,
-                packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);
+  with_plan([&] {
+    transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
+    head_.forward(kept->activations.hidden.view(type_, t, config_.hidden_size), weights.head,
+                  packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);
+  });
   if (keep) {
     *handle = next_handle_++;
     kept_[*handle] = std::move(kept);
@@ -157,9 +190,10 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
                                 std::span<const float> coef_entropy, TokenValues& values,
                                 const AbortFlag& abort) {
   const int64_t t = kept.batch.size(), h = config_.hidden_size;
-  const ModelView& g = gradients();
-  const Tensor dhidden = matrix(dhidden_.reserve(static_cast<size_t>(t * h)), t, h);
-  head_.forward_backward(matrix(kept.activations.hidden.data(), t, h), policy_.head, kept.rows,
+  const ModelView g = gradient_view();
+  gradient_state_ = Gradients::sum;
+  const Tensor dhidden = dhidden_.reserve(*device_, type_, t, h);
+  head_.forward_backward(kept.activations.hidden.view(type_, t, h), policy_.head, kept.rows,
                          kept.options, coef, coef_entropy, values, dhidden, g.head, abort);
   transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, abort);
 }
@@ -174,7 +208,7 @@ void Engine::backward(int64_t handle, std::span<const float> coef,
   check_coefficients(kept.batch, kept.rows, coef, "coef");
   if (!coef_entropy.empty()) check_coefficients(kept.batch, kept.rows, coef_entropy, "entropyCoef");
   TokenValues values(coef.size());
-  backward_from_rows(kept, coef, coef_entropy, values, abort);
+  with_plan([&] { backward_from_rows(kept, coef, coef_entropy, values, abort); });
   release(handle);
 }
 
@@ -196,8 +230,10 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
   if (!coef_entropy.empty())
     check_coefficients(kept->batch, kept->rows, coef_entropy, "entropyCoef");
   TokenValues values(coef.size());
-  transformer_.forward(policy_, packed_.get(), kept->batch, kept->activations, abort);
-  backward_from_rows(*kept, coef, coef_entropy, values, abort);
+  with_plan([&] {
+    transformer_.forward(policy_, packed_.get(), kept->batch, kept->activations, abort);
+    backward_from_rows(*kept, coef, coef_entropy, values, abort);
+  });
   spare_ = std::move(kept);
   return values;
 }
@@ -215,7 +251,7 @@ void Engine::set_logit_scale(std::vector<float> scale) {
   if (!kept_.empty())
     throw std::invalid_argument(
         "scale cannot change between forward and backward: use or release every handle first");
-  head_.set_logit_scale(std::move(scale));
+  head_.set_logit_scale(scale);
 }
 
 std::vector<float> Engine::logits(std::span<const int32_t> tokens,
@@ -228,9 +264,9 @@ std::vector<float> Engine::logits(std::span<const int32_t> tokens,
   Activations state;
   state.recompute = true;
   transformer_.forward(policy_, packed_.get(), batch, state, AbortFlag());
-  const Tensor z = head_.logits(matrix(state.hidden.data(), batch.size(), config_.hidden_size),
+  const Tensor z = head_.logits(state.hidden.view(type_, batch.size(), config_.hidden_size),
                                 positions, policy_.head, packed_ ? packed_->head.get() : nullptr);
-  return {z.f32(), z.f32() + z.size()};
+  return to_host(*device_, z);
 }
 
 }  // namespace kogrpo

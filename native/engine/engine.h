@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "cpu/cpu_ops.h"
 #include "engine/data_parallel.h"
 #include "engine/generate.h"
 #include "engine/lm_head.h"
+#include "engine/memory_plan.h"
+#include "engine/optimizer.h"
+#include "engine/parameter_store.h"
 #include "engine/parameters.h"
 #include "engine/serving.h"
 #include "engine/trainable.h"
@@ -24,12 +26,19 @@
 namespace kogrpo {
 
 struct EngineOptions {
-  int threads = 0;         // 0: every processor this process may use
-  bool recompute = false;  // activation recomputation (gradient_checkpointing)
+  std::string device = "cpu";  // or cuda, cuda:<index> (ops/device.h)
+  int threads = 0;             // of the host; 0: every processor this process may use
+  bool recompute = false;      // activation recomputation (gradient_checkpointing)
   int64_t lm_head_chunk = 0;
   // bf16: products with the weights rounded. The parameters stay fp32, which is bfloat16 and the 16
-  // bits that it lacks; every copy for sampling is of half the size.
+  // bits that it lacks; on a CPU every copy for sampling is of half the size, on a GPU weights,
+  // gradients and activations are stored as bf16.
   Precision precision = Precision::f32;
+  bool deterministic = false;                  // CudaOptions; the CPU always is
+  MomentType moments = MomentType::eight_bit;  // of a device that stores bf16
+  // What the model will be used for: on a device with memory of its own the plan must fit before
+  // anything is allocated. Only its sizes are read (training, slots, tokens, rows).
+  MemoryOptions use = {.training = false};
   LoraConfig lora = {};
 };
 
@@ -41,11 +50,6 @@ struct BatchArguments {
   // Per sequence: how many of its first tokens are those of its root, the nearest sequence before
   // it with 0 here. They are computed once. Empty: none.
   std::span<const int32_t> prefixes = {};
-};
-
-struct OptimizerArguments {
-  float learning_rate = 0, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f, weight_decay = 0;
-  float max_grad_norm = 0;  // 0: no clipping
 };
 
 constexpr size_t kMaxSlotName = 64;  // bytes, in a state's file
@@ -71,7 +75,10 @@ class Engine {
 
   const ModelConfig& config() const { return config_; }
   const ParameterLayout& layout() const { return layout_; }
-  CpuOps& ops() { return ops_; }
+  Device& device() { return *device_; }
+  // What the model takes on a device with memory of its own; empty on the CPU.
+  std::string memory_table() const;
+  const MemoryOptions& planned_use() const { return use_; }
 
   // The model's parameters, or those of its adapters.
   void initialize(const InitOptions& options, bool adapters = false);
@@ -179,26 +186,32 @@ class Engine {
   using StateSink = std::function<void(const void*, size_t)>;
   void stream_state(const StateSink& sink);
   int64_t state_bytes() const;
-  ModelView::Locate locate(float* trained);
+  // Where parameters lie: in the run of the trained ones where that is given, else in the model's.
+  ModelView::Locate locate(const ParameterStore* trained) const;
   // Of a slot: the packed weights that its products may use, or null.
   const PackedModel* packed_of(const std::string& slot) const;
   const ModelView& view(const std::string& slot) const;
   // The slot's parameters, undefined where the slot is new.
-  float* slot_parameters(const std::string& slot);
+  ParameterStore& slot_parameters(const std::string& slot);
   const PackedModel& packed();
   // Throws if a serving session has live requests: `what` would give them other weights midway.
   void require_idle(const char* what) const;
   // `weights`: of the matrices that are packed too.
   void parameters_changed(bool weights = true);
-  ModelView& gradients();
+  // The sum of gradients, zero where nothing has been added since the last step.
+  Tensor gradients();
+  ModelView gradient_view();
   // Where this rank's moments lie in the flat parameters: all of them but for a sharded optimizer.
   Slice moments() const;
   // The trained parameters of every rank's slice, on all of them.
   void gather_parameters(const std::string& label);
   // Where the parameters begin that a saved state holds.
   int64_t adapters_begin() const { return options_.lora.rank > 0 ? layout_.model_total() : 0; }
-  // AdamW on the elements of moments(); grad[0] is the first of them.
-  void update(const OptimizerArguments& arguments, const float* grad, float clip);
+  // Memory that is idle while the model generates, or null.
+  Storage* lent_for_generation();
+  // Runs f; an error about device memory gets the memory plan.
+  template <class F>
+  auto with_plan(F&& f);
   PackedBatch make_batch(const BatchArguments& batch) const;
   HeadOptions head_options(const BatchArguments& batch) const;
   void check_coefficients(const PackedBatch& batch, const HeadRows& rows,
@@ -209,18 +222,23 @@ class Engine {
 
   ModelConfig config_;
   EngineOptions options_;
-  CpuOps ops_;
+  std::unique_ptr<Device> device_;
+  Ops& ops_;
+  DType type_;  // of weights, gradients and activations
   ParameterLayout layout_;
   Trainable trainable_;
-  Buffer<float> parameters_, gradients_, m_, v_;
+  MemoryOptions use_;
+  ParameterStore parameters_;
+  Storage gradients_;
   ModelView policy_;
   std::optional<ModelView> base_;  // of a model with adapters: without them
-  std::optional<ModelView> gradient_view_;
-  int64_t step_ = 0;
+  // scrap: generation used the memory, or a step has taken what was there. sum: of micro-batches.
+  enum class Gradients { scrap, zero, sum } gradient_state_ = Gradients::scrap;
+  Optimizer optimizer_;
   std::unique_ptr<DataParallel> ranks_;
   struct Slot {
-    Buffer<float> parameters;
-    std::unique_ptr<ModelView> view;
+    ParameterStore parameters;  // the trained ones
+    ModelView view;
   };
   std::map<std::string, Slot> slots_;
   std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
@@ -229,16 +247,25 @@ class Engine {
   Decoder decoder_;
   Generator generator_;
   struct Session {
-    Session(Ops& ops, const ModelConfig& config, Decoder& decoder)
-        : scheduler(ops, config, decoder) {}
+    Session(Device& device, const ModelConfig& config, Decoder& decoder)
+        : scheduler(device, config, decoder) {}
     Scheduler scheduler;
     std::shared_ptr<RequestInbox> inbox;
   };
   std::unique_ptr<Session> session_;
-  Buffer<float> dhidden_;
+  Storage dhidden_;
   std::map<int64_t, std::unique_ptr<Kept>> kept_;
   std::unique_ptr<Kept> spare_;  // its buffers are used again
   int64_t next_handle_ = 1;
 };
+
+template <class F>
+auto Engine::with_plan(F&& f) {
+  try {
+    return f();
+  } catch (const DeviceMemoryError& e) {
+    throw DeviceMemoryError(e.what() + ("\n" + memory_table()));
+  }
+}
 
 }  // namespace kogrpo

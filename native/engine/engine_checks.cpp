@@ -5,13 +5,19 @@
 #include <cmath>
 
 #include "engine/engine.h"
+#include "ops/transfer.h"
 #include "ops/xxh64.h"
 
 namespace kogrpo {
 
 WeightDigests Engine::weight_digests() {
-  const auto n = static_cast<size_t>(layout_.total()) * sizeof(float);
-  WeightDigests digests{.parameters = xxh64(parameters_.data(), n)};
+  std::vector<uint64_t> pieces;  // one where tensors lie in the host's memory
+  parameters_.visit(0, layout_.total(), [&](const float* values, int64_t n) {
+    pieces.push_back(xxh64(values, static_cast<size_t>(n) * sizeof(float)));
+  });
+  WeightDigests digests{.parameters = pieces.size() == 1
+                                          ? pieces[0]
+                                          : xxh64(pieces.data(), pieces.size() * sizeof(uint64_t))};
   if (packed_) {
     digests.sampler = packed_->digest();
     digests.expected = PackedModel(ops_, policy_).digest();
@@ -46,8 +52,10 @@ std::optional<NonFinite> Engine::trace(const BatchArguments& arguments, const st
   Activations state;
   transformer_.forward(weights, nullptr, batch, state, abort);
   const int64_t t = batch.size(), h = config_.hidden_size;
-  const auto look = [&](const std::string& name, const Buffer<float>& x, int64_t cols) {
-    return first_non_finite(name, x.data(), t, cols, batch.row_of);
+  const auto look = [&](const std::string& name, const Storage& x, int64_t cols) {
+    const DType type = cols == 1 ? DType::f32 : type_;  // 1/rms
+    return first_non_finite(name, to_host(*device_, x.view(type, t, cols)).data(), t, cols,
+                            batch.row_of);
   };
   for (size_t l = 0; l < state.layers.size(); ++l) {
     const LayerActivations& a = state.layers[l];

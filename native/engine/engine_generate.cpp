@@ -17,7 +17,10 @@ std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> re
                                 std::to_string(config_.vocab_size));
   if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
   if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
-  return generator_.run(policy_, packed(), requests, options, on_progress, abort, on_finish);
+  return with_plan([&] {
+    return generator_.run(policy_, packed(), requests, options, on_progress, abort, on_finish,
+                          lent_for_generation());
+  });
 }
 
 // ---- serving
@@ -30,14 +33,16 @@ std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
                                 std::to_string(config_.vocab_size));
   if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
   if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
-  auto session = std::make_unique<Session>(ops_, config_, decoder_);
+  auto session = std::make_unique<Session>(*device_, config_, decoder_);
   const int64_t page_bytes = session->scheduler.page_bytes();
   const int64_t pages = options.max_cache_bytes / page_bytes;
   if (pages < 1)
     throw std::invalid_argument("maxCacheBytes = " + std::to_string(options.max_cache_bytes) +
                                 " must hold a page of keys and values, " +
                                 std::to_string(page_bytes) + " bytes, at least");
-  session->scheduler.configure({vocab_limit, options.max_sequences, options.prefill_rows}, pages);
+  with_plan([&] {
+    session->scheduler.configure({vocab_limit, options.max_sequences, options.prefill_rows}, pages);
+  });
   session->inbox = std::make_shared<RequestInbox>(config_.vocab_size, pages);
   session_ = std::move(session);
   return session_->inbox;
@@ -50,7 +55,7 @@ bool Engine::serve_step(double seconds, std::vector<Event>& events) {
   do {
     session_->inbox->empty_into(scheduler);
     if (scheduler.idle()) return false;
-    scheduler.step(policy_, packed(), events);
+    with_plan([&] { scheduler.step(policy_, packed(), events); });
   } while (std::chrono::steady_clock::now() < end);
   return !scheduler.idle();
 }

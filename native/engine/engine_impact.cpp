@@ -9,9 +9,11 @@
 // Σ_t x[t,i]² is what RmsNormBackward leaves in dweight for dy = x and rstd = 1, so every backend
 // has it; x may be activations (over tokens) or a weight (over its rows).
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/engine.h"
+#include "ops/transfer.h"
 
 namespace kogrpo {
 namespace {
@@ -20,33 +22,31 @@ constexpr int64_t kRows = 256;
 
 class ColumnSquares {
  public:
-  explicit ColumnSquares(Ops& ops) : ops_(ops) {}
+  explicit ColumnSquares(Device& device) : device_(device) {}
 
   // Σ over the rows of x², by column.
   std::vector<float> operator()(const Tensor& x) {
-    const auto n = static_cast<size_t>(x.cols);
-    float* ones = filled(ones_, std::max(n, static_cast<size_t>(kRows)), 1.0f);
-    float* sums = filled(sums_, n, 0.0f);
-    float* unread = unread_.reserve(n * static_cast<size_t>(kRows));
+    const std::vector<float> ones(static_cast<size_t>(std::max(x.cols, kRows)), 1.0f);
+    const Tensor weight = weight_.reserve(device_, x.dtype, 1, x.cols);
+    const Tensor rstd = rstd_.reserve(device_, DType::f32, 1, kRows);
+    const Tensor sums = sums_.reserve(device_, x.dtype, 1, x.cols);
+    to_device(device_, ones.data(), weight);
+    to_device(device_, ones.data(), rstd);
+    zero(device_, sums);
     for (int64_t row = 0; row < x.rows; row += kRows) {
       const int64_t rows = std::min(kRows, x.rows - row);
       Tensor part = x.row_range(row, rows);
       part.precision = Precision::f32;
-      ops_.rmsnorm_backward({part, part, vector(ones, x.cols), vector(ones, rows),
-                             matrix(unread, rows, x.cols), vector(sums, x.cols), false});
+      device_.ops().rmsnorm_backward({part, part, weight, rstd.columns(0, rows),
+                                      unread_.reserve(device_, x.dtype, rows, x.cols), sums,
+                                      false});
     }
-    return {sums, sums + n};
+    return to_host(device_, sums);
   }
 
  private:
-  static float* filled(Buffer<float>& buffer, size_t n, float value) {
-    float* p = buffer.reserve(n);
-    std::fill_n(p, n, value);
-    return p;
-  }
-
-  Ops& ops_;
-  Buffer<float> ones_, sums_, unread_;
+  Device& device_;
+  Storage weight_, rstd_, sums_, unread_;
 };
 
 }  // namespace
@@ -57,12 +57,11 @@ std::vector<float> Engine::activation_impact(const BatchArguments& arguments,
   const int64_t t = batch.size(), d = config_.head_dim;
   const int64_t q = config_.q_size(), kv = config_.kv_size(), wide = config_.intermediate_size;
   const int64_t group = config_.num_heads / config_.num_kv_heads;
-  ColumnSquares squares(ops_);
+  ColumnSquares squares(*device_);
   std::vector<float> scores;
   const auto tap = [&](size_t l, const LayerActivations& a, const Tensor& act) {
-    const std::vector<float> qk = squares(matrix(const_cast<float*>(a.qk.data()), t, q + kv));
-    const std::vector<float> v =
-        squares(matrix(const_cast<float*>(a.qkv.data()), t, q + 2 * kv).columns(q + kv, kv));
+    const std::vector<float> qk = squares(a.qk.view(type_, t, q + kv));
+    const std::vector<float> v = squares(a.qkv.view(type_, t, q + 2 * kv).columns(q + kv, kv));
     const std::vector<float> channels = squares(act);
     const std::vector<float> o = squares(policy_.layers[l].o);
     const std::vector<float> down = squares(policy_.layers[l].down);

@@ -2,102 +2,92 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
 
 #include "engine/engine.h"
+#include "ops/transfer.h"
 
 namespace kogrpo {
-namespace {
 
-float* zeroed(Buffer<float>& buffer, int64_t n) {
-  const bool fresh = buffer.empty();
-  float* p = buffer.reserve(static_cast<size_t>(n));
-  if (fresh) std::memset(p, 0, static_cast<size_t>(n) * sizeof(float));
-  return p;
+Tensor Engine::gradients() {
+  const Tensor all = gradients_.reserve(*device_, type_, 1, trainable_.total());
+  if (gradient_state_ == Gradients::scrap) {
+    zero(*device_, all);
+    gradient_state_ = Gradients::zero;
+  }
+  return all;
 }
 
-}  // namespace
-
-ModelView& Engine::gradients() {
-  if (!gradient_view_) {
-    zeroed(gradients_, trainable_.total());
-    gradient_view_.emplace(config_, layout_, options_.lora, [this](const Parameter& p) {
-      const std::optional<int64_t> at = trainable_.find(p);
-      return at ? gradients_.data() + *at : nullptr;
-    });
-  }
-  return *gradient_view_;
+ModelView Engine::gradient_view() {
+  const Tensor all = gradients();
+  return {config_, layout_, options_.lora,
+          [&](const Parameter& p) {
+            const std::optional<int64_t> at = trainable_.find(p);
+            return at ? all.element(*at) : nullptr;
+          },
+          type_};
 }
 
 void Engine::zero_gradients() {
-  if (gradients_.empty()) return;
-  std::memset(gradients_.data(), 0, static_cast<size_t>(trainable_.total()) * sizeof(float));
+  gradient_state_ = Gradients::scrap;  // cleared before they are used again
+}
+
+Storage* Engine::lent_for_generation() {
+  if (device_->memory().total == 0 || !use_.training || gradient_state_ == Gradients::sum)
+    return nullptr;
+  gradients_.reserve(*device_, type_, 1, trainable_.total());
+  gradient_state_ = Gradients::scrap;
+  return &gradients_;
 }
 
 Slice Engine::moments() const {
   return ranks_ && ranks_->sharded() ? ranks_->own() : Slice{0, trainable_.total()};
 }
 
-void Engine::update(const OptimizerArguments& a, const float* grad, float clip) {
-  const Slice mine = moments();
-  zeroed(m_, mine.size());
-  zeroed(v_, mine.size());
-  ++step_;
-  for (const Trainable::Piece& p : trainable_.pieces()) {
-    const int64_t begin = std::max(p.at, mine.begin), end = std::min(p.at + p.size, mine.end);
-    const int64_t at = begin - mine.begin, n = end - begin;
-    if (n <= 0) continue;
-    float* values = parameters_.data() + p.parameter + begin - p.at;
-    float decay = p.decay ? a.weight_decay : 0.0f;
-    if (p.part >= 0 && decay != 0) {
-      const double factor = 1 - double(a.learning_rate) * double(decay);
-      trainable_.decay(ops_, p, begin - p.at, end - p.at, values, static_cast<float>(factor));
-    }
-    if (p.part >= 0) decay = 0;
-    ops_.adamw({values, grad + at, m_.data() + at, v_.data() + at, n, a.learning_rate, a.beta1,
-                a.beta2, a.epsilon, decay, clip, step_});
-  }
-}
-
+// Ranks are on CPUs: tensors are fp32 in the host's memory.
 void Engine::gather_parameters(const std::string& label) {
+  const Tensor all = parameters_.flat();
   if (const std::optional<int64_t> shift = trainable_.shift()) {
-    float* run = parameters_.data() + *shift;
+    float* run = all.f32() + *shift;
     ranks_->gather(run + ranks_->own().begin, run, label);
     return;
   }
   // The gradients have been used: their memory holds the run while it is gathered.
   const Slice mine = ranks_->own();
-  float* run = gradients_.data();
+  const Tensor run = gradients_.view(type_, 1, trainable_.total());
   for (const Trainable::Piece& p : trainable_.pieces()) {
     const int64_t begin = std::max(p.at, mine.begin), end = std::min(p.at + p.size, mine.end);
     if (begin < end)
-      ops_.lerp(run + begin, parameters_.data() + p.parameter + begin - p.at, end - begin, 1.0f);
+      ops_.lerp(run.columns(begin, end - begin),
+                all.columns(p.parameter + begin - p.at, end - begin), 1.0f);
   }
-  ranks_->gather(run + mine.begin, run, label);
+  ranks_->gather(run.f32() + mine.begin, run.f32(), label);
   for (const Trainable::Piece& p : trainable_.pieces())
-    ops_.lerp(parameters_.data() + p.parameter, run + p.at, p.size, 1.0f);
+    ops_.lerp(all.columns(p.parameter, p.size), run.columns(p.at, p.size), 1.0f);
 }
 
 double Engine::optimizer_step(const OptimizerArguments& a, const std::string& label) {
   require_idle("optimizerStep");
-  gradients();
-  if (!ranks_) trainable_.clear_frozen(ops_, gradients_.data());
-  const double norm = ranks_
-                          ? ranks_->norm(label)
-                          : std::sqrt(ops_.sum_of_squares(gradients_.data(), trainable_.total()));
+  if (type_ == DType::bf16 && !use_.training)
+    throw std::invalid_argument("optimizerStep: this engine was opened without training");
+  const Tensor g = with_plan([&] { return gradients(); });
+  if (!ranks_ && trainable_.has_parts()) trainable_.clear_frozen(ops_, g.f32());
+  const double norm = ranks_ ? ranks_->norm(label) : std::sqrt(ops_.sum_of_squares(g));
   if (std::isfinite(norm)) {
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
                            ? static_cast<float>(a.max_grad_norm / (norm + 1e-6))
                            : 1.0f;
+    const auto update = [&](const Tensor& grad) {
+      with_plan([&] { optimizer_.step(parameters_, trainable_, grad, moments(), a, clip); });
+    };
     if (!ranks_) {
-      update(a, gradients_.data(), clip);
+      update(g);
     } else if (ranks_->sharded()) {
-      update(a, ranks_->sum(), clip);
+      update(vector(const_cast<float*>(ranks_->sum()), ranks_->own().size()));
       gather_parameters(label);
     } else {
-      ranks_->gather(ranks_->sum(), gradients_.data(), label);
-      update(a, gradients_.data(), clip);
+      ranks_->gather(ranks_->sum(), g.f32(), label);
+      update(g);
     }
     parameters_changed(options_.lora.rank == 0);
   }
@@ -107,8 +97,11 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
 }
 
 void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
-  if (step_ != 0 || ranks_)
+  if (optimizer_.steps() != 0 || ranks_)
     throw std::invalid_argument("join: ranks meet once, before the first optimizer step");
+  if (device_->memory().total > 0)
+    throw std::invalid_argument("join: several ranks train on CPUs only so far, not on " +
+                                device_->name());
   ranks_ = std::make_unique<DataParallel>(std::move(communicator), ops_, trainable_.total(), shard);
 }
 
@@ -118,25 +111,21 @@ DataParallel& Engine::ranks() {
 }
 
 void Engine::accumulate(int contributors, const std::string& label) {
-  gradients();
-  trainable_.clear_frozen(ops_, gradients_.data());
-  ranks().add(gradients_.data(), contributors, label);
+  float* const gradient = gradients().f32();
+  trainable_.clear_frozen(ops_, gradient);
+  ranks().add(gradient, contributors, label);
   zero_gradients();
 }
 
 void Engine::reset_optimizer() {
-  m_.release();
-  v_.release();
-  step_ = 0;
+  optimizer_.reset();
 }
 
 MemoryUse Engine::memory_use() const {
-  const auto bytes = [](const Buffer<float>& b) {
-    return static_cast<int64_t>(b.size() * sizeof(float));
-  };
-  MemoryUse use{bytes(parameters_), bytes(gradients_), bytes(m_) + bytes(v_), 0};
+  MemoryUse use{parameters_.bytes(), static_cast<int64_t>(gradients_.bytes()), optimizer_.bytes(),
+                0};
   if (ranks_) use.gradients += ranks_->bytes();
-  for (const auto& [name, slot] : slots_) use.slots += bytes(slot.parameters);
+  for (const auto& [name, slot] : slots_) use.slots += slot.parameters.bytes();
   return use;
 }
 

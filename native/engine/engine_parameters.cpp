@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
+#include "ops/transfer.h"
 
 namespace kogrpo {
 
@@ -13,10 +14,11 @@ void Engine::initialize(const InitOptions& options, bool adapters) {
   require_idle("initialize");
   for (const Parameter& p : layout_.all()) {
     if (p.adapter != adapters) continue;
-    float* out = parameters_.data() + p.offset;
     constexpr int64_t kBlock = 4096;
-    ops_.pool().run(p.size(), kBlock, [&](Range range, int) {
-      kogrpo::initialize(p, options, out, range.begin, range.end);
+    parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+      device_->host_parallel(count, kBlock, [&](int64_t begin, int64_t end) {
+        kogrpo::initialize(p, options, out - at, at + begin, at + end);
+      });
     });
   }
   parameters_changed();
@@ -26,7 +28,10 @@ void Engine::load_parameter(const std::string& name, const std::string& path, in
                             DType dtype) {
   require_idle("loadParameters");
   const Parameter& p = layout_.find(name);
-  read_tensor(path, offset, dtype, parameters_.data() + p.offset, p.size());
+  const auto size = static_cast<int64_t>(size_of(dtype));
+  parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+    read_tensor(path, offset + at * size, dtype, out, count);
+  });
   parameters_changed();
 }
 
@@ -35,14 +40,19 @@ void Engine::save_parameters(const std::string& path, std::span<const uint8_t> h
   TensorFileWriter file(path, header);
   for (const std::string& name : names) {
     const Parameter& p = layout_.find(name);
-    file.append(parameters_.data() + p.offset, p.size(), dtype);
+    parameters_.visit(p.offset, p.size(),
+                      [&](const float* values, int64_t n) { file.append(values, n, dtype); });
   }
   file.finish();
 }
 
 std::vector<float> Engine::read_parameter(const std::string& name) const {
   const Parameter& p = layout_.find(name);
-  return {parameters_.data() + p.offset, parameters_.data() + p.offset + p.size()};
+  std::vector<float> all;
+  parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
+    all.insert(all.end(), values, values + n);
+  });
+  return all;
 }
 
 void Engine::write_parameter(const std::string& name, std::span<const float> values) {
@@ -51,16 +61,21 @@ void Engine::write_parameter(const std::string& name, std::span<const float> val
   if (static_cast<int64_t>(values.size()) != p.size())
     throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
                                 " elements, not " + std::to_string(values.size()));
-  std::copy(values.begin(), values.end(), parameters_.data() + p.offset);
+  parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+    std::copy_n(values.begin() + at, count, out);
+  });
   parameters_changed();
 }
+
 std::vector<float> Engine::read_gradient(const std::string& name) const {
   const Parameter& p = layout_.find(name);
   const std::optional<int64_t> at = trainable_.find(p);
   if (!at)
     throw std::invalid_argument("readGradient: '" + name + "' is frozen, it has no gradient");
-  if (gradients_.empty()) return std::vector<float>(static_cast<size_t>(p.size()), 0.0f);
-  return {gradients_.data() + *at, gradients_.data() + *at + p.size()};
+  if (gradient_state_ != Gradients::sum)
+    return std::vector<float>(static_cast<size_t>(p.size()), 0.0f);
+  const Tensor all = gradients_.view(type_, 1, trainable_.total());
+  return to_host(*device_, all.columns(*at, p.size()));
 }
 
 void Engine::update_slot(const std::string& slot, float alpha) {
@@ -71,19 +86,26 @@ void Engine::update_slot(const std::string& slot, float alpha) {
   if (slot.size() > kMaxSlotName)
     throw std::invalid_argument("slot: a name of at most " + std::to_string(kMaxSlotName) +
                                 " bytes is needed");
-  const bool fresh = !slots_.contains(slot);
-  float* values = slot_parameters(slot);
-  for (const Trainable::Piece& p : trainable_.pieces())
-    ops_.lerp(values + p.at, parameters_.data() + p.parameter, p.size, fresh ? 1.0f : alpha);
+  if (!slots_.contains(slot)) alpha = 1;
+  if (type_ == DType::bf16 && alpha != 0 && alpha != 1)
+    throw std::invalid_argument(
+        "alpha = " + std::to_string(alpha) +
+        ": a slot that follows slowly needs more bits than the bfloat16 that " + device_->name() +
+        " stores; use alpha 1, a copy, or dtype float32");
+  with_plan([&] {
+    const Tensor values = slot_parameters(slot).flat(), all = parameters_.flat();
+    for (const Trainable::Piece& p : trainable_.pieces())
+      ops_.lerp(values.columns(p.at, p.size), all.columns(p.parameter, p.size), alpha);
+  });
 }
 
-float* Engine::slot_parameters(const std::string& slot) {
-  Slot& target = slots_[slot];
-  float* p = target.parameters.reserve(static_cast<size_t>(trainable_.total()));
-  if (!target.view)
-    target.view =
-        std::make_unique<ModelView>(config_, layout_, options_.lora, locate(p), options_.precision);
-  return p;
+ParameterStore& Engine::slot_parameters(const std::string& slot) {
+  const auto found = slots_.find(slot);
+  if (found != slots_.end()) return found->second.parameters;
+  const int64_t n = trainable_.total();
+  ParameterStore run(*device_, type_, n, n);
+  ModelView view(config_, layout_, options_.lora, locate(&run), type_, options_.precision);
+  return slots_.emplace(slot, Slot{std::move(run), std::move(view)}).first->second.parameters;
 }
 
 void Engine::parameters_changed(bool weights) {

@@ -1,4 +1,5 @@
-// The file that a run resumes from: parameters, moments, step count and slots, all fp32.
+// The file that a run resumes from: parameters, moments, step count and slots. Parameters and slots
+// are fp32 whatever the device stores; moments are as they are stored, so that nothing is lost.
 
 #include <algorithm>
 #include <cstring>
@@ -9,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
+#include "ops/transfer.h"
 
 namespace kogrpo {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 struct StateHeader {
   char magic[8] = {'k', 'o', 'g', 'r', 'p', 'o', 's', '3'};
   // Of a model with adapters the file holds these only: the rest never changes.
-  int64_t parameters = 0, trained = 0, step = 0, has_moments = 0, slots = 0;
+  int64_t parameters = 0, trained = 0, step = 0, moments = 0 /* Optimizer::form */, slots = 0;
 };
 
 // Before the parameters of each slot; a multiple of a float long.
@@ -25,13 +27,69 @@ struct SlotName {
 };
 constexpr int64_t kSlotNameFloats = sizeof(SlotName) / sizeof(float);
 
+constexpr auto kWord = static_cast<int64_t>(sizeof(float));
+
+// A stretch of a run, without what its alignment adds.
+struct Stretch {
+  int64_t begin = 0, size = 0;
+};
+using Stretches = std::vector<Stretch>;
+
+int64_t elements(const Stretches& stretches) {
+  int64_t n = 0;
+  for (const Stretch& s : stretches) n += s.size;
+  return n;
+}
+
+// The parameters from element `from` on, as few stretches as possible.
+Stretches stretches_of(const ParameterLayout& layout, int64_t from) {
+  Stretches all;
+  for (const Parameter& p : layout.all()) {
+    if (p.offset < from) continue;
+    if (!all.empty() && all.back().begin + all.back().size == p.offset)
+      all.back().size += p.size();
+    else
+      all.push_back({p.offset, p.size()});
+  }
+  return all;
+}
+Stretches stretches_of(const Trainable& trainable) {
+  Stretches all;
+  for (const Trainable::Piece& p : trainable.pieces()) all.push_back({p.at, p.size});
+  return all;
+}
+
+// From byte `at` of the file on.
+void read(const std::string& path, int64_t at, const Stretches& stretches, ParameterStore& store) {
+  for (const Stretch& s : stretches) {
+    store.fill(s.begin, s.size, [&](float* out, int64_t first, int64_t count) {
+      read_tensor(path, at + first * kWord, DType::f32, out, count);
+    });
+    at += s.size * kWord;
+  }
+}
+
+constexpr int64_t kPiece = int64_t{1} << 22;  // words
+
+const char* form_name(int64_t form) {
+  static constexpr const char* kNames[] = {"no", "fp32", "bf16", "8-bit"};
+  return kNames[form];
+}
+
+// What a state is held against: elements without what alignment adds, the form of the moments and
+// the words that a whole one takes.
+struct Expected {
+  int64_t parameters = 0, trained = 0, moments = 0, moment_words = 0;
+  std::string device;
+};
+
 // What a state file says of itself, checked before anything of an engine changes: only what
 // save_state writes is taken. Throws IoError naming the file.
 struct StateFile {
   StateHeader header;
   std::vector<std::pair<std::string, int64_t>> slots;  // names, and where their parameters begin
 
-  StateFile(const std::string& path, int64_t parameters, int64_t trained) {
+  StateFile(const std::string& path, const Expected& e) {
     const auto refuse = [&](const std::string& why) { throw IoError("'" + path + "' " + why); };
     const int64_t size = file_size(path);
     if (size < static_cast<int64_t>(sizeof header)) refuse("is not a kogrpo optimizer state");
@@ -39,16 +97,19 @@ struct StateFile {
                 sizeof header / sizeof(float));
     if (std::memcmp(header.magic, StateHeader().magic, sizeof header.magic) != 0)
       refuse("is not a kogrpo optimizer state");
-    if (header.parameters != parameters || header.trained != trained)
+    if (header.parameters != e.parameters || header.trained != e.trained)
       refuse("holds " + std::to_string(header.parameters) + " parameters, " +
              std::to_string(header.trained) + " of them trained; this model has " +
-             std::to_string(parameters) + ", " + std::to_string(trained) + " trained");
-    if (header.step < 0 || header.has_moments < 0 || header.has_moments > 1 || header.slots < 0)
+             std::to_string(e.parameters) + ", " + std::to_string(e.trained) + " trained");
+    if (header.step < 0 || header.moments < 0 || header.moments > 3 || header.slots < 0)
       refuse("is damaged: its header has numbers that no state has");
-    constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
-    const int64_t slot_bytes = static_cast<int64_t>(sizeof(SlotName)) + trained * kFloat;
+    if (header.moments != 0 && header.moments != e.moments)
+      refuse(std::string("holds ") + form_name(header.moments) + " moments; " + e.device +
+             " keeps " + form_name(e.moments) +
+             " ones here: resume with the device, dtype and moments that the run began with");
+    const int64_t slot_bytes = static_cast<int64_t>(sizeof(SlotName)) + e.trained * kWord;
     int64_t at = static_cast<int64_t>(sizeof header) +
-                 (parameters + (header.has_moments ? 2 * trained : 0)) * kFloat;
+                 (e.parameters + (header.moments ? e.moment_words : 0)) * kWord;
     if (at > size || (size - at) % slot_bytes != 0 || (size - at) / slot_bytes != header.slots)
       refuse("is damaged: it has " + std::to_string(size) +
              " bytes, which is not what its header describes");
@@ -71,44 +132,56 @@ struct StateFile {
 void Engine::stream_state(const StateSink& sink) {
   const bool gathers = ranks_ && ranks_->sharded();
   const bool writes = !ranks_ || ranks_->communicator().rank() == 0;
-  const int64_t n = trainable_.total(), kept = adapters_begin();
   const auto put = [&](const void* data, size_t bytes) {
     if (writes) sink(data, bytes);
   };
   const auto put_floats = [&](const float* x, int64_t count) {
     put(x, static_cast<size_t>(count) * sizeof(float));
   };
+  const auto put_run = [&](const Stretches& stretches, const ParameterStore& store) {
+    for (const Stretch& s : stretches) store.visit(s.begin, s.size, put_floats);
+  };
+  const Stretches kept = stretches_of(layout_, adapters_begin()),
+                  trained = stretches_of(trainable_);
   StateHeader header;
-  header.parameters = layout_.total() - kept;
-  header.trained = n;
-  header.step = step_;
-  header.has_moments = gathers ? step_ > 0 : !m_.empty();
+  header.parameters = elements(kept);
+  header.trained = elements(trained);
+  header.step = optimizer_.steps();
+  header.moments = gathers ? header.step > 0 : optimizer_.form();
   header.slots = static_cast<int64_t>(slots_.size());
   put(&header, sizeof header);
-  put_floats(parameters_.data() + kept, header.parameters);
-  if (header.has_moments) {
-    for (const Buffer<float>* moment : {&m_, &v_}) {
-      if (gathers)
-        ranks_->stream(moment->data(), "moments for a saved state", put_floats);
-      else
-        put_floats(moment->data(), n);
+  if (writes) put_run(kept, parameters_);
+  if (header.moments) {
+    for (const Tensor& array : optimizer_.arrays(moments().size())) {
+      if (gathers) {
+        ranks_->stream(array.f32(), "moments for a saved state", put_floats);
+        continue;
+      }
+      for (int64_t at = 0; writes && at < array.cols; at += kPiece) {
+        const int64_t n = std::min(kPiece, array.cols - at);
+        put_floats(to_host(*device_, array.columns(at, n)).data(), n);
+      }
     }
   }
+  if (!writes) return;
   for (const auto& [slot, held] : slots_) {
     SlotName name;
     slot.copy(name.text, sizeof name.text);
     put(name.text, sizeof name.text);
-    put_floats(held.parameters.data(), n);
+    put_run(trained, held.parameters);
   }
 }
 
 int64_t Engine::state_bytes() const {
-  const bool has_moments = ranks_ && ranks_->sharded() ? step_ > 0 : !m_.empty();
+  const bool has_moments =
+      ranks_ && ranks_->sharded() ? optimizer_.steps() > 0 : optimizer_.form() != 0;
   const auto slots = static_cast<int64_t>(slots_.size());
-  const int64_t floats =
-      layout_.total() - adapters_begin() + ((has_moments ? 2 : 0) + slots) * trainable_.total();
+  int64_t words = elements(stretches_of(layout_, adapters_begin())) +
+                  slots * elements(stretches_of(trainable_));
+  if (has_moments)
+    for (const Tensor& array : optimizer_.arrays(trainable_.total())) words += array.cols;
   return static_cast<int64_t>(sizeof(StateHeader)) + slots * int64_t{sizeof(SlotName)} +
-         floats * int64_t{sizeof(float)};
+         words * kWord;
 }
 
 void Engine::save_state(const std::string& path) {
@@ -141,26 +214,34 @@ std::vector<Buffer<uint8_t>> Engine::snapshot_state() {
 
 void Engine::load_state(const std::string& path) {
   require_idle("loadState");
-  const int64_t kept = adapters_begin(), parameters = layout_.total() - kept;
-  const int64_t n = trainable_.total(), bytes = n * static_cast<int64_t>(sizeof(float));
-  const StateFile file(path, parameters, n);
-  auto begin = static_cast<int64_t>(sizeof(StateHeader));
-  read_tensor(path, begin, DType::f32, parameters_.data() + kept, parameters);
-  begin += parameters * static_cast<int64_t>(sizeof(float));
+  const Stretches kept = stretches_of(layout_, adapters_begin()),
+                  trained = stretches_of(trainable_);
+  const int64_t n = elements(trained);
+  int64_t moment_words = 0;
+  for (const Tensor& array : optimizer_.arrays(trainable_.total())) moment_words += array.cols;
+  const StateFile file(
+      path, {elements(kept), n, optimizer_.form_of_these(), moment_words, device_->name()});
+  auto at = static_cast<int64_t>(sizeof(StateHeader));
+  read(path, at, kept, parameters_);
+  at += file.header.parameters * kWord;
   reset_optimizer();
-  if (file.header.has_moments) {
+  if (file.header.moments) {
     const Slice mine = moments();
-    const auto read = [&](Buffer<float>& moment, int64_t at) {
-      read_tensor(path, at + mine.begin * static_cast<int64_t>(sizeof(float)), DType::f32,
-                  moment.reserve(static_cast<size_t>(mine.size())), mine.size());
-    };
-    read(m_, begin);
-    read(v_, begin + bytes);
+    optimizer_.make_arrays(mine.size());
+    for (const Tensor& array : optimizer_.arrays(mine.size())) {
+      std::vector<float> words(static_cast<size_t>(std::min(kPiece, array.cols)));
+      for (int64_t i = 0; i < array.cols; i += kPiece) {
+        const int64_t count = std::min(kPiece, array.cols - i);
+        read_tensor(path, at + (mine.begin + i) * kWord, DType::f32, words.data(), count);
+        to_device(*device_, words.data(), array.columns(i, count));
+      }
+      // A slice is one of n elements, where moments have a word each.
+      at += (ranks_ ? n : array.cols) * kWord;
+    }
   }
   slots_.clear();
-  for (const auto& [slot, at] : file.slots)
-    read_tensor(path, at, DType::f32, slot_parameters(slot), n);
-  step_ = file.header.step;
+  for (const auto& [slot, begin] : file.slots) read(path, begin, trained, slot_parameters(slot));
+  optimizer_.set_steps(file.header.step);
   if (ranks_) ranks_->clear();
   zero_gradients();
   parameters_changed();

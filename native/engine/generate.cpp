@@ -31,16 +31,21 @@ std::vector<GenerateResult> Generator::run(const ModelView& weights, const Packe
                                            std::span<const GenerateRequest> requests,
                                            const GenerateOptions& options,
                                            const std::function<void(int64_t)>& on_progress,
-                                           const AbortFlag& abort, const OnFinish& on_finish) {
+                                           const AbortFlag& abort, const OnFinish& on_finish,
+                                           Storage* lent) {
   for (size_t i = 0; i < requests.size(); ++i)
     check_request(requests[i], "requests[" + std::to_string(i) + "]", config_.vocab_size);
   scheduler_.configure({options.vocab_limit, options.max_sequences, options.prefill_rows},
-                       plan_pages(requests, options));
+                       plan_pages(requests, options), lent);
   // Whatever ends this call, its sequences end with it.
   struct Emptied {
     Scheduler& scheduler;
-    ~Emptied() { scheduler.cancel_all(); }
-  } const emptied{scheduler_};
+    bool lent;
+    ~Emptied() {
+      scheduler.cancel_all();
+      if (lent) scheduler.release_memory();
+    }
+  } const emptied{scheduler_, lent != nullptr};
   for (size_t i = 0; i < requests.size(); ++i)
     scheduler_.submit(static_cast<int64_t>(i), requests[i]);
 

@@ -31,15 +31,18 @@ struct GenerateOptions {
 
 class Generator {
  public:
-  Generator(Ops& ops, const ModelConfig& config, Decoder& decoder)
-      : config_(config), scheduler_(ops, config, decoder) {}
+  Generator(Device& device, const ModelConfig& config, Decoder& decoder)
+      : config_(config), scheduler_(device, config, decoder) {}
 
   // Results in the order of the requests. on_progress(generated tokens so far) is called each step.
+  // `lent`: memory that is idle until the call ends (KvCache::reserve); what the call needed
+  // besides is given back then. Null: the call's memory is kept for the next one.
   std::vector<GenerateResult> run(const ModelView& weights, const PackedModel& packed,
                                   std::span<const GenerateRequest> requests,
                                   const GenerateOptions& options,
                                   const std::function<void(int64_t)>& on_progress,
-                                  const AbortFlag& abort, const OnFinish& on_finish = {});
+                                  const AbortFlag& abort, const OnFinish& on_finish = {},
+                                  Storage* lent = nullptr);
 
  private:
   int64_t plan_pages(std::span<const GenerateRequest> requests,

@@ -3,20 +3,42 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "ops/transfer.h"
+
 namespace kogrpo {
 
-void KvCache::reserve(int64_t pages) {
+void KvCache::reserve(int64_t pages, Storage* lent) {
   forget();
   if (available() != capacity()) throw std::logic_error("KvCache::reserve: pages are in use");
-  if (pages <= capacity()) return;
-  keys_.resize(static_cast<size_t>(config_.num_layers));
-  values_.resize(static_cast<size_t>(config_.num_layers));
-  for (auto* side : {&keys_, &values_})
-    for (Buffer<float>& layer : *side) layer.reserve(static_cast<size_t>(pages * page_floats()));
+  if (!lent && pages <= capacity() && pool_ == own_.data()) return;
+  const int64_t rows = 2 * config_.num_layers * pages;
+  const size_t bytes = static_cast<size_t>(pages * page_bytes());
+  if (lent && lent->bytes() >= bytes) {
+    pool_ = lent->data();
+  } else {
+    if (lent) lent->release();
+    pool_ = own_.reserve(device_, type_, rows, page_elements()).data;
+  }
   references_.assign(static_cast<size_t>(pages), 0);
   pages_.assign(static_cast<size_t>(pages), {});
   free_.clear();
   for (int64_t page = pages; page-- > 0;) free_.push_back(static_cast<int32_t>(page));
+}
+
+void KvCache::release() {
+  forget();
+  if (available() != capacity()) throw std::logic_error("KvCache::release: pages are in use");
+  own_.release();
+  pool_ = nullptr;
+  references_.clear();
+  pages_.clear();
+  free_.clear();
+}
+
+// Keys (0) or values (1) of a layer, a page a row.
+Tensor KvCache::side(int64_t layer, int64_t which) const {
+  return matrix(pool_, type_, 2 * config_.num_layers * capacity(), page_elements())
+      .row_range((2 * layer + which) * capacity(), capacity());
 }
 
 int32_t KvCache::allocate() {
@@ -51,10 +73,11 @@ void KvCache::release(int32_t page) {
 
 int32_t KvCache::clone(int32_t page) {
   const int32_t copy = allocate();
-  const int64_t n = page_floats();
-  for (auto* side : {&keys_, &values_})
-    for (Buffer<float>& layer : *side)
-      ops_.lerp(layer.data() + copy * n, layer.data() + page * n, n, 1.0f);  // an exact copy
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer)
+    for (const int64_t which : {0, 1}) {
+      const Tensor all = side(layer, which);
+      kogrpo::copy(device_, all.row_range(page, 1), all.row_range(copy, 1));
+    }
   return copy;
 }
 
@@ -100,8 +123,8 @@ void KvCache::forget() {
 }
 
 KvPages KvCache::layer(int64_t index, const int32_t* block_table, int64_t max_pages) {
-  return {keys_[static_cast<size_t>(index)].data(),
-          values_[static_cast<size_t>(index)].data(),
+  return {static_cast<float*>(side(index, 0).data),
+          static_cast<float*>(side(index, 1).data),
           block_table,
           max_pages,
           config_.num_kv_heads,

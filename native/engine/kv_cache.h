@@ -22,17 +22,22 @@
 #include <vector>
 
 #include "engine/config.h"
-#include "ops/buffer.h"
 #include "ops/ops.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
 class KvCache {
  public:
-  KvCache(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
+  KvCache(Device& device, const ModelConfig& config, DType type)
+      : device_(device), config_(config), type_(type) {}
 
   // Room for `pages` pages; forgets all prefixes. Throws std::logic_error if any page is in use.
-  void reserve(int64_t pages);
+  // `lent`: memory that is idle until release(), or null. The pages lie there if it is large
+  // enough; if it is not, it is given up for the pages' own.
+  void reserve(int64_t pages, Storage* lent = nullptr);
+  // Gives all memory back. No page may be in use.
+  void release();
   int64_t capacity() const { return static_cast<int64_t>(references_.size()); }
   // Pages that allocate() can give: free ones and kept ones.
   int64_t available() const { return static_cast<int64_t>(free_.size() + kept_.size()); }
@@ -64,11 +69,11 @@ class KvCache {
   KvPages layer(int64_t index, const int32_t* block_table, int64_t max_pages);
 
   static int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
-  // Floats of one page in one layer, keys or values.
-  int64_t page_floats() const { return config_.kv_size() * kPageTokens; }
+  // Elements of one page in one layer, keys or values.
+  int64_t page_elements() const { return config_.kv_size() * kPageTokens; }
   // Bytes of one page in all layers.
   int64_t page_bytes() const {
-    return page_floats() * 2 * config_.num_layers * static_cast<int64_t>(sizeof(float));
+    return page_elements() * 2 * config_.num_layers * static_cast<int64_t>(size_of(type_));
   }
 
  private:
@@ -87,9 +92,12 @@ class KvCache {
   };
   static Key key(int64_t before, std::span<const int32_t> tokens);
 
-  Ops& ops_;
+  Device& device_;
   const ModelConfig& config_;
-  std::vector<Buffer<float>> keys_, values_;  // one per layer
+  DType type_;
+  Storage own_;
+  void* pool_ = nullptr;  // [layer][keys, values][page][page_elements()]
+  Tensor side(int64_t layer, int64_t which) const;
   std::vector<int32_t> references_, free_;
   std::vector<Page> pages_;
   Known known_;

@@ -1,8 +1,9 @@
 #include "engine/lm_head.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
+
+#include "ops/transfer.h"
 
 namespace kogrpo {
 namespace {
@@ -31,36 +32,47 @@ int64_t LmHead::chunk_rows(const HeadOptions& options) const {
   return std::clamp<int64_t>(kChunkFloats / config_.vocab_size, 32, 1024);
 }
 
+namespace {
+Tensor indices(std::span<const int32_t> rows) {
+  return ints(const_cast<int32_t*>(rows.data()), static_cast<int64_t>(rows.size()));
+}
+}  // namespace
+
 Tensor LmHead::gather(const Tensor& hidden, std::span<const int32_t> rows) {
-  const int64_t h = config_.hidden_size;
-  float* out = hidden_.reserve(rows.size() * static_cast<size_t>(h));
-  for (size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(out + static_cast<int64_t>(i) * h, hidden.row(rows[i]),
-                static_cast<size_t>(h) * sizeof(float));
-  return matrix(out, static_cast<int64_t>(rows.size()), h);
+  const Tensor out = hidden_.reserve(device_, hidden.dtype, static_cast<int64_t>(rows.size()),
+                                     config_.hidden_size);
+  ops_.embedding_forward({indices(rows), hidden, out});
+  return out;
 }
 
 Tensor LmHead::logits(const Tensor& hidden, std::span<const int32_t> rows, const Tensor& head,
                       const PackedWeight* packed) {
   const auto r = static_cast<int64_t>(rows.size());
   const Tensor x = gather(hidden, rows);
-  const Tensor z =
-      matrix(logits_.reserve(static_cast<size_t>(std::max(r, int64_t{1}) * config_.vocab_size)), r,
-             config_.vocab_size);
+  logits_.reserve(device_, DType::f32, std::max(r, int64_t{1}), config_.vocab_size);
+  const Tensor z = logits_.view(DType::f32, r, config_.vocab_size);
   ops_.linear({x, head, z, packed, false});
   scale(z);
   return z;
 }
 
+void LmHead::set_logit_scale(const std::vector<float>& scale) {
+  logit_scale_.release();
+  if (!scale.empty())
+    to_device(device_, scale.data(),
+              logit_scale_.reserve(device_, DType::f32, 1, static_cast<int64_t>(scale.size())));
+}
+
 void LmHead::scale(const Tensor& logits) {
   if (!logit_scale_.empty())
-    ops_.scale_columns({logits, vector(logit_scale_.data(), config_.vocab_size)});
+    ops_.scale_columns({logits, logit_scale_.view(DType::f32, 1, config_.vocab_size)});
 }
 
 // Views of one chunk: gathered hidden rows, their logits and the per-row vectors.
 struct LmHead::Chunk {
   std::span<const int32_t> rows, tokens;
-  Tensor logits, targets, logprob, entropy, lse, coef, coef_entropy, correct;
+  Tensor logits, targets, values /*[3, R]: log-prob, entropy, whether correct*/, lse,
+      coefs /*[2, R]: of the log-prob, of the entropy*/;
 
   Chunk(LmHead& lm, const HeadRows& all, int64_t begin, int64_t count, const Tensor& hidden,
         const Tensor& head, const PackedWeight* packed, const HeadOptions& options)
@@ -69,23 +81,24 @@ struct LmHead::Chunk {
             std::span(all.tokens).subspan(static_cast<size_t>(begin), static_cast<size_t>(count))),
         targets(ints(const_cast<int32_t*>(all.targets.data()) + begin, count)) {
     logits = lm.logits(hidden, rows, head, packed);
-    float* p = lm.per_row_.reserve(static_cast<size_t>(6 * count));
-    logprob = vector(p, count);
-    entropy = vector(p + count, count);
-    lse = vector(p + 2 * count, count);
-    coef = vector(p + 3 * count, count);
-    coef_entropy = vector(p + 4 * count, count);
-    correct = vector(p + 5 * count, count);
-    lm.ops_.logits_forward({logits, targets, logprob, entropy, lse, options.inv_temperature,
-                            options.vocab_limit, correct});
+    const Tensor vectors = lm.per_row_.reserve(lm.device_, DType::f32, 6, count);
+    values = vectors.row_range(0, 3);
+    lse = vectors.row_range(3, 1);
+    coefs = vectors.row_range(4, 2);
+    lm.ops_.logits_forward({logits, targets, values.row_range(0, 1), entropy(), lse,
+                            options.inv_temperature, options.vocab_limit, values.row_range(2, 1)});
   }
 
-  void scatter(TokenValues& out) const {
-    for (size_t i = 0; i < tokens.size(); ++i) {
+  Tensor entropy() const { return values.row_range(1, 1); }
+
+  void scatter(Device& device, TokenValues& out) const {
+    const std::vector<float> host = to_host(device, values);
+    const size_t n = tokens.size();
+    for (size_t i = 0; i < n; ++i) {
       const auto t = static_cast<size_t>(tokens[i]);
-      out.logprobs[t] = logprob.f32()[i];
-      out.entropies[t] = entropy.f32()[i];
-      out.correct[t] = correct.f32()[i] != 0.0f;
+      out.logprobs[t] = host[i];
+      out.entropies[t] = host[n + i];
+      out.correct[t] = host[2 * n + i] != 0.0f;
     }
   }
 };
@@ -98,7 +111,7 @@ void LmHead::forward(const Tensor& hidden, const Tensor& head, const PackedWeigh
     abort.check();
     const Chunk chunk(*this, rows, begin, std::min(step, rows.size() - begin), hidden, head, packed,
                       options);
-    chunk.scatter(out);
+    chunk.scatter(device_, out);
   }
 }
 
@@ -106,37 +119,31 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
                               const HeadOptions& options, std::span<const float> coef,
                               std::span<const float> coef_entropy, TokenValues& out,
                               const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort) {
-  std::memset(dhidden.data, 0, static_cast<size_t>(dhidden.size()) * sizeof(float));
-  std::vector<bool> written(static_cast<size_t>(dhidden.rows));
+  zero(device_, dhidden);
   const int64_t step = chunk_rows(options), h = config_.hidden_size;
   for (int64_t begin = 0; begin < rows.size(); begin += step) {
     abort.check();
     const int64_t count = std::min(step, rows.size() - begin);
     const Chunk chunk(*this, rows, begin, count, hidden, head, nullptr, options);
-    chunk.scatter(out);
-    for (int64_t i = 0; i < count; ++i) {
-      const auto t = static_cast<size_t>(chunk.tokens[static_cast<size_t>(i)]);
-      chunk.coef.f32()[i] = coef[t];
-      chunk.coef_entropy.f32()[i] = coef_entropy.empty() ? 0.0f : coef_entropy[t];
+    chunk.scatter(device_, out);
+    std::vector<float> coefs(static_cast<size_t>(2 * count));
+    for (size_t i = 0; i < chunk.tokens.size(); ++i) {
+      const auto t = static_cast<size_t>(chunk.tokens[i]);
+      coefs[i] = coef[t];
+      coefs[chunk.tokens.size() + i] = coef_entropy.empty() ? 0.0f : coef_entropy[t];
     }
-    ops_.logits_backward({chunk.logits, chunk.targets, chunk.entropy, chunk.lse, chunk.coef,
-                          coef_entropy.empty() ? Tensor{} : chunk.coef_entropy,
-                          options.inv_temperature, options.vocab_limit});
-    scale(chunk.logits);
-    const Tensor dx = matrix(dhidden_.reserve(static_cast<size_t>(count * h)), count, h);
-    ops_.linear_backward_input({chunk.logits, head, dx, false});
+    to_device(device_, coefs.data(), chunk.coefs);
+    const Tensor gradient = ops_.logits_backward(
+        {chunk.logits, chunk.targets, chunk.entropy(), chunk.lse, chunk.coefs.row_range(0, 1),
+         coef_entropy.empty() ? Tensor{} : chunk.coefs.row_range(1, 1), options.inv_temperature,
+         options.vocab_limit, hidden.dtype});
+    scale(gradient);
+    const Tensor dx = dhidden_.reserve(device_, hidden.dtype, count, h);
+    ops_.linear_backward_input({gradient, head, dx, false});
     if (dhead.data)
-      ops_.linear_backward_weight({chunk.logits, matrix(hidden_.data(), count, h), dhead});
-    for (int64_t i = 0; i < count; ++i) {  // a row's predictions in order, whatever the chunk
-      const auto row = static_cast<size_t>(chunk.rows[static_cast<size_t>(i)]);
-      float* to = dhidden.row(static_cast<int64_t>(row));
-      const float* from = dx.row(i);
-      if (!written[row])
-        std::memcpy(to, from, static_cast<size_t>(h) * sizeof(float));
-      else
-        for (int64_t j = 0; j < h; ++j) to[j] += from[j];
-      written[row] = true;
-    }
+      ops_.linear_backward_weight({gradient, hidden_.view(hidden.dtype, count, h), dhead});
+    // A row's predictions are added in their order, whatever the chunk.
+    ops_.embedding_backward({indices(chunk.rows), dx, dhidden});
   }
 }
 

@@ -4,13 +4,12 @@
 
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "engine/errors.h"
 #include "engine/transformer.h"
-#include "ops/buffer.h"
 #include "ops/ops.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
@@ -41,7 +40,8 @@ struct TokenValues {
 
 class LmHead {
  public:
-  LmHead(Ops& ops, const ModelConfig& config) : ops_(ops), config_(config) {}
+  LmHead(Device& device, const ModelConfig& config)
+      : device_(device), ops_(device.ops()), config_(config) {}
 
   // Fills `out`, which has the length of the caller's tokens and holds zeros.
   void forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
@@ -56,8 +56,8 @@ class LmHead {
                         std::span<const float> coef_entropy, TokenValues& out,
                         const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort);
 
-  // Whole rows of logits [rows.size(), V], for sampling and tests. The result lives until the next
-  // call.
+  // Whole rows of logits [rows.size(), V] in fp32, for sampling and tests. The result lives until
+  // the next call.
   Tensor logits(const Tensor& hidden, std::span<const int32_t> rows, const Tensor& head,
                 const PackedWeight* packed);
 
@@ -65,17 +65,18 @@ class LmHead {
 
   // Every logit of id v is multiplied by scale[v] from now on, in logits(), forward() and
   // forward_backward() alike, so that sampling and training agree; empty: plain logits again.
-  void set_logit_scale(std::vector<float> scale) { logit_scale_ = std::move(scale); }
+  void set_logit_scale(const std::vector<float>& scale);
 
  private:
   struct Chunk;
   Tensor gather(const Tensor& hidden, std::span<const int32_t> rows);
   void scale(const Tensor& logits);
 
+  Device& device_;
   Ops& ops_;
   const ModelConfig& config_;
-  Buffer<float> hidden_, dhidden_, logits_, per_row_;
-  std::vector<float> logit_scale_;  // [V], or empty
+  Storage hidden_, dhidden_, logits_, per_row_;
+  Storage logit_scale_;  // [V], or empty
 };
 
 }  // namespace kogrpo

@@ -8,14 +8,14 @@
 // on rows, so sampling and training give the same bits, and every backend has adapters.
 
 #include "engine/parameters.h"
-#include "ops/buffer.h"
 #include "ops/ops.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
 class Lora {
  public:
-  explicit Lora(Ops& ops) : ops_(ops) {}
+  explicit Lora(Device& device) : device_(device), ops_(device.ops()) {}
 
   // y [T,out] += the adapters' part of its product with x [T,in]. Nothing if the site has none.
   void forward(const LoraSite& site, const Tensor& x, const Tensor& y);
@@ -26,9 +26,13 @@ class Lora {
  private:
   // s·x Aᵀ of all targets, side by side.
   Tensor project(const LoraSite& site, const Tensor& x);
+  // x *= s
+  void scale(const Tensor& x, float s);
 
+  Device& device_;
   Ops& ops_;
-  Buffer<float> u_, du_;
+  Storage u_, du_, factors_;
+  std::vector<float> scales_;  // what factors_ holds
 };
 
 }  // namespace kogrpo

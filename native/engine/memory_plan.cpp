@@ -11,7 +11,6 @@
 namespace kogrpo {
 namespace {
 
-constexpr int64_t kMomentGroup = 256;                     // elements that share an 8-bit scale
 constexpr int64_t kLibraryWorkspace = int64_t{64} << 20;  // of the matrix products
 constexpr int64_t kContext = int64_t{640} << 20;          // the driver's own: context, code, stacks
 
@@ -59,8 +58,8 @@ std::vector<Knob> knobs(const MemoryOptions& now) {
     all.push_back({name, o});
   };
   if (now.training) {
-    if (now.moments != MomentStorage::eight_bit)
-      add("8-bit moments", [](auto& o) { o.moments = MomentStorage::eight_bit; });
+    if (now.moments != MomentType::eight_bit)
+      add("8-bit moments", [](auto& o) { o.moments = MomentType::eight_bit; });
     if (now.bf16 && now.master == MasterWeights::fp32)
       add("master weights as 16-bit remainders",
           [](auto& o) { o.master = MasterWeights::remainder; });
@@ -134,12 +133,12 @@ MemoryPlan plan_memory(const ModelConfig& c, const MemoryOptions& o) {
   if (o.training) {
     if (o.bf16 && o.master != MasterWeights::none)
       per_parameter("master weights", Phase::always, o.master == MasterWeights::fp32 ? 4 : 2);
-    if (o.moments == MomentStorage::eight_bit) {
-      const int64_t scales = 2 * ((n + kMomentGroup - 1) / kMomentGroup) * 4;
+    if (o.moments == MomentType::eight_bit) {
+      const int64_t scales = 2 * ((n + kMomentBlock - 1) / kMomentBlock) * 4;
       add("moments", Phase::always, 2 * n + scales,
-          "2 × " + number(n) + " × 1 + scales of " + number(kMomentGroup));
+          "2 × " + number(n) + " × 1 + scales of " + number(kMomentBlock));
     } else {
-      per_parameter("moments", Phase::always, o.moments == MomentStorage::bf16 ? 4 : 8);
+      per_parameter("moments", Phase::always, o.moments == MomentType::bf16 ? 4 : 8);
     }
     gradients = n * e;
     per_parameter("gradients", Phase::training, e);

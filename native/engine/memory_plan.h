@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "engine/config.h"
+#include "ops/ops.h"
 
 namespace kogrpo {
 
 enum class MasterWeights { fp32, remainder, none };  // 4, 2, 0 bytes beside a bf16 weight
-enum class MomentStorage { fp32, bf16, eight_bit };
 // What of a layer is computed again in the backward. Each level includes the one before.
 enum class Recompute { none, norm_swiglu, feed_forward, block };
 
@@ -22,7 +22,7 @@ struct MemoryOptions {
   bool bf16 = true;  // weights, gradients and activations; false: fp32 (master is ignored)
   bool training = true;
   MasterWeights master = MasterWeights::remainder;
-  MomentStorage moments = MomentStorage::eight_bit;
+  MomentType moments = MomentType::eight_bit;
   Recompute recompute = Recompute::norm_swiglu;
   int64_t slots = 0;               // copies of the parameters besides the policy
   int64_t micro_batch_tokens = 0;  // packed tokens of one forward and backward

@@ -67,7 +67,8 @@ bool LoraConfig::has(std::string_view target) const {
   return rank > 0 && std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
-ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora) {
+ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, int64_t alignment)
+    : alignment_(alignment) {
   add("model.embed_tokens.weight", c.vocab_size, c.hidden_size, true);
   for (int64_t l = 0; l < c.num_layers; ++l) {
     const std::string p = layer_prefix(l);
@@ -85,11 +86,14 @@ ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora) {
   }
   add("model.norm.weight", 1, c.hidden_size, false);
   if (!c.tie_word_embeddings) add("lm_head.weight", c.vocab_size, c.hidden_size, true);
+  align();
   model_total_ = total_;
   if (lora.rank != 0) add_adapters(c, lora);
+  align();
 }
 
 void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool decay, bool joined) {
+  if (!joined) align();
   parameters_.push_back({std::move(name), rows, cols, total_, decay, false, joined});
   total_ += rows * cols;
 }
@@ -131,11 +135,11 @@ const Parameter& ParameterLayout::find(std::string_view name) const {
 }
 
 ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const LoraConfig& lora,
-                     const Locate& locate, Precision precision) {
+                     const Locate& locate, DType type, Precision precision) {
   // Parameters are taken in the layout's order.
   size_t next = 0;
   const auto take = [&](int64_t rows, int64_t cols) {
-    Tensor tensor = matrix(locate(layout.all()[next]), rows, cols);
+    Tensor tensor = matrix(locate(layout.all()[next]), type, rows, cols);
     for (int64_t left = rows * cols; left > 0; ++next) left -= layout.all()[next].size();
     if (rows > 1) tensor.precision = precision;
     return tensor;

@@ -1,7 +1,7 @@
 #pragma once
-// The parameters of a model as one flat run of fp32: norms, clipping, AdamW and sharding work on
-// the run, the transformer on views into it. q, k, v are adjacent (one product makes all three),
-// gate and up too. lib/model/parameters.ts states the same order; a test holds them together.
+// The parameters of a model as one flat run: norms, clipping, AdamW and sharding work on the run,
+// the transformer on views into it. q, k, v are adjacent (one product makes all three), gate and up
+// too. lib/model/parameters.ts states the same order; a test holds them together.
 //
 // Adapters (LoRA, arXiv 2106.09685) follow the model in the same run: of each target W [out,in] the
 // product becomes W + scale·B·A with A [rank,in] and B [out,rank]. Targets that read the same input
@@ -42,22 +42,27 @@ struct Parameter {
 
 class ParameterLayout {
  public:
+  // Parameters that are not joined to the one before begin at multiples of `alignment` elements.
   // Throws std::invalid_argument for adapters of no or unknown targets.
-  explicit ParameterLayout(const ModelConfig& config, const LoraConfig& lora = {});
+  explicit ParameterLayout(const ModelConfig& config, const LoraConfig& lora = {},
+                           int64_t alignment = 1);
 
   const std::vector<Parameter>& all() const { return parameters_; }
+  // Elements of the run, with what the alignment adds.
   int64_t total() const { return total_; }
+  int64_t alignment() const { return alignment_; }
   // Elements of the model alone; adapters begin there.
   int64_t model_total() const { return model_total_; }
   // Throws std::invalid_argument with the name if there is none.
   const Parameter& find(std::string_view name) const;
 
  private:
+  void align() { total_ = (total_ + alignment_ - 1) / alignment_ * alignment_; }
   void add(std::string name, int64_t rows, int64_t cols, bool decay, bool joined = false);
   void add_adapters(const ModelConfig& config, const LoraConfig& lora);
 
   std::vector<Parameter> parameters_;
-  int64_t total_ = 0, model_total_ = 0;
+  int64_t alignment_ = 1, total_ = 0, model_total_ = 0;
 };
 
 // The adapters of the targets that read one input: the rows of `a` are those of each target in
@@ -82,12 +87,12 @@ struct LayerView {
 struct ModelView {
   // Where a parameter's values are; null: nowhere (no gradient). Parameters that are read as one
   // matrix must lie one behind the other.
-  using Locate = std::function<float*(const Parameter&)>;
+  using Locate = std::function<void*(const Parameter&)>;
 
-  // `precision` is that of the matrices in products; norm weights stay fp32. With `lora.rank` 0 the
-  // view is of the model without its adapters.
+  // `type` is that of all elements, `precision` that of the matrices in products. With `lora.rank`
+  // 0 the view is of the model without its adapters.
   ModelView(const ModelConfig& config, const ParameterLayout& layout, const LoraConfig& lora,
-            const Locate& locate, Precision precision = Precision::f32);
+            const Locate& locate, DType type, Precision precision = Precision::f32);
 
   Tensor embed /*[V,H]*/, final_norm /*[1,H]*/, head /*[V,H], the embedding itself when tied*/;
   std::vector<LayerView> layers;

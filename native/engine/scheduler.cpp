@@ -66,13 +66,13 @@ void check_request(const GenerateRequest& r, const std::string& name, int64_t vo
   require(s.min_p >= 0 && s.min_p <= 1, ".minP must be in [0, 1]");
 }
 
-Scheduler::Scheduler(Ops& ops, const ModelConfig& config, Decoder& decoder)
-    : config_(config), decoder_(decoder), cache_(ops, config) {}
+Scheduler::Scheduler(Device& device, const ModelConfig& config, Decoder& decoder)
+    : config_(config), decoder_(decoder), cache_(device, config, decoder.type()) {}
 Scheduler::~Scheduler() = default;
 
-void Scheduler::configure(const SchedulerOptions& options, int64_t pages) {
+void Scheduler::configure(const SchedulerOptions& options, int64_t pages, Storage* lent) {
   options_ = options;
-  cache_.reserve(pages);
+  cache_.reserve(pages, lent);
 }
 
 int64_t Scheduler::pages_of(const GenerateRequest& r) {

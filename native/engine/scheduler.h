@@ -43,14 +43,17 @@ struct SchedulerStats {
 
 class Scheduler {
  public:
-  Scheduler(Ops& ops, const ModelConfig& config, Decoder& decoder);
+  Scheduler(Device& device, const ModelConfig& config, Decoder& decoder);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
   // The memory plan: `pages` pages of keys and values at least. Forgets all prefixes. Nothing may
   // be live.
-  void configure(const SchedulerOptions& options, int64_t pages);
+  // `lent`: see KvCache::reserve.
+  void configure(const SchedulerOptions& options, int64_t pages, Storage* lent = nullptr);
+  // Gives the pages' memory back. Nothing may be live.
+  void release_memory() { cache_.release(); }
   int64_t page_bytes() const { return cache_.page_bytes(); }
   int64_t pages() const { return cache_.capacity(); }
   // Pages that a request fills at most.

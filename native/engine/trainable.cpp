@@ -77,19 +77,30 @@ Trainable::Trainable(const ParameterLayout& layout, std::span<const std::string>
 void Trainable::build(const ParameterLayout& layout, std::span<const uint8_t> trained,
                       std::span<const int> parts) {
   const std::vector<Parameter>& all = layout.all();
+  const auto align = [&] {
+    total_ = (total_ + layout.alignment() - 1) / layout.alignment() * layout.alignment();
+  };
   for (size_t i = 0; i < all.size(); ++i) {
     const Parameter& p = all[i];
+    if (trained[i] && !p.joined) align();
     offset_.push_back(p.offset);
     at_.push_back(trained[i] ? total_ : -1);
     if (!trained[i]) continue;
     Piece* last = pieces_.empty() ? nullptr : &pieces_.back();
     if (last && last->part < 0 && parts[i] < 0 && last->decay == p.decay &&
-        last->parameter + last->size == p.offset)
+        last->parameter + last->size == p.offset && last->at + last->size == total_)
       last->size += p.size();
     else
       pieces_.push_back({p.offset, total_, p.size(), p.decay, parts[i]});
     total_ += p.size();
   }
+  align();
+}
+
+int64_t Trainable::elements() const {
+  int64_t n = 0;
+  for (const Piece& p : pieces_) n += p.size;
+  return n;
 }
 
 std::optional<int64_t> Trainable::find(const Parameter& parameter) const {

@@ -2,7 +2,7 @@
 // Which parameters training moves. Gradients, AdamW's moments, the sums over ranks and parameter
 // slots exist for these alone, in a run of their own: the trained parameters in the order of the
 // flat ones, one behind the other. A matrix that is read jointly with others (q, k, v; gate, up) is
-// in the run whole when one of them is trained.
+// in the run whole when one of them is trained. Both runs have the layout's alignment.
 //
 // Of a trained matrix some rows or columns alone may be trained ("neurons"). Then the gradient of
 // the others is cleared, so their moments stay 0 and AdamW moves them by exactly nothing; decay is
@@ -34,7 +34,8 @@ class Trainable {
   Trainable(const ParameterLayout& layout, std::span<const std::string> names,
             std::span<const TrainedPart> parts);
 
-  // Elements of the run.
+  // Elements of the run, with what the alignment adds; and without.
+  int64_t elements() const;
   int64_t total() const { return total_; }
 
   // A stretch that is consecutive in both runs, with or without decay.
@@ -51,6 +52,7 @@ class Trainable {
   // parameter − at, where it is the same of all pieces: the run is a stretch of the parameters.
   std::optional<int64_t> shift() const;
 
+  bool has_parts() const { return !parts_.empty(); }
   // Clears the gradient of rows and columns that are not trained.
   void clear_frozen(Ops& ops, float* gradient) const;
   // Elements [begin, end) of a piece, the first of them at `values`: the trained ones *= factor.

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "ops/transfer.h"
 #include "ops/xxh64.h"
 
 namespace kogrpo {
@@ -81,20 +81,22 @@ int64_t PackedBatch::longest() const {
 
 void RopeTable::reserve(int64_t positions) {
   if (positions <= rows_) return;
-  positions = (positions + 255) / 256 * 256;
+  const int64_t rows = (std::max(positions, 2 * rows_) + 255) / 256 * 256;
+  rows_ = 0;  // until both tables are there
   const int64_t half = head_dim_ / 2;
-  cos_.resize(static_cast<size_t>(positions * half));
-  sin_.resize(static_cast<size_t>(positions * half));
+  std::vector<float> cos(static_cast<size_t>(rows * half)), sin(cos.size());
   for (int64_t i = 0; i < half; ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim_);
     const float inverse_frequency = 1.0f / std::pow(static_cast<float>(theta_), exponent);
-    for (int64_t p = rows_; p < positions; ++p) {
+    for (int64_t p = 0; p < rows; ++p) {
       const float angle = static_cast<float>(p) * inverse_frequency;
-      cos_[static_cast<size_t>(p * half + i)] = static_cast<float>(std::cos(double(angle)));
-      sin_[static_cast<size_t>(p * half + i)] = static_cast<float>(std::sin(double(angle)));
+      cos[static_cast<size_t>(p * half + i)] = static_cast<float>(std::cos(double(angle)));
+      sin[static_cast<size_t>(p * half + i)] = static_cast<float>(std::sin(double(angle)));
     }
   }
-  rows_ = positions;
+  to_device(device_, cos.data(), cos_.reserve(device_, DType::f32, rows, half));
+  to_device(device_, sin.data(), sin_.reserve(device_, DType::f32, rows, half));
+  rows_ = rows;
 }
 
 PackedModel::PackedModel(Ops& ops, const ModelView& weights) {
@@ -115,16 +117,15 @@ uint64_t PackedModel::digest() const {
 }
 
 void Transformer::allocate(LayerActivations& a, int64_t t) {
-  const auto n = static_cast<size_t>(t);
-  const auto h = static_cast<size_t>(config_.hidden_size);
-  a.rstd0.reserve(n);
-  a.qkv.reserve(n * static_cast<size_t>(config_.qkv_size()));
-  a.qk.reserve(n * static_cast<size_t>(config_.q_size() + config_.kv_size()));
-  a.attention.reserve(n * static_cast<size_t>(config_.q_size()));
-  a.lse.reserve(n * static_cast<size_t>(config_.num_heads));
-  a.x1.reserve(n * h);
-  a.rstd1.reserve(n);
-  a.gate_up.reserve(n * static_cast<size_t>(2 * config_.intermediate_size));
+  const int64_t q = config_.q_size(), kv = config_.kv_size();
+  a.rstd0.reserve(device_, DType::f32, 1, t);
+  a.qkv.reserve(device_, type_, t, q + 2 * kv);
+  a.qk.reserve(device_, type_, t, q + kv);
+  a.attention.reserve(device_, type_, t, q);
+  a.lse.reserve(device_, DType::f32, t, config_.num_heads);
+  a.x1.reserve(device_, type_, t, config_.hidden_size);
+  a.rstd1.reserve(device_, DType::f32, 1, t);
+  a.gate_up.reserve(device_, type_, t, 2 * config_.intermediate_size);
 }
 
 namespace {
@@ -133,10 +134,6 @@ Tensor prefixes_of(const PackedBatch& batch) {
   if (batch.prefixes.empty()) return {};
   return ints(const_cast<int32_t*>(batch.prefixes.data()),
               static_cast<int64_t>(batch.prefixes.size()));
-}
-
-void copy(const Tensor& from, const Tensor& to) {
-  std::memcpy(to.data, from.data, static_cast<size_t>(from.size()) * sizeof(float));
 }
 
 }  // namespace
@@ -148,33 +145,35 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
   const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
                          static_cast<int64_t>(batch.cu_seqlens.size()));
   const Tensor positions = ints(const_cast<int32_t*>(batch.positions.data()), t);
-  const Tensor x0 = matrix(a.x0.data(), t, h), x1 = matrix(a.x1.data(), t, h);
-  const Tensor normed = matrix(h_.reserve(static_cast<size_t>(t * h)), t, h);
-  const Tensor qkv = matrix(a.qkv.data(), t, q + 2 * kv), qk = matrix(a.qk.data(), t, q + kv);
-  const Tensor attention = matrix(a.attention.data(), t, q);
-  const Tensor gate_up = matrix(a.gate_up.data(), t, 2 * i);
-  const Tensor act = matrix(act_.reserve(static_cast<size_t>(t * i)), t, i);
+  const Tensor x0 = a.x0.view(type_, t, h), x1 = a.x1.view(type_, t, h);
+  const Tensor normed = h_.reserve(device_, type_, t, h);
+  const Tensor qkv = a.qkv.view(type_, t, q + 2 * kv), qk = a.qk.view(type_, t, q + kv);
+  const Tensor attention = a.attention.view(type_, t, q);
+  const Tensor gate_up = a.gate_up.view(type_, t, 2 * i);
+  const Tensor act = act_.reserve(device_, type_, t, i);
 
-  ops_.rmsnorm_forward({x0, w.input_norm, normed, vector(a.rstd0.data(), t), config_.rms_norm_eps});
+  ops_.rmsnorm_forward(
+      {x0, w.input_norm, normed, a.rstd0.view(DType::f32, 1, t), config_.rms_norm_eps});
   ops_.linear({normed, w.qkv, qkv, packed ? packed->qkv.get() : nullptr, false});
   lora_.forward(w.lora_qkv, normed, qkv);
   ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(), qk,
                              config_.num_heads, config_.num_kv_heads, config_.head_dim,
                              config_.rms_norm_eps});
   ops_.attention_forward({qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
-                          matrix(a.lse.data(), t, config_.num_heads), cu, config_.num_heads,
+                          a.lse.view(DType::f32, t, config_.num_heads), cu, config_.num_heads,
                           config_.num_kv_heads, config_.head_dim,
                           1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
                           prefixes_of(batch)});
-  copy(x0, x1);
+  copy(device_, x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
   lora_.forward(w.lora_o, attention, x1);
 
-  ops_.rmsnorm_forward({x1, w.post_norm, normed, vector(a.rstd1.data(), t), config_.rms_norm_eps});
+  ops_.rmsnorm_forward(
+      {x1, w.post_norm, normed, a.rstd1.view(DType::f32, 1, t), config_.rms_norm_eps});
   ops_.linear({normed, w.gate_up, gate_up, packed ? packed->gate_up.get() : nullptr, false});
   lora_.forward(w.lora_gate_up, normed, gate_up);
   ops_.swiglu_forward({gate_up, act});
-  copy(x1, x2);
+  copy(device_, x1, x2);
   ops_.linear({act, w.down, x2, packed ? packed->down.get() : nullptr, true});
   lora_.forward(w.lora_down, act, x2);
 }
@@ -183,43 +182,40 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
                           const PackedBatch& batch, Activations& state, const AbortFlag& abort,
                           const LayerTap& tap) {
   const int64_t t = batch.size(), h = config_.hidden_size;
-  const auto n = static_cast<size_t>(t * h);
   rope_.reserve(batch.longest());
   state.layers.resize(weights.layers.size());
   if (state.recompute) allocate(recomputed_, t);
 
   const Tensor ids = ints(const_cast<int32_t*>(batch.tokens.data()), t);
-  state.x.reserve(n);
-  float* input = state.layers.empty() ? state.x.data() : state.layers[0].x0.reserve(n);
-  ops_.embedding_forward({ids, weights.embed, matrix(input, t, h)});
+  const Tensor x = state.x.reserve(device_, type_, t, h);
+  ops_.embedding_forward(
+      {ids, weights.embed,
+       state.layers.empty() ? x : state.layers[0].x0.reserve(device_, type_, t, h)});
 
   for (size_t l = 0; l < weights.layers.size(); ++l) {
     abort.check();
     const bool last = l + 1 == weights.layers.size();
-    float* output = last ? state.x.data() : state.layers[l + 1].x0.reserve(n);
+    const Tensor output = last ? x : state.layers[l + 1].x0.reserve(device_, type_, t, h);
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
       allocate(a, t);
-      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a,
-                    matrix(output, t, h));
+      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a, output);
     } else {
       std::swap(recomputed_.x0, a.x0);
       layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, recomputed_,
-                    matrix(output, t, h));
+                    output);
       std::swap(recomputed_.x0, a.x0);
     }
     if (tap)
-      tap(l, state.recompute ? recomputed_ : a, matrix(act_.data(), t, config_.intermediate_size));
+      tap(l, state.recompute ? recomputed_ : a, act_.view(type_, t, config_.intermediate_size));
   }
-  ops_.rmsnorm_forward(
-      {matrix(state.x.data(), t, h), weights.final_norm, matrix(state.hidden.reserve(n), t, h),
-       vector(state.rstd.reserve(static_cast<size_t>(t)), t), config_.rms_norm_eps});
+  ops_.rmsnorm_forward({x, weights.final_norm, state.hidden.reserve(device_, type_, t, h),
+                        state.rstd.reserve(device_, DType::f32, 1, t), config_.rms_norm_eps});
 }
 
 Tensor Transformer::gradient(const Tensor& wanted, size_t place) {
   if (wanted.data) return wanted;
-  return matrix(unwanted_[place].reserve(static_cast<size_t>(wanted.size())), wanted.rows,
-                wanted.cols);
+  return unwanted_[place].reserve(device_, type_, wanted.rows, wanted.cols);
 }
 
 void Transformer::accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw) {
@@ -230,18 +226,17 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
                                  LayerActivations& a, const Tensor& dx) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
-  const auto n = static_cast<size_t>(t);
-  const auto scratch = [&](Buffer<float>& buffer, int64_t cols) {
-    return matrix(buffer.reserve(n * static_cast<size_t>(cols)), t, cols);
+  const auto scratch = [&](Storage& storage, int64_t cols) {
+    return storage.reserve(device_, type_, t, cols);
   };
   const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
                          static_cast<int64_t>(batch.cu_seqlens.size()));
   const Tensor positions = ints(const_cast<int32_t*>(batch.positions.data()), t);
-  const Tensor x0 = matrix(a.x0.data(), t, h), x1 = matrix(a.x1.data(), t, h);
-  const Tensor rstd0 = vector(a.rstd0.data(), t), rstd1 = vector(a.rstd1.data(), t);
-  const Tensor qkv = matrix(a.qkv.data(), t, q + 2 * kv), qk = matrix(a.qk.data(), t, q + kv);
-  const Tensor attention = matrix(a.attention.data(), t, q);
-  const Tensor gate_up = matrix(a.gate_up.data(), t, 2 * i);
+  const Tensor x0 = a.x0.view(type_, t, h), x1 = a.x1.view(type_, t, h);
+  const Tensor rstd0 = a.rstd0.view(DType::f32, 1, t), rstd1 = a.rstd1.view(DType::f32, 1, t);
+  const Tensor qkv = a.qkv.view(type_, t, q + 2 * kv), qk = a.qk.view(type_, t, q + kv);
+  const Tensor attention = a.attention.view(type_, t, q);
+  const Tensor gate_up = a.gate_up.view(type_, t, 2 * i);
   const Tensor normed = scratch(h_, h), dh = scratch(dh_, h), act = scratch(act_, i);
 
   // Feed-forward: x2 = x1 + down(swiglu(gate_up(norm(x1)))).
@@ -265,7 +260,7 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention);
   ops_.attention_backward(
       {dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
-       matrix(a.lse.data(), t, config_.num_heads), cu, dqk.columns(0, q), dqk.columns(q, kv),
+       a.lse.view(DType::f32, t, config_.num_heads), cu, dqk.columns(0, q), dqk.columns(q, kv),
        dqkv.columns(q + kv, kv), config_.num_heads, config_.num_kv_heads, config_.head_dim,
        1.0f / std::sqrt(static_cast<float>(config_.head_dim)), prefixes_of(batch)});
   ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
@@ -305,10 +300,10 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
                            const PackedBatch& batch, Activations& state, const Tensor& dhidden,
                            const AbortFlag& abort) {
   const int64_t t = batch.size(), h = config_.hidden_size;
-  const auto n = static_cast<size_t>(t * h);
-  const Tensor dx = matrix(dx_.reserve(n), t, h);
-  ops_.rmsnorm_backward({dhidden, matrix(state.x.data(), t, h), weights.final_norm,
-                         vector(state.rstd.data(), t), dx, gradient(gradients.final_norm), false});
+  const Tensor dx = dx_.reserve(device_, type_, t, h);
+  ops_.rmsnorm_backward({dhidden, state.x.view(type_, t, h), weights.final_norm,
+                         state.rstd.view(DType::f32, 1, t), dx, gradient(gradients.final_norm),
+                         false});
   const size_t last = last_layer(gradients);
   for (size_t l = weights.layers.size(); l-- > last;) {
     abort.check();
@@ -317,7 +312,8 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
       layer_backward(weights.layers[l], gradients.layers[l], batch, a, dx);
     } else {
       std::swap(recomputed_.x0, a.x0);
-      layer_forward(weights.layers[l], nullptr, batch, recomputed_, matrix(x2_.reserve(n), t, h));
+      layer_forward(weights.layers[l], nullptr, batch, recomputed_,
+                    x2_.reserve(device_, type_, t, h));
       layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, dx);
       std::swap(recomputed_.x0, a.x0);
     }

@@ -16,8 +16,8 @@
 #include "engine/errors.h"
 #include "engine/lora.h"
 #include "engine/parameters.h"
-#include "ops/buffer.h"
 #include "ops/ops.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
@@ -45,18 +45,19 @@ struct PackedBatch {
 // Qwen3RotaryEmbedding.
 class RopeTable {
  public:
-  explicit RopeTable(const ModelConfig& config)
-      : head_dim_(config.head_dim), theta_(config.rope_theta) {}
+  RopeTable(Device& device, const ModelConfig& config)
+      : device_(device), head_dim_(config.head_dim), theta_(config.rope_theta) {}
   // Makes rows [0, positions) available.
   void reserve(int64_t positions);
-  Tensor cos() const { return matrix(const_cast<float*>(cos_.data()), rows_, head_dim_ / 2); }
-  Tensor sin() const { return matrix(const_cast<float*>(sin_.data()), rows_, head_dim_ / 2); }
+  Tensor cos() const { return cos_.view(DType::f32, rows_, head_dim_ / 2); }
+  Tensor sin() const { return sin_.view(DType::f32, rows_, head_dim_ / 2); }
 
  private:
+  Device& device_;
   int64_t head_dim_;
   double theta_;
   int64_t rows_ = 0;
-  std::vector<float> cos_, sin_;
+  Storage cos_, sin_;
 };
 
 // Weights of one slot in the backend's streaming layout (see Ops::pack).
@@ -73,13 +74,13 @@ struct PackedModel {
 };
 
 struct LayerActivations {
-  Buffer<float> x0, rstd0, qkv, qk, attention, lse, x1, rstd1, gate_up;
+  Storage x0, rstd0, qkv, qk, attention, lse, x1, rstd1, gate_up;
 };
 
 struct Activations {
   bool recompute = false;
   std::vector<LayerActivations> layers;  // with recompute: x0 only
-  Buffer<float> x, rstd, hidden;         // final residual, its norm's 1/rms, normed output [T,H]
+  Storage x, rstd, hidden;               // final residual, its norm's 1/rms, normed output [T,H]
 };
 
 // Called after each layer with what it computed; `act` [T,I] is the input of its down projection.
@@ -88,8 +89,14 @@ using LayerTap =
 
 class Transformer {
  public:
-  Transformer(Ops& ops, const ModelConfig& config)
-      : ops_(ops), config_(config), rope_(config), lora_(ops) {}
+  // `type` is that of weights, gradients and activations.
+  Transformer(Device& device, const ModelConfig& config, DType type)
+      : device_(device),
+        ops_(device.ops()),
+        config_(config),
+        type_(type),
+        rope_(device, config),
+        lora_(device) {}
 
   // Fills `state`; state.hidden [T,H] is the input of the LM head.
   void forward(const ModelView& weights, const PackedModel* packed, const PackedBatch& batch,
@@ -103,6 +110,7 @@ class Transformer {
 
   RopeTable& rope() { return rope_; }
   Lora& lora() { return lora_; }
+  DType type() const { return type_; }
 
  private:
   void allocate(LayerActivations& layer, int64_t tokens);
@@ -116,13 +124,15 @@ class Transformer {
   // dw += dyᵀ x unless w is frozen.
   void accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw);
 
+  Device& device_;
   Ops& ops_;
   const ModelConfig& config_;
+  DType type_;
   RopeTable rope_;
   Lora lora_;
   LayerActivations recomputed_;
-  std::array<Buffer<float>, 2> unwanted_;
-  Buffer<float> h_, act_, dact_, dgate_up_, dh_, dattention_, dqk_, dqkv_, dx_, x2_;
+  std::array<Storage, 2> unwanted_;
+  Storage h_, act_, dact_, dgate_up_, dh_, dattention_, dqk_, dqkv_, dx_, x2_;
 };
 
 }  // namespace kogrpo

@@ -42,6 +42,11 @@ class Buffer {
     data_.reset();
     size_ = 0;
   }
+  // Hands the memory over; it is freed by std::free.
+  T* take() {
+    size_ = 0;
+    return data_.release();
+  }
   T* data() const {
     return data_.get();
   }

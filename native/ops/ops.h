@@ -8,6 +8,11 @@
 //   Sequences lie one behind the other; sequence b is rows [cu_seqlens[b], cu_seqlens[b+1]).
 //   Gradient outputs called d* of *parameters* accumulate; those of activations overwrite, except
 //   where the struct has an `accumulate` flag.
+//   Floating-point tensors lie in the memory of the backend's device. Index arrays (ids, positions,
+//   targets, cu_seqlens, prefixes, page tables, spans), sampling parameters and what sample and
+//   top_logprobs give lie in the host's, where they are checked.
+//   Tensors of one call are all fp32 or, on a device that stores them so (ops/device.h), all bf16;
+//   lse, rstd, rotary tables, logits, log-probs and entropies are fp32 always.
 //
 // Contract of every backend that calls itself deterministic (reference and CPU do):
 //   * a row's result depends on that row's inputs alone: not on the number of rows, their order,
@@ -20,11 +25,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
 
 #include "ops/tensor.h"
 
 namespace kogrpo {
+
+struct bf16;  // 16 bits: the upper half of a float
 
 // A weight in the layout that the backend's matrix product streams fastest. Made by Ops::pack;
 // valid while the weight it was made from is unchanged.
@@ -114,7 +122,9 @@ struct AttentionBackward {
 // Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:
 //   keys   [page][Hkv][D][kPageTokens]   (token index fastest, so a tile of scores is D fused
 //   steps) values [page][Hkv][kPageTokens][D]
-// block_table[seq · max_pages + i] is the page of that sequence's tokens [i·kPageTokens, …).
+// A backend may order a page otherwise (cuda/attention.cu does) and store bf16 in it: the pointers
+// are its own business. block_table[seq · max_pages + i] is the page of that sequence's tokens
+// [i·kPageTokens, …).
 constexpr int64_t kPageTokens = 64;
 struct KvPages {
   float* keys = nullptr;
@@ -165,10 +175,14 @@ struct LogitsForward {
 // In place: logits become ∂L/∂logits = inv_temperature·( c·(onehot − p) − e·p·(log p + entropy) )
 // with c = coef_logprob[r] = ∂L/∂logprob, e = coef_entropy[r] = ∂L/∂entropy (null: 0). Columns from
 // vocab_limit on become 0.
+//
+// With gradient = bf16, where tensors are bf16: the result lies over the logits' own memory, row r
+// where row r of the fp32 logits began, so its stride is twice theirs.
 struct LogitsBackward {
   Tensor logits, targets, entropy, lse, coef_logprob, coef_entropy;
   float inv_temperature = 1.0f;
   int64_t vocab_limit = 0;
+  DType gradient = DType::f32;
 };
 
 // x[r, v] *= scale[v], in place: logits under a factor per vocabulary id (lib/smooth), and the same
@@ -219,6 +233,26 @@ struct AdamW {
   int64_t step = 1;
 };
 
+// AdamW on bf16 weights with an exact fp32 master, kept as the 16 bits that the weight lacks: the
+// master's bits are (weight << 16) + remainder. The moments are fp32, bf16, or 8-bit codes with one
+// fp32 scale per kMomentBlock elements and stochastic rounding, keyed by seed, step and the
+// element's place in the parameters' run. n is a multiple of 8, every array begins on 16 bytes, and
+// element 0 is element `first` of the run, a multiple of kMomentBlock.
+constexpr int64_t kMomentBlock = 256;
+enum class MomentType : uint8_t { f32, bf16, eight_bit };
+struct MixedAdamW {
+  bf16* param = nullptr;
+  int16_t* remainder = nullptr;
+  const bf16* grad = nullptr;
+  MomentType moments = MomentType::eight_bit;
+  void *m = nullptr, *v = nullptr;
+  float *m_scale = nullptr, *v_scale = nullptr;  // eight_bit: [⌈n/kMomentBlock⌉]
+  int64_t n = 0, first = 0;
+  float lr = 0, beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f, weight_decay = 0, grad_scale = 1;
+  int64_t step = 1;
+  uint64_t seed = 0;
+};
+
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -243,17 +277,23 @@ class Ops {
   virtual void swiglu_forward(const SwigluForward&) = 0;
   virtual void swiglu_backward(const SwigluBackward&) = 0;
   virtual void logits_forward(const LogitsForward&) = 0;
-  virtual void logits_backward(const LogitsBackward&) = 0;
+  // The gradient, over the memory of the logits.
+  virtual Tensor logits_backward(const LogitsBackward&) = 0;
   virtual void scale_columns(const ScaleColumns&) = 0;
   virtual void sample(const Sample&) = 0;
   virtual void top_logprobs(const TopLogprobs&) = 0;
   virtual void adamw(const AdamW&) = 0;
-  // Σ x² in double precision, blocks of fixed size in fixed order.
-  virtual double sum_of_squares(const float* x, int64_t n) = 0;
+  // Of backends that store bf16; the others throw std::logic_error.
+  virtual void mixed_adamw(const MixedAdamW&) {
+    throw std::logic_error("mixed_adamw: this backend keeps fp32 weights");
+  }
+  // Σ x² of a vector in double precision, blocks of fixed size in fixed order.
+  virtual double sum_of_squares(const Tensor& x) = 0;
   // x *= factor
   virtual void scale(float* x, int64_t n, float factor) = 0;
-  // dst = (1 − alpha)·dst + alpha·src: a parameter slot follows another (alpha = 1 copies exactly)
-  virtual void lerp(float* dst, const float* src, int64_t n, float alpha) = 0;
+  // dst = (1 − alpha)·dst + alpha·src on vectors: a parameter slot follows another (alpha = 1
+  // copies exactly)
+  virtual void lerp(const Tensor& dst, const Tensor& src, float alpha) = 0;
 };
 
 }  // namespace kogrpo

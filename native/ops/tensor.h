@@ -1,5 +1,7 @@
 #pragma once
 // A tensor as the operations see it: a pointer, an element type and a shape; it owns nothing.
+// Floating-point tensors lie in the memory of the backend's device (ops/device.h), index arrays in
+// the host's.
 // Rows are contiguous; `stride` is the distance between consecutive rows (elements), so a view may
 // select columns of a wider matrix (the q part of a fused q/k/v projection, for example).
 
@@ -35,13 +37,22 @@ struct Tensor {
 
   // View of columns [begin, begin + count).
   Tensor columns(int64_t begin, int64_t count) const {
-    return {f32() + begin, dtype, rows, count, stride, precision};
+    return {element(begin), dtype, rows, count, stride, precision};
   }
   // View of rows [begin, begin + count).
   Tensor row_range(int64_t begin, int64_t count) const {
-    return {f32() + begin * stride, dtype, count, cols, stride, precision};
+    return {element(begin * stride), dtype, count, cols, stride, precision};
+  }
+
+  // The address of the element that lies `offset` elements behind the first.
+  void* element(int64_t offset) const {
+    return static_cast<char*>(data) + offset * static_cast<int64_t>(size_of(dtype));
   }
 };
+
+inline Tensor matrix(void* data, DType dtype, int64_t rows, int64_t cols) {
+  return {data, dtype, rows, cols, cols, Precision::f32};
+}
 
 inline Tensor matrix(float* data, int64_t rows, int64_t cols) {
   return {data, DType::f32, rows, cols, cols, Precision::f32};

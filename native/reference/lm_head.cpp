@@ -24,7 +24,7 @@ void ReferenceOps::logits_forward(const LogitsForward& a) {
   }
 }
 
-void ReferenceOps::logits_backward(const LogitsBackward& a) {
+Tensor ReferenceOps::logits_backward(const LogitsBackward& a) {
   for (int64_t r = 0; r < a.logits.rows; ++r) {
     float* logits = a.logits.row(r);
     const int32_t target = a.targets.i32()[r];
@@ -41,6 +41,7 @@ void ReferenceOps::logits_backward(const LogitsBackward& a) {
                                              e * p * (log_p + a.entropy.f32()[r])));
     }
   }
+  return a.logits;
 }
 
 void ReferenceOps::scale_columns(const ScaleColumns& a) {

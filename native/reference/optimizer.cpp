@@ -20,9 +20,9 @@ void ReferenceOps::adamw(const AdamW& a) {
   }
 }
 
-double ReferenceOps::sum_of_squares(const float* x, int64_t n) {
+double ReferenceOps::sum_of_squares(const Tensor& x) {
   double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += double(x[i]) * x[i];
+  for (int64_t i = 0; i < x.cols; ++i) sum += double(x.f32()[i]) * x.f32()[i];
   return sum;
 }
 
@@ -30,8 +30,9 @@ void ReferenceOps::scale(float* x, int64_t n, float factor) {
   for (int64_t i = 0; i < n; ++i) x[i] = float(double(x[i]) * factor);
 }
 
-void ReferenceOps::lerp(float* dst, const float* src, int64_t n, float alpha) {
-  for (int64_t i = 0; i < n; ++i) dst[i] = float((1.0 - alpha) * dst[i] + double(alpha) * src[i]);
+void ReferenceOps::lerp(const Tensor& dst, const Tensor& src, float alpha) {
+  for (int64_t i = 0; i < dst.cols; ++i)
+    dst.f32()[i] = float((1.0 - alpha) * dst.f32()[i] + double(alpha) * src.f32()[i]);
 }
 
 }  // namespace kogrpo

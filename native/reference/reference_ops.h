@@ -26,14 +26,14 @@ class ReferenceOps final : public Ops {
   void swiglu_forward(const SwigluForward&) override;
   void swiglu_backward(const SwigluBackward&) override;
   void logits_forward(const LogitsForward&) override;
-  void logits_backward(const LogitsBackward&) override;
+  Tensor logits_backward(const LogitsBackward&) override;
   void scale_columns(const ScaleColumns&) override;
   void sample(const Sample&) override;
   void top_logprobs(const TopLogprobs&) override;
   void adamw(const AdamW&) override;
-  double sum_of_squares(const float* x, int64_t n) override;
+  double sum_of_squares(const Tensor& x) override;
   void scale(float* x, int64_t n, float factor) override;
-  void lerp(float* dst, const float* src, int64_t n, float alpha) override;
+  void lerp(const Tensor& dst, const Tensor& src, float alpha) override;
 };
 
 }  // namespace kogrpo

@@ -36,8 +36,8 @@ describe('doctor', () => {
     expect(total).toBeLessThanOrEqual(totalmem())
     expect(available).toBeGreaterThan(2 ** 28)
     expect(available).toBeLessThanOrEqual(total)
-    expect(check('cuda').details).toMatchObject({ backend: false })
-    expect(check('cuda').message).toContain('this build has no CUDA backend')
+    expect(check('cuda').details).toMatchObject({ built: false, usable: false, devices: [] })
+    expect(check('cuda').message).toContain('this build has no CUDA code')
     for (const { status, remedy } of checks) expect(remedy !== undefined).toBe(status !== 'ok')
   })
 

@@ -226,7 +226,7 @@ describe('errors', () => {
     const weightless = await failing(file, '--init', 'pretrained')
     expect(weightless.stderr).toContain('holds neither model.safetensors')
     const device = await failing(file, '--device', 'cuda')
-    expect(device.stderr).toContain('this build has no CUDA backend')
+    expect(device.stderr).toMatch(/device cuda: this build has no CUDA code.*npm run build:cuda/)
   })
 
   test.each([

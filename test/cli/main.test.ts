@@ -138,7 +138,7 @@ describe('mistyped commands end with code 2 and the nearest spelling', () => {
     ],
     [
       ['train', recipe, '--device', 'cud'],
-      'kogrpo: --device: expected one of cpu, cuda, got "cud"; did you mean "cuda"?\n',
+      'kogrpo: --device: expected one of cpu, cuda, cuda:0, cuda:1, cuda:2, cuda:3, cuda:4, cuda:5, cuda:6, cuda:7, got "cud"; did you mean "cuda"?\n',
     ],
     [['train', recipe, '--output-dir', ''], 'kogrpo: --output-dir: expected some text, got ""\n'],
     [['train', recipe, 'extra'], 'kogrpo: unexpected argument: extra\n'],

@@ -186,9 +186,12 @@ describe('errors of one key name file, line, column, key and remedy', () => {
     ['seed: one', 'r.yaml:10:7: seed: expected a number, got "one"'],
     [
       'device: cud',
-      'r.yaml:10:9: device: expected one of cpu, cuda, got "cud"; did you mean "cuda"?',
+      'r.yaml:10:9: device: expected one of cpu, cuda, cuda:0, cuda:1, cuda:2, cuda:3, cuda:4, cuda:5, cuda:6, cuda:7, got "cud"; did you mean "cuda"?',
     ],
-    ['device: 3', 'r.yaml:10:9: device: expected one of cpu, cuda, got 3'],
+    [
+      'device: 3',
+      'r.yaml:10:9: device: expected one of cpu, cuda, cuda:0, cuda:1, cuda:2, cuda:3, cuda:4, cuda:5, cuda:6, cuda:7, got 3',
+    ],
     ['name: a b', 'r.yaml:10:7: name: expected letters, digits, ".", "_" or "-", got "a b"'],
     ['model: mini', 'r.yaml:10:8: model: expected keys (an object), got "mini"'],
     ['model: {path: ""}', 'r.yaml:10:15: model.path: expected some text, got ""'],

@@ -151,14 +151,14 @@ TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left beh
 TEST_CASE(
     "key/value pages: shared ones are freed with their last owner, clones hold the contents") {
   const ModelConfig config = tiny();
-  CpuOps ops(*available_kernels().front(), 1);
-  KvCache cache(ops, config);
+  const auto device = make_cpu_device(1);
+  KvCache cache(*device, config, DType::f32);
   cache.reserve(4);
   const int32_t a = cache.allocate();
-  float* keys = cache.layer(1, nullptr, 0).keys + a * cache.page_floats();
+  float* keys = cache.layer(1, nullptr, 0).keys + a * cache.page_elements();
   keys[5] = 42;
   const int32_t b = cache.clone(a);
-  CHECK(cache.layer(1, nullptr, 0).keys[b * cache.page_floats() + 5] == 42);
+  CHECK(cache.layer(1, nullptr, 0).keys[b * cache.page_elements() + 5] == 42);
   cache.share(a);
   cache.release(a);
   CHECK(cache.available() == 2);

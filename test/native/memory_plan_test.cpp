@@ -40,13 +40,13 @@ int64_t bytes_of(const MemoryPlan& plan, const std::string& name) {
 TEST_CASE("Qwen3-14B's state: the plans of 16, 12, 10, 8 and 6 bytes per parameter") {
   CHECK(ParameterLayout(qwen3_14b()).total() == kParameters);
   MemoryOptions o;
-  o.master = MasterWeights::fp32, o.moments = MomentStorage::fp32;
+  o.master = MasterWeights::fp32, o.moments = MomentType::f32;
   CHECK(state_gib(o) == doctest::Approx(220.07).epsilon(1e-4));  // 2 + 2 + 4 + 8
   o.master = MasterWeights::none;
   CHECK(state_gib(o) == doctest::Approx(165.05).epsilon(1e-4));  // 2 + 2 + 8
-  o.master = MasterWeights::remainder, o.moments = MomentStorage::bf16;
+  o.master = MasterWeights::remainder, o.moments = MomentType::bf16;
   CHECK(state_gib(o) == doctest::Approx(137.54).epsilon(1e-4));  // 2 + 2 + 2 + 4
-  o.moments = MomentStorage::eight_bit;
+  o.moments = MomentType::eight_bit;
   CHECK(state_gib(o) == doctest::Approx(110.46).epsilon(1e-4));  // 2 + 2 + 2 + 2 + 8/256
   o.master = MasterWeights::none;
   CHECK(state_gib(o) == doctest::Approx(82.95).epsilon(1e-4));
@@ -97,7 +97,7 @@ TEST_CASE("14B training fits one 139 GiB device, with 8-bit moments and 4k token
 
 TEST_CASE("a plan that does not fit is refused with its arithmetic and what each knob frees") {
   MemoryOptions o;
-  o.moments = MomentStorage::bf16, o.micro_batch_tokens = 8192;
+  o.moments = MomentType::bf16, o.micro_batch_tokens = 8192;
   std::string message;
   try {
     require_memory(qwen3_14b(), o, int64_t(139 * kGib));

@@ -109,10 +109,11 @@ TEST_CASE("sum of squares: double precision, the same bits for any instruction s
   for (size_t n : {size_t(0), size_t(1), size_t(15), size_t(4096), size_t(100003)}) {
     CAPTURE(n);
     const auto x = random_floats(n, 8);
-    const double expected = ReferenceOps().sum_of_squares(x.data(), int64_t(n));
+    const double expected =
+        ReferenceOps().sum_of_squares(vector(const_cast<float*>(x.data()), int64_t(n)));
     double first = -1;
     for_each_cpu_backend([&](Ops& ops) {
-      const double actual = ops.sum_of_squares(x.data(), int64_t(n));
+      const double actual = ops.sum_of_squares(vector(const_cast<float*>(x.data()), int64_t(n)));
       CHECK(std::fabs(actual - expected) <= 1e-13 * expected);
       if (first < 0) first = actual;
       CHECK(actual == first);
@@ -121,7 +122,8 @@ TEST_CASE("sum of squares: double precision, the same bits for any instruction s
   // Squares beyond the range of float.
   const std::vector<float> huge(20, 1e30f);
   CpuOps ops(*available_kernels().front(), 1);
-  CHECK(ops.sum_of_squares(huge.data(), 20) == doctest::Approx(20e60).epsilon(1e-6));
+  CHECK(ops.sum_of_squares(vector(const_cast<float*>(huge.data()), 20)) ==
+        doctest::Approx(20e60).epsilon(1e-6));
 }
 
 TEST_CASE("scale and lerp") {
@@ -130,16 +132,17 @@ TEST_CASE("scale and lerp") {
   auto rs = x, rl = x;
   ReferenceOps reference;
   reference.scale(rs.data(), int64_t(n), 0.3f);
-  reference.lerp(rl.data(), y.data(), int64_t(n), 0.01f);
+  const Tensor target = vector(const_cast<float*>(y.data()), int64_t(n));
+  reference.lerp(vector(rl.data(), int64_t(n)), target, 0.01f);
   for_each_cpu_backend([&](Ops& ops) {
     auto s = x, l = x, copy = x, keep = x;
     ops.scale(s.data(), int64_t(n), 0.3f);
     CHECK(same_bits(s, rs));
-    ops.lerp(l.data(), y.data(), int64_t(n), 0.01f);
+    ops.lerp(vector(l.data(), int64_t(n)), target, 0.01f);
     CHECK(nmse(l, rl) <= 1e-13);
-    ops.lerp(copy.data(), y.data(), int64_t(n), 1.0f);
+    ops.lerp(vector(copy.data(), int64_t(n)), target, 1.0f);
     CHECK(same_bits(copy, y));
-    ops.lerp(keep.data(), y.data(), int64_t(n), 0.0f);
+    ops.lerp(vector(keep.data(), int64_t(n)), target, 0.0f);
     CHECK(same_bits(keep, x));
   });
 }

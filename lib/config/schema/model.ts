@@ -1,5 +1,7 @@
 /** The model that a run starts from, and how the engine holds and saves it. */
+
 import * as z from 'zod'
+import { MOMENTS } from '../../engine/device.ts'
 import { smooth } from './smooth.ts'
 import { count, name } from './values.ts'
 
@@ -28,6 +30,10 @@ export const model = z.strictObject({
     .describe(
       'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32',
     ),
+  moments: z
+    .enum(MOMENTS)
+    .default('8bit')
+    .describe("AdamW's moments on a GPU with dtype bfloat16; float32 on the CPU always"),
   gradient_checkpointing: z
     .boolean()
     .default(false)

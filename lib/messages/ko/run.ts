@@ -16,8 +16,8 @@ export const run = catalogue({
     '저장된 상태에는 응답이 {length}개인데, 프롬프트 {prompts}개에 각각 {size}개가 필요합니다. 이 실행의 상태가 아닙니다',
   "the saved state's completion {i} has {length} tokens and {logprobs} log-probs; it is damaged":
     '저장된 상태의 응답 {i}번은 토큰이 {length}개인데 로그 확률은 {logprobs}개입니다. 손상되었습니다',
-  'device: this build has no CUDA backend; use --device cpu (kogrpo doctor shows what can run)':
-    'device: 이 빌드에는 CUDA 백엔드가 없습니다. --device cpu를 쓰세요(kogrpo doctor가 무엇이 돌 수 있는지 알려 줍니다)',
+  'device {device}: {problem}; --device cpu does without (kogrpo doctor shows what can run)':
+    '{device} 장치: {problem}; --device cpu를 쓰면 GPU 없이 됩니다(무엇이 도는지는 kogrpo doctor가 보여 줍니다)',
   '{dir} was opened without its weights': '{dir}: 가중치 없이 열었습니다',
   'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)':
     '네이티브 애드온을 불러오지 못했습니다({platform}-{arch}, Node {version}):\n{tried}\n이렇게 빌드하세요: npm rebuild kogrpo (저장소를 받은 경우: npm ci)',

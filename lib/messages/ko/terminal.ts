@@ -78,8 +78,9 @@ export const terminal = catalogue({
   'an NVIDIA device ({driver})': 'NVIDIA 장치 있음({driver})',
   'but no driver library libcuda.so.1': '드라이버 라이브러리 libcuda.so.1 없음',
   'no NVIDIA device': 'NVIDIA 장치 없음',
-  '{found}; this build has no CUDA backend and computes on the CPU':
-    '{found}. 이 빌드에는 CUDA 백엔드가 없어 CPU에서 계산합니다',
+  '{found}; {problem}': '{found}. {problem}',
+  'the addon does not run': '애드온이 돌지 않습니다',
+  '{cards}; products by {library}': '{cards}. 행렬 곱은 {library}',
   'use --device cpu (the default)': '--device cpu(기본값)를 쓰세요',
   'a C++ compiler': 'C++ 컴파일러',
   'missing: {missing} (needed to build, not to train)':

@@ -1,5 +1,7 @@
 /** The judge that a recipe's `oracle.judge` describes. */
+
 import type { JudgeSpec } from '../../config/schema/oracle.ts'
+import type { DeviceName } from '../../engine/device.ts'
 import { KogrpoError } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import { cachedJudge } from './cached.ts'
@@ -18,7 +20,7 @@ export interface JudgeContext {
   /** The directory that a model path of a recipe means. */
   modelPath: (path: string) => string
   threads?: number | undefined
-  device?: 'cpu' | 'cuda' | undefined
+  device?: DeviceName | undefined
   /** Supplies the key of an endpoint (default: the process's). */
   environment?: Record<string, string | undefined> | undefined
 }

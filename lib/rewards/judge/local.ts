@@ -4,6 +4,7 @@
  * bit, whatever else is in the batch. Items that are asked while the engine is free or busy gather and
  * go to it together.
  */
+
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -11,6 +12,7 @@ import { join } from 'node:path'
 import type { LocalJudgeSpec } from '../../config/schema/oracle.ts'
 import { ChatTemplate } from '../../data/chat-template.ts'
 import { Tokenizer } from '../../data/tokenizer.ts'
+import type { DeviceName } from '../../engine/device.ts'
 import { type Completion, Engine } from '../../engine/engine.ts'
 import { messageOf } from '../../errors.ts'
 import { openModelDirectory } from '../../model/directory.ts'
@@ -28,7 +30,7 @@ export interface LocalJudgeOptions {
   /** The checkpoint's directory. */
   directory: string
   threads?: number | undefined
-  device?: 'cpu' | 'cuda' | undefined
+  device?: DeviceName | undefined
 }
 
 /** Loads the judge; `close` frees it. Errors name the file at fault. */

@@ -14,6 +14,7 @@
 #include "cuda/context.h"
 #include "cuda/cuda_ops.h"
 #include "op_testing.h"
+#include "ops/bf16.h"
 
 namespace kogrpo::testing {
 

@@ -96,7 +96,7 @@ struct Pair {
     a.param = weight.data(), a.remainder = remainder.data(), a.grad = g.data(), a.moments = type;
     a.m = m.data(), a.v = v.data(), a.m_scale = m_scale.data(), a.v_scale = v_scale.data();
     a.seed = 11;
-    cuda_ops().adamw(with_rates(a, int64_t(n), t, lr));
+    cuda_ops().mixed_adamw(with_rates(a, int64_t(n), t, lr));
     cuda_ops().adamw(
         with_rates(AdamW{.param = p32.data(), .grad = g32.data(), .m = m32.data(), .v = v32.data()},
                    int64_t(n), t, lr));
@@ -197,24 +197,26 @@ TEST_CASE("8-bit second moments follow a slow average instead of freezing, and n
 }
 
 TEST_CASE("sum of squares, scaling and interpolation") {
+  const auto host = [](const std::vector<float>& x) { return const_cast<float*>(x.data()); };
   for (const size_t n : {size_t(1), size_t(1000), size_t(70001)}) {
     CAPTURE(n);
     const auto x = random_floats(n, 8), y = random_floats(n, 9);
     Array<float> dx(x), dy(y);
     const auto count = int64_t(n);
-    const double expected = ReferenceOps().sum_of_squares(x.data(), count);
-    CHECK(std::fabs(cuda_ops().sum_of_squares(dx.data(), count) - expected) <= 1e-13 * expected);
+    const double expected = ReferenceOps().sum_of_squares(vector(host(x), count));
+    CHECK(std::fabs(cuda_ops().sum_of_squares(vector(dx.data(), count)) - expected) <=
+          1e-13 * expected);
     Array<bf16> half(rounded(x));
     const auto wide = widened(rounded(x));
-    const double expected16 = ReferenceOps().sum_of_squares(wide.data(), count);
-    CHECK(std::fabs(cuda_ops().sum_of_squares(half.data(), count) - expected16) <=
-          1e-13 * expected16);
+    const double expected16 = ReferenceOps().sum_of_squares(vector(host(wide), count));
+    CHECK(std::fabs(cuda_ops().sum_of_squares(matrix(half.data(), DType::bf16, 1, count)) -
+                    expected16) <= 1e-13 * expected16);
 
     auto lerped = x;
-    ReferenceOps().lerp(lerped.data(), y.data(), count, 0.3f);
-    cuda_ops().lerp(dx.data(), dy.data(), count, 0.3f);
+    ReferenceOps().lerp(vector(lerped.data(), count), vector(host(y), count), 0.3f);
+    cuda_ops().lerp(vector(dx.data(), count), vector(dy.data(), count), 0.3f);
     CHECK(nmse(dx.download(), lerped) <= 1e-13);
-    cuda_ops().lerp(dx.data(), dy.data(), count, 1.0f);
+    cuda_ops().lerp(vector(dx.data(), count), vector(dy.data(), count), 1.0f);
     CHECK(same_bits(dx.download(), y));
     auto scaled = y;
     ReferenceOps().scale(scaled.data(), count, 0.7f);

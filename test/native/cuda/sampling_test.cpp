@@ -70,14 +70,15 @@ TEST_CASE("the logits' gradient in place, in fp32 and in bf16 over the same memo
       ReferenceOps().logits_backward({r.logits.host(), r.targets(), r.entropy.host(), r.lse.host(),
                                       c.host(), entropy ? e.host() : none, r.inv_temperature,
                                       r.limit});
-      const LogitsBackward call{r.logits.device(), r.targets(), r.entropy.device(),
-                                r.lse.device(),    c.device(),  entropy ? e.device() : none,
-                                r.inv_temperature, r.limit};
+      LogitsBackward call{r.logits.device(), r.targets(), r.entropy.device(),
+                          r.lse.device(),    c.device(),  entropy ? e.device() : none,
+                          r.inv_temperature, r.limit};
       cuda_ops().logits_backward(call);
       CHECK(r.logits.error() <= 1e-11);
 
       r.logits.put(original);
-      const Tensor d = cuda_ops().logits_backward_bf16(call);
+      call.gradient = DType::bf16;
+      const Tensor d = cuda_ops().logits_backward(call);
       CHECK(d.dtype == DType::bf16);
       CHECK(d.stride == 2 * (s.vocab + s.gap));
       std::vector<bf16> bits(size_t(6 * d.stride));

@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include "cuda_emulation/device_memory.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -284,6 +286,7 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
     throw std::runtime_error("blocks have one dimension of 1 to 1024 threads");
   if (shared_bytes > size_t{227} << 10)
     throw std::runtime_error("a block has at most 227 KiB of shared memory");
+  const Access access;
   Scheduler s;
   s.kernel = &kernel;
   s.stack_bytes = kStack * block.x;

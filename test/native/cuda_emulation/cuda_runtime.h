@@ -1,6 +1,8 @@
 #pragma once
-// The part of the CUDA runtime that native/cuda uses, on a CPU: device memory is host memory that
-// starts as NaN, streams run at once.
+// The part of the CUDA runtime that native/cuda uses, on a CPU. Device memory starts as NaN and can
+// be touched by kernels and copies only: anything else that reads or writes it ends in a
+// segmentation fault, as on a GPU (runtime.cpp). Kernels and copies to the device run at once; what
+// a copy to the host brings is there after the next synchronisation and not before.
 
 #include <cuda.h>
 
@@ -12,7 +14,7 @@
 using cudaError_t = int;
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
-constexpr cudaError_t cudaSuccess = 0, cudaErrorMemoryAllocation = 2;
+constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 constexpr unsigned cudaStreamNonBlocking = 1;
@@ -24,12 +26,8 @@ struct cudaDeviceProp {
   int l2CacheSize = 1 << 20;
 };
 
-inline const char* cudaGetErrorName(cudaError_t e) {
-  return e == cudaSuccess ? "cudaSuccess" : "cudaErrorMemoryAllocation";
-}
-inline const char* cudaGetErrorString(cudaError_t e) {
-  return e == cudaSuccess ? "no error" : "out of memory";
-}
+const char* cudaGetErrorName(cudaError_t e);
+const char* cudaGetErrorString(cudaError_t e);
 inline cudaError_t cudaGetLastError() {
   return cudaSuccess;
 }
@@ -44,37 +42,17 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   *p = cudaDeviceProp();
   return cudaSuccess;
 }
-inline cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  *free = *total = size_t{1} << 30;
-  return cudaSuccess;
-}
-inline cudaError_t cudaMalloc(void** p, size_t bytes) {
-  if (bytes > size_t{1} << 30 || posix_memalign(p, 256, bytes) != 0)
-    return cudaErrorMemoryAllocation;
-  std::memset(*p, 0xff, bytes);
-  return cudaSuccess;
-}
-inline cudaError_t cudaFree(void* p) {
-  std::free(p);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind,
-                                   cudaStream_t) {
-  if (n > 0) std::memcpy(to, from, n);
-  return cudaSuccess;
-}
-inline cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t) {
-  if (n > 0) std::memset(p, value, n);
-  return cudaSuccess;
-}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
+cudaError_t cudaMalloc(void** p, size_t bytes);
+cudaError_t cudaFree(void* p);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind, cudaStream_t);
+cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t);
+cudaError_t cudaStreamSynchronize(cudaStream_t);
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
   *s = nullptr;
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) {
-  return cudaSuccess;
-}
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
   return cudaSuccess;
 }
 // Entry points of the driver: those of cuda_emulation/cuda.h.

@@ -13,8 +13,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cuda/bf16.h"
 #include "cuda_emulation/block.h"
+#include "ops/bf16.h"
 
 #define __global__
 #define __device__

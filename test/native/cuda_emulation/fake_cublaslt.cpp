@@ -1,13 +1,15 @@
 // A stand-in for cuBLASLt with its interface and its column-major conventions, on the CPU: it
 // follows the descriptors to the letter, so that what cuda/blaslt.cu asks for is tested.
 
+#include <dlfcn.h>
+
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
 #include <map>
 
-#include "cuda/bf16.h"
 #include "cuda/blaslt_api.h"
+#include "ops/bf16.h"
 
 using namespace kogrpo::cuda::blaslt;
 
@@ -29,6 +31,14 @@ float at(const void* p, const Layout& l, uint64_t row, uint64_t col) {
 }
 
 constexpr int kInvalid = 7;
+
+// Opens the emulation's device memory for its life.
+struct Access {
+  using Open = void(int);
+  Open* open = reinterpret_cast<Open*>(dlsym(RTLD_DEFAULT, "kogrpo_emulation_open"));
+  Access() { open(1); }
+  ~Access() { open(0); }
+};
 
 }  // namespace
 
@@ -96,6 +106,7 @@ EXPORT Status cublasLtMatmul(Handle, MatmulDesc desc, const void* alpha, const v
                              MatrixLayout a_layout, const void* b, MatrixLayout b_layout,
                              const void* beta, const void* c, MatrixLayout c_layout, void* d,
                              MatrixLayout d_layout, const Algo*, void*, size_t, Stream) {
+  const Access access;
   const auto& attributes = static_cast<Desc*>(desc)->attributes;
   const auto transposed = [&](int which) {
     const auto found = attributes.find(which);

@@ -1,6 +1,6 @@
 #pragma once
 // bfloat16 as a storage type: the upper half of a float. Arithmetic is in float; conversions are
-// in cuda/device.cuh for kernels and here for the host.
+// here for the host and in cuda/device.cuh for kernels.
 
 #include <cstdint>
 #include <cstring>

@@ -1,0 +1,39 @@
+/** Where an engine computes, and what it is going to be used for there. */
+
+/** `cuda` is the first GPU that CUDA shows (CUDA_VISIBLE_DEVICES chooses and orders them). */
+export const DEVICES = [
+  'cpu',
+  'cuda',
+  ...(['cuda:0', 'cuda:1', 'cuda:2', 'cuda:3', 'cuda:4', 'cuda:5', 'cuda:6', 'cuda:7'] as const),
+] as const
+
+export type DeviceName = (typeof DEVICES)[number]
+
+/** How a device that stores bfloat16 keeps AdamW's moments. */
+export const MOMENTS = ['8bit', 'bfloat16', 'float32'] as const
+
+/**
+ * Sizes by which a device with memory of its own is planned before anything is allocated: a model that
+ * would not fit is refused with the arithmetic. Without `training` there are no gradients and moments.
+ */
+export interface EngineUse {
+  training: boolean
+  /** Copies of the parameters besides the policy. */
+  slots?: number
+  /** Packed tokens of one forward and backward. */
+  microBatchTokens?: number
+  /** Keys and values of generation, in tokens; rows of one of its steps. */
+  cacheTokens?: number
+  stepRows?: number
+}
+
+/** What the addon says of CUDA (native/cuda/status.h). */
+export interface CudaStatus {
+  /** The build has CUDA code; there is a device that it runs on, and a library for the products. */
+  built: boolean
+  usable: boolean
+  products: string
+  /** What is missing and the remedy; '' when usable. */
+  problem: string
+  devices: { name: string; capability: string; multiprocessors: number; memory: number }[]
+}

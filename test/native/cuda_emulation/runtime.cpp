@@ -1,0 +1,200 @@
+#include <cuda_runtime.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <map>
+#include <new>
+#include <vector>
+
+#include "cuda_emulation/device_memory.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+namespace kogrpo::emulation {
+namespace {
+
+constexpr size_t kMost = size_t{1} << 30, kSpace = size_t{2} << 30, kHuge = size_t{2} << 20;
+constexpr size_t kAlignment = 256, kRedZone = 256;
+
+size_t up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+
+// First fit. Huge pages, because opening and closing them is quick.
+class Memory {
+ public:
+  Memory() {
+    void* p = mmap(nullptr, kSpace + kHuge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED) throw std::bad_alloc();
+    base_ = reinterpret_cast<char*>(up(reinterpret_cast<uintptr_t>(p), kHuge));
+#if defined(MADV_HUGEPAGE)
+    madvise(base_, kSpace, MADV_HUGEPAGE);  // a hint only
+#endif
+    ASAN_POISON_MEMORY_REGION(base_, kSpace);
+  }
+
+  bool contains(const void* p) const {
+    const char* c = static_cast<const char*>(p);
+    return c >= base_ && c < base_ + kSpace;
+  }
+
+  void* allocate(size_t bytes) {
+    if (used_ + bytes > limit) return nullptr;
+    const size_t wanted = up(bytes, kAlignment) + kRedZone;
+    size_t at = 0;
+    for (const auto& [begin, block] : blocks_) {
+      if (begin - at >= wanted) break;
+      at = begin + up(block, kAlignment) + kRedZone;
+    }
+    if (at + wanted > kSpace) return nullptr;
+    blocks_[at] = bytes;
+    used_ += bytes;
+    if (at + wanted > high_) {
+      const size_t high = up(at + wanted, kHuge);
+      if (open_ > 0) protect(high_, high, true);
+      high_ = high;
+    }
+    ASAN_UNPOISON_MEMORY_REGION(base_ + at, bytes);
+    Access access;
+    std::memset(base_ + at, 0xff, bytes);
+    return base_ + at;
+  }
+
+  bool release(void* p) {
+    const auto found = blocks_.find(static_cast<size_t>(static_cast<char*>(p) - base_));
+    if (!contains(p) || found == blocks_.end()) return false;
+    {
+      Access access;
+      std::memset(p, 0xff, found->second);
+    }
+    ASAN_POISON_MEMORY_REGION(p, found->second);
+    used_ -= found->second;
+    blocks_.erase(found);
+    return true;
+  }
+
+  void open() {
+    if (open_++ == 0) protect(0, high_, true);
+  }
+  void close() {
+    if (--open_ == 0) protect(0, high_, false);
+  }
+  size_t used() const {
+    return used_;
+  }
+
+  size_t limit = kMost;
+
+ private:
+  void protect(size_t begin, size_t end, bool open) {
+    if (end > begin)
+      mprotect(base_ + begin, end - begin, open ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+
+  char* base_ = nullptr;
+  std::map<size_t, size_t> blocks_;  // from offset to bytes
+  size_t used_ = 0, high_ = 0;
+  int open_ = 0;
+};
+
+Memory& memory() {
+  static Memory instance;
+  return instance;
+}
+
+// A copy to the host that no synchronisation has waited for yet.
+struct Download {
+  void* to;
+  std::vector<unsigned char> bytes;
+};
+std::vector<Download>& downloads() {
+  static std::vector<Download> queue;
+  return queue;
+}
+
+}  // namespace
+
+Access::Access() {
+  memory().open();
+}
+Access::~Access() {
+  memory().close();
+}
+bool is_device(const void* p) {
+  return memory().contains(p);
+}
+size_t memory_in_use() {
+  return memory().used();
+}
+void limit_memory(size_t bytes) {
+  memory().limit = bytes < kMost ? bytes : kMost;
+}
+
+}  // namespace kogrpo::emulation
+
+using namespace kogrpo::emulation;
+
+// For the stand-in of cuBLASLt, which is a library of its own.
+extern "C" __attribute__((visibility("default"))) void kogrpo_emulation_open(int open) {
+  if (open)
+    memory().open();
+  else
+    memory().close();
+}
+
+const char* cudaGetErrorName(cudaError_t e) {
+  return e == cudaSuccess                 ? "cudaSuccess"
+         : e == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
+                                          : "cudaErrorInvalidValue";
+}
+const char* cudaGetErrorString(cudaError_t e) {
+  return e == cudaSuccess                 ? "no error"
+         : e == cudaErrorMemoryAllocation ? "out of memory"
+                                          : "invalid argument";
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *total = memory().limit;
+  *free = *total > memory().used() ? *total - memory().used() : 0;
+  return cudaSuccess;
+}
+cudaError_t cudaMalloc(void** p, size_t bytes) {
+  *p = memory().allocate(bytes);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+cudaError_t cudaFree(void* p) {
+  return p == nullptr || memory().release(p) ? cudaSuccess : cudaErrorInvalidValue;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind kind,
+                            cudaStream_t) {
+  if (n == 0) return cudaSuccess;
+  if (is_device(to) != (kind != cudaMemcpyDeviceToHost) ||
+      is_device(from) != (kind != cudaMemcpyHostToDevice))
+    return cudaErrorInvalidValue;
+  const Access access;
+  if (kind == cudaMemcpyDeviceToHost) {
+    const auto* bytes = static_cast<const unsigned char*>(from);
+    downloads().push_back({to, {bytes, bytes + n}});
+    std::memset(to, 0xff, n);
+  } else {
+    std::memcpy(to, from, n);
+  }
+  return cudaSuccess;
+}
+cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t) {
+  if (n == 0) return cudaSuccess;
+  if (!is_device(p)) return cudaErrorInvalidValue;
+  const Access access;
+  std::memset(p, value, n);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  for (const Download& d : downloads()) std::memcpy(d.to, d.bytes.data(), d.bytes.size());
+  downloads().clear();
+  return cudaSuccess;
+}
