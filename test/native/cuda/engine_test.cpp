@@ -339,7 +339,7 @@ TEST_CASE("engine on cuda: a step of GRPO moves the policy as on the CPU" * doct
   }
 }
 
-TEST_CASE("engine on cuda: a state is resumed to the bit, whatever the moments" * doctest::skip()) {
+TEST_CASE("engine on cuda: a state is resumed to the bit, whatever the moments") {
   const std::string path =
       (std::filesystem::temp_directory_path() / ("kogrpo-cuda-state-" + std::to_string(::getpid())))
           .string();
