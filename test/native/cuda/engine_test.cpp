@@ -377,119 +377,117 @@ TEST_CASE("engine on cuda: a state is resumed to the bit, whatever the moments")
   std::filesystem::remove(path);
 }
 
-TEST_CASE("engine on cuda: generation borrows the gradients' memory and leaves zero behind")
-          doctest::skip()) {
-            const Case c{Precision::bf16, true};
-            const auto engine = open("cuda", c), other = open("cuda", c);
-            const Batch batch = mixed_batch();
-            const auto coef = coefficients(batch, 6);
-            const auto r = requests(2, 2, 6);
-            engine->forward_backward(batch.arguments(), coef, {}, {});
-            engine->optimizer_step({.learning_rate = 1e-3f});
-            generate(*engine, r);
-            CHECK(engine->read_gradient("model.norm.weight")[0] == 0);
-            engine->forward_backward(batch.arguments(), coef, {}, {});
-            other->forward_backward(batch.arguments(), coef, {}, {});
-            other->optimizer_step({.learning_rate = 1e-3f});
-            other->forward_backward(batch.arguments(), coef, {}, {});
-            CHECK(same_bits(all_parameters(*engine, true), all_parameters(*other, true)));
-            // In the middle of a sum it takes memory of its own.
-            const auto between = all_parameters(*engine, true);
-            generate(*engine, r);
-            CHECK(same_bits(all_parameters(*engine, true), between));
-          }
+TEST_CASE("engine on cuda: generation borrows the gradients' memory and leaves zero behind") {
+  const Case c{Precision::bf16, true};
+  const auto engine = open("cuda", c), other = open("cuda", c);
+  const Batch batch = mixed_batch();
+  const auto coef = coefficients(batch, 6);
+  const auto r = requests(2, 2, 6);
+  engine->forward_backward(batch.arguments(), coef, {}, {});
+  engine->optimizer_step({.learning_rate = 1e-3f});
+  generate(*engine, r);
+  CHECK(engine->read_gradient("model.norm.weight")[0] == 0);
+  engine->forward_backward(batch.arguments(), coef, {}, {});
+  other->forward_backward(batch.arguments(), coef, {}, {});
+  other->optimizer_step({.learning_rate = 1e-3f});
+  other->forward_backward(batch.arguments(), coef, {}, {});
+  CHECK(same_bits(all_parameters(*engine, true), all_parameters(*other, true)));
+  // In the middle of a sum it takes memory of its own.
+  const auto between = all_parameters(*engine, true);
+  generate(*engine, r);
+  CHECK(same_bits(all_parameters(*engine, true), between));
+}
 
-          TEST_CASE("engine on cuda: a factor for each logit; alpha below 1 is refused in bf16") {
-            const auto gpu = open("cuda", {Precision::bf16, true}),
-                       cpu = open("cpu", {Precision::bf16});
-            std::vector<float> scale(88);
-            for (size_t i = 0; i < scale.size(); ++i) scale[i] = 0.5f + float(i % 7) * 0.2f;
-            const Batch batch = mixed_batch();
-            const auto coef = coefficients(batch, 2);
-            for (Engine* e : {gpu.get(), cpu.get()}) e->set_logit_scale(scale);
-            const auto a = gpu->forward_backward(batch.arguments(), coef, {}, {});
-            const auto b = cpu->forward_backward(batch.arguments(), coef, {}, {});
-            CHECK(mean_difference(a.logprobs, b.logprobs) <= 0.02);
-            CHECK(nmse(all_parameters(*gpu, true), all_parameters(*cpu, true)) <= 1e-3);
-            const auto rows = gpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5});
-            CHECK(nmse(rows, cpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5})) <= 5e-4);
-            gpu->update_slot("ema", 0.1f);
-            CHECK_THROWS_WITH_AS(gpu->update_slot("ema", 0.1f), doctest::Contains("alpha"),
-                                 std::invalid_argument);
-          }
+TEST_CASE("engine on cuda: a factor for each logit; alpha below 1 is refused in bf16") {
+  const auto gpu = open("cuda", {Precision::bf16, true}), cpu = open("cpu", {Precision::bf16});
+  std::vector<float> scale(88);
+  for (size_t i = 0; i < scale.size(); ++i) scale[i] = 0.5f + float(i % 7) * 0.2f;
+  const Batch batch = mixed_batch();
+  const auto coef = coefficients(batch, 2);
+  for (Engine* e : {gpu.get(), cpu.get()}) e->set_logit_scale(scale);
+  const auto a = gpu->forward_backward(batch.arguments(), coef, {}, {});
+  const auto b = cpu->forward_backward(batch.arguments(), coef, {}, {});
+  CHECK(mean_difference(a.logprobs, b.logprobs) <= 0.02);
+  CHECK(nmse(all_parameters(*gpu, true), all_parameters(*cpu, true)) <= 1e-3);
+  const auto rows = gpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5});
+  CHECK(nmse(rows, cpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5})) <= 5e-4);
+  gpu->update_slot("ema", 0.1f);
+  CHECK_THROWS_WITH_AS(gpu->update_slot("ema", 0.1f), doctest::Contains("alpha"),
+                       std::invalid_argument);
+}
 
-          TEST_CASE("devices: names, and an engine that cannot train says so") {
-            CHECK_THROWS_WITH_AS(open_device("gpu", false, 1), doctest::Contains("cuda:<index>"),
-                                 std::invalid_argument);
-            CHECK_THROWS_WITH_AS(open_device("cuda:", false, 1), doctest::Contains("cuda:<index>"),
-                                 std::invalid_argument);
-            CHECK_THROWS_WITH_AS(open_device("cuda:99", false, 1), doctest::Contains("device 99"),
-                                 DeviceError);
-            EngineOptions options{.device = "cuda", .precision = Precision::bf16};
-            options.deterministic = true;
-            Engine engine(tiny(), options);
-            CHECK_THROWS_WITH_AS(engine.optimizer_step({}), doctest::Contains("without training"),
-                                 std::invalid_argument);
-          }
+TEST_CASE("devices: names, and an engine that cannot train says so") {
+  CHECK_THROWS_WITH_AS(open_device("gpu", false, 1), doctest::Contains("cuda:<index>"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(open_device("cuda:", false, 1), doctest::Contains("cuda:<index>"),
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(open_device("cuda:99", false, 1), doctest::Contains("device 99"),
+                       DeviceError);
+  EngineOptions options{.device = "cuda", .precision = Precision::bf16};
+  options.deterministic = true;
+  Engine engine(tiny(), options);
+  CHECK_THROWS_WITH_AS(engine.optimizer_step({}), doctest::Contains("without training"),
+                       std::invalid_argument);
+}
 
 #if defined(KOGRPO_EMULATION)
 
-          TEST_CASE("emulation: the host cannot touch device memory") {
-            const auto device = open_device("cuda", true, 1);
-            auto* p = static_cast<float*>(device->allocate(16));
-            const pid_t child = fork();
-            if (child == 0) {
-              std::signal(SIGSEGV, SIG_DFL);
-              const float value = *static_cast<volatile float*>(p);
-              _exit(value == 0 ? 0 : 1);
-            }
-            int status = 0;
-            waitpid(child, &status, 0);
-            CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) > 1));
-            device->deallocate(p);
-          }
+TEST_CASE("emulation: the host cannot touch device memory") {
+  const auto device = open_device("cuda", true, 1);
+  auto* p = static_cast<float*>(device->allocate(16));
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGSEGV, SIG_DFL);
+    const float value = *static_cast<volatile float*>(p);
+    _exit(value == 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) > 1));
+  device->deallocate(p);
+}
 
-          TEST_CASE(
-              "engine on cuda: a model that does not fit is refused with the plan, before and "
-              "after" *
-              doctest::skip()) {
-            const auto limited = [](size_t bytes, auto&& f) {
-              emulation::limit_memory(bytes);
-              f();
-              emulation::limit_memory(size_t{1} << 30);
-            };
-            limited(size_t{64} << 20, [] {
-              CHECK_THROWS_WITH_AS(open("cuda", {Precision::bf16, true}),
-                                   doctest::Contains("does not fit"), std::invalid_argument);
-            });
-            const auto engine = open("cuda", {Precision::bf16, true});
-            const Batch batch = mixed_batch();
-            limited(emulation::memory_in_use() + 1000, [&] {
-              CHECK_THROWS_WITH_AS(
-                  engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {}),
-                  doctest::Contains("always: "), DeviceMemoryError);
-            });
-            engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {});
-          }
+TEST_CASE(
+    "engine on cuda: a model that does not fit is refused with the plan, before and "
+    "after" *
+    doctest::skip()) {
+  const auto limited = [](size_t bytes, auto&& f) {
+    emulation::limit_memory(bytes);
+    f();
+    emulation::limit_memory(size_t{1} << 30);
+  };
+  limited(size_t{64} << 20, [] {
+    CHECK_THROWS_WITH_AS(open("cuda", {Precision::bf16, true}), doctest::Contains("does not fit"),
+                         std::invalid_argument);
+  });
+  const auto engine = open("cuda", {Precision::bf16, true});
+  const Batch batch = mixed_batch();
+  limited(emulation::memory_in_use() + 1000, [&] {
+    CHECK_THROWS_WITH_AS(
+        engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {}),
+        doctest::Contains("always: "), DeviceMemoryError);
+  });
+  engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {});
+}
 
-          TEST_CASE("engine on cuda: no memory is left behind, nor does it grow from step to step" *
-                    doctest::skip()) {
-            const size_t before = emulation::memory_in_use();
-            {
-              const auto engine = open("cuda", {Precision::bf16, false});
-              const Batch batch = mixed_batch();
-              const auto coef = coefficients(batch, 1);
-              const auto r = requests(2, 2, 6);
-              size_t settled = 0;
-              for (int step = 0; step < 6; ++step) {
-                generate(*engine, r);
-                engine->forward_backward(batch.arguments(), coef, {}, {});
-                engine->optimizer_step({.learning_rate = 1e-4f});
-                if (step == 1) settled = emulation::memory_in_use();
-              }
-              CHECK(emulation::memory_in_use() == settled);
-            }
-            CHECK(emulation::memory_in_use() == before);
-          }
+TEST_CASE("engine on cuda: no memory is left behind, nor does it grow from step to step" *
+          doctest::skip()) {
+  const size_t before = emulation::memory_in_use();
+  {
+    const auto engine = open("cuda", {Precision::bf16, false});
+    const Batch batch = mixed_batch();
+    const auto coef = coefficients(batch, 1);
+    const auto r = requests(2, 2, 6);
+    size_t settled = 0;
+    for (int step = 0; step < 6; ++step) {
+      generate(*engine, r);
+      engine->forward_backward(batch.arguments(), coef, {}, {});
+      engine->optimizer_step({.learning_rate = 1e-4f});
+      if (step == 1) settled = emulation::memory_in_use();
+    }
+    CHECK(emulation::memory_in_use() == settled);
+  }
+  CHECK(emulation::memory_in_use() == before);
+}
 
 #endif
