@@ -3,8 +3,11 @@ import { KogrpoError } from '../errors.ts'
 import { careConsistency } from './care-consistency.ts'
 import { critiqueRefinement } from './critique-refinement.ts'
 import { curriculumOrder } from './curriculum-order.ts'
+import { koreanNeurons } from './korean-neurons.ts'
+import { loraFull } from './lora-full.ts'
 import { planningDiversity } from './planning-diversity.ts'
 import { prorlReset } from './prorl-reset.ts'
+import { redwhaleVocabulary } from './redwhale-vocab.ts'
 import type { Experiment } from './types.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -15,6 +18,9 @@ export const EXPERIMENTS: readonly Experiment[] = [
   critiqueRefinement,
   curriculumOrder,
   planningDiversity,
+  koreanNeurons,
+  redwhaleVocabulary,
+  loraFull,
 ]
 
 /** The experiment of this name, or all of them. Throws `E_CONFIG` for an unknown one. */
