@@ -209,33 +209,32 @@ TEST_CASE("engine on cuda: passes and steps are the CPU's, in fp32 and bf16") {
   }
 }
 
-TEST_CASE("engine on cuda: the sampler's log-probs are the trainer's") {
+TEST_CASE("engine on cuda: the sampler's log-probs are the trainer's, to the bit or nearly") {
   const auto r = requests(2, 2, 8);
-  SUBCASE("to the bit where it is deterministic") {
-    for (const Precision precision : {Precision::f32, Precision::bf16}) {
-      CAPTURE(int(precision));
-      const auto engine = open("cuda", {precision, true});
-      const Compared c = compare(*engine, r, generate(*engine, r));
-      CHECK(c.sampled.size() == 32);
-      CHECK(same_bits(c.sampled, c.trained));
-    }
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    CAPTURE(int(precision));
+    const auto engine = open("cuda", {precision, true});
+    const Compared c = compare(*engine, r, generate(*engine, r));
+    CHECK(c.sampled.size() == 32);
+    CHECK(same_bits(c.sampled, c.trained));
   }
-  SUBCASE("nearly, where products and attention are the fastest") {
-    for (const int64_t head_dim : {32, 128}) {
-      const auto engine = open("cuda", {Precision::bf16, false, head_dim});
-      const Compared c = compare(*engine, r, generate(*engine, r));
-      const double difference = mean_difference(c.sampled, c.trained);
-      MESSAGE("head_dim ", head_dim, ": mean difference ", difference);
-      CHECK(difference <= 0.01);
-    }
+  // Where products and attention are the fastest.
+  for (const int64_t head_dim : {32, 128}) {
+    const auto engine = open("cuda", {Precision::bf16, false, head_dim});
+    const Compared c = compare(*engine, r, generate(*engine, r));
+    const double difference = mean_difference(c.sampled, c.trained);
+    MESSAGE("head_dim ", head_dim, ": mean difference ", difference);
+    CHECK(difference <= 0.01);
   }
-  SUBCASE("and its tokens are the CPU's in fp32") {
-    const auto gpu = open("cuda", {}), cpu = open("cpu", {});
-    const auto a = generate(*gpu, r), b = generate(*cpu, r);
-    for (size_t i = 0; i < r.size(); ++i) {
-      CHECK(a[i].tokens == b[i].tokens);
-      CHECK(mean_difference(a[i].logprobs, b[i].logprobs) <= 1e-5);
-    }
+}
+
+TEST_CASE("engine on cuda: the tokens sampled are the CPU's in fp32") {
+  const auto r = requests(2, 2, 8);
+  const auto gpu = open("cuda", {}), cpu = open("cpu", {});
+  const auto a = generate(*gpu, r), b = generate(*cpu, r);
+  for (size_t i = 0; i < r.size(); ++i) {
+    CHECK(a[i].tokens == b[i].tokens);
+    CHECK(mean_difference(a[i].logprobs, b[i].logprobs) <= 1e-5);
   }
 }
 
@@ -290,7 +289,7 @@ TEST_CASE("engine on cuda: chunks, preemption and the prefix cache change no bit
   }
 }
 
-TEST_CASE("engine on cuda: a step of GRPO moves the policy as on the CPU" * doctest::skip()) {
+TEST_CASE("engine on cuda: a step of GRPO moves the policy as on the CPU") {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     CAPTURE(int(precision));
     const Case c{precision, true};
@@ -485,7 +484,8 @@ TEST_CASE("engine on cuda: no memory is left behind, nor does it grow from step 
       engine->optimizer_step({.learning_rate = 1e-4f});
       if (step == 1) settled = emulation::memory_in_use();
     }
-    CHECK(emulation::memory_in_use() == settled);
+    // Device copies of index arrays grow to the largest that their places have held.
+    CHECK(emulation::memory_in_use() - settled <= size_t{64} << 10);
   }
   CHECK(emulation::memory_in_use() == before);
 }
