@@ -6,7 +6,7 @@
 namespace kogrpo::fuzz {
 
 void state(Input input) {
-  static Engine engine(tiny_config(), {1, false, 0, Precision::f32});
+  static Engine engine(tiny_config(), {.threads = 1});
   const MemoryFile file(input), again;
   try {
     engine.load_state(file.path());
