@@ -8,6 +8,10 @@
  * its group before the weighted sum, so that a reward of large spread does not drown the others, and
  * the sum a z-score over the batch; `scale_rewards` has no part in it.
  *
+ * `baseline: leave_one_out` takes the mean of the group's other members instead (Kool et al. 2019; ESPO,
+ * arXiv 2512.03759): r_i − mean of r_j≠i = n/(n − 1) · (r_i − mean), n counting the non-null ones. The
+ * baseline of a sample is then independent of it, and the gradient's estimate without bias.
+ *
  * A `null` reward is "not applicable". It leaves its sample out of that reward's baseline in that
  * group: reward k contributes w_k · (r_ik − mean of the group's non-null r_·k) to A_i, and a null
  * contributes 0. This equals filling the null with its group's mean, so the code fills and then
@@ -22,6 +26,7 @@ import { KogrpoError } from '../errors.ts'
 import { areEqual, besselStd, equalGroups, presentIn, shiftedMean } from './group-statistics.ts'
 
 export type ScaleRewards = 'none' | 'group' | 'batch'
+export type Baseline = 'mean' | 'leave_one_out'
 export type MultiObjectiveAggregation = 'sum_then_normalize' | 'normalize_then_sum'
 
 /** TRL's constant added to a standard deviation before dividing by it. */
@@ -34,6 +39,8 @@ export interface GroupAdvantagesInput {
   weights: readonly number[]
   num_generations: number
   scale_rewards: ScaleRewards
+  /** Default: mean; leave_one_out is without division by a standard deviation. */
+  baseline?: Baseline | undefined
   /** Default: sum_then_normalize. */
   multi_objective_aggregation?: MultiObjectiveAggregation | undefined
 }
@@ -101,7 +108,15 @@ function sumThenNormalize(input: GroupAdvantagesInput, totals: readonly (number 
     for (let start = 0; start < n; start += group) {
       const present = presentIn(row, start, start + group)
       const fill = present.length === 0 ? batchMean : shiftedMean(present)
-      for (let i = start; i < start + group; i++) filled[i]! += weights[k]! * (row[i] ?? fill)
+      const others = present.length - 1
+      for (let i = start; i < start + group; i++) {
+        const value = row[i] ?? fill
+        const held =
+          input.baseline === 'leave_one_out' && others > 0
+            ? fill + ((value - fill) * present.length) / others
+            : value
+        filled[i]! += weights[k]! * held
+      }
     }
   })
   // A sample without any reward takes no part from here on.
@@ -157,6 +172,15 @@ function normalizeThenSum(input: GroupAdvantagesInput, totals: readonly (number 
 function checkShapes(input: GroupAdvantagesInput): number {
   const { rewards, weights, num_generations: group } = input
   oneOf('scale_rewards', input.scale_rewards, ['none', 'group', 'batch'])
+  oneOf('baseline', input.baseline ?? 'mean', ['mean', 'leave_one_out'])
+  const divides =
+    input.scale_rewards !== 'none' || input.multi_objective_aggregation === 'normalize_then_sum'
+  if (input.baseline === 'leave_one_out' && divides) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      'baseline leave_one_out compares a sample with the others; a division by a standard deviation, which holds the sample too, is not for it: use scale_rewards none and sum_then_normalize',
+    )
+  }
   oneOf('multi_objective_aggregation', input.multi_objective_aggregation ?? 'sum_then_normalize', [
     'sum_then_normalize',
     'normalize_then_sum',

@@ -24,6 +24,9 @@
  * Ratio: r = exp(l − l_old) per token, or per sequence exp(mean over its tokens) with
  * `importance_sampling_level: sequence` (GSPO). `oldLogprobs: null` means on-policy: r is exactly 1
  * and its gradient is kept. Arithmetic is double precision in token order; coef is rounded once.
+ * With `kl_level: sequence` every token carries KL_i = ½ (Σ_t l − l_ref)² / n_i of its completion of n_i
+ * trained tokens (ESPO, arXiv 2512.03759, eq. for k2), whose derivative by any l_t, summed over the tokens, is
+ * Σ_t (l − l_ref).
  * Semantics follow TRL 1.13 `GRPOTrainer._compute_loss`; golden values in test/golden.
  */
 import { KogrpoError } from '../errors.ts'
@@ -101,6 +104,7 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
       )
     }
   }
+  const sequenceKl = options.kl_level === 'sequence' && refLogprobs !== null
   const kl = klEstimators[options.kl_estimator ?? 'k3']
   const coef = new Float32Array(layout.tokens)
   const stats = emptyPolicyStats()
@@ -124,6 +128,7 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
       continue
     }
     const sequenceWeight = sequenceLevel ? meanLogRatio(input, start, end, trained) : 0
+    const drift = sequenceKl ? logRatio(logprobs, refLogprobs, mask, start, end) : 0
     const term = { low: 0, high: 0 }
     // At sequence level every token's term moves the one ratio, hence every token of the sequence.
     let throughSequence = 0
@@ -151,7 +156,10 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
       if (sequenceLevel) throughSequence += factor * surrogate.byWeight
       else slope += factor * surrogate.byWeight
       if (refLogprobs !== null) {
-        const divergence = kl(finite('refLogprobs', refLogprobs, t, i) - l)
+        const d = finite('refLogprobs', refLogprobs, t, i) - l
+        const divergence = sequenceKl
+          ? { value: (drift * drift) / (2 * trained), slope: drift }
+          : kl(d)
         stats.kl_sum += divergence.value
         value += options.beta * divergence.value
         slope += options.beta * divergence.slope
@@ -226,11 +234,20 @@ export function coefficientsOnPolicy(input: OnPolicyInput): Float32Array {
 
 function meanLogRatio(input: PolicyLossInput, start: number, end: number, trained: number): number {
   if (input.oldLogprobs === null) return 0
+  return logRatio(input.logprobs, input.oldLogprobs, input.mask, start, end) / trained
+}
+
+/** Σ over the trained tokens of [start, end) of a − b. */
+function logRatio(
+  a: Float32Array,
+  b: Float32Array,
+  mask: Float32Array | Uint8Array,
+  start: number,
+  end: number,
+): number {
   let sum = 0
-  for (let t = start; t < end; t++) {
-    if (input.mask[t] !== 0) sum += input.logprobs[t]! - input.oldLogprobs[t]!
-  }
-  return sum / trained
+  for (let t = start; t < end; t++) if (mask[t] !== 0) sum += a[t]! - b[t]!
+  return sum
 }
 
 function checkLength(name: string, array: { length: number }, tokens: number): void {

@@ -15,6 +15,7 @@ import {
 
 export type LossType = 'dr_grpo' | 'grpo' | 'dapo' | 'bnpo' | 'cispo' | 'sapo'
 export type ImportanceSamplingLevel = 'token' | 'sequence'
+export type KlLevel = 'token' | 'sequence'
 
 export interface PolicyLossOptions {
   loss_type: LossType
@@ -27,6 +28,8 @@ export interface PolicyLossOptions {
   /** Weight of the KL term; 0 needs no reference. */
   beta: number
   kl_estimator?: KlEstimator
+  /** sequence: one k2 of the completion's log-probability over its length (ESPO). Default: token. */
+  kl_level?: KlLevel
   importance_sampling_level?: ImportanceSamplingLevel
   sapo_temperature_pos?: number
   sapo_temperature_neg?: number
@@ -105,6 +108,12 @@ export function resolveOptions(
   nonNegative('epsilon', options.epsilon)
   if (!Number.isFinite(options.beta)) {
     throw new KogrpoError('E_ALGORITHM', `beta is ${options.beta}; it must be finite`)
+  }
+  if (options.kl_level === 'sequence' && (options.kl_estimator ?? 'k3') !== 'k2') {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `kl_level sequence needs kl_estimator k2, not ${options.kl_estimator ?? 'k3'}: the difference of whole completions is too large for the exponential of k3, and k1 is the same at both levels`,
+    )
   }
   const epsilonHigh = options.epsilon_high ?? options.epsilon
   nonNegative('epsilon_high', epsilonHigh)

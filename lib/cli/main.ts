@@ -157,6 +157,16 @@ export const COMMANDS: Record<string, CommandEntry> = {
     describe: 'Write a model with a LoRA adapter in its weights',
     load: () => import('./merge.ts'),
   },
+  'reward train': {
+    usage: 'train',
+    describe: 'Learn a reward per token from expert traces',
+    load: () => import('./reward-train.ts'),
+  },
+  rerank: {
+    usage: 'rerank',
+    describe: 'Choose the best of several samples by a reward model',
+    load: () => import('./rerank.ts'),
+  },
   smooth: {
     usage: 'smooth <model>',
     describe: 'Write a model that hardly writes Chinese',

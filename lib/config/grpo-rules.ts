@@ -33,6 +33,7 @@ function idleKeys(grpo: GrpoStage): [key: Key, idle: boolean, why: Phrase][] {
       beta === 0,
       phrase('estimates the KL penalty, which beta 0 turns off; set beta'),
     ],
+    ['kl_level', beta === 0, phrase('is of the KL penalty, which beta 0 turns off; set beta')],
     ['ref_model_sync_steps', !sync_ref_model, phrase('needs sync_ref_model: true')],
     ['ref_model_mixup_alpha', !sync_ref_model, phrase('needs sync_ref_model: true')],
     [
@@ -63,6 +64,18 @@ export function checkLoss(grpo: GrpoStage, written: Partial<GrpoStage>, findings
 
 function checkScaling(grpo: GrpoStage, written: Partial<GrpoStage>, findings: Findings): void {
   const together = grpo.multi_objective_aggregation === 'normalize_then_sum'
+  if (grpo.baseline === 'leave_one_out' && (together || grpo.scale_rewards !== 'none')) {
+    const cause = together
+      ? 'multi_objective_aggregation: normalize_then_sum'
+      : `scale_rewards: ${grpo.scale_rewards}`
+    findings.errors.push({
+      path: ['grpo', 'baseline'],
+      message: phrase(
+        "leave_one_out cannot be had with {cause}: the others' mean is no part of a z-score, whose deviation holds the completion itself; set scale_rewards: none, or remove baseline",
+        { cause },
+      ),
+    })
+  }
   if (together && grpo.scale_rewards !== 'batch') {
     findings.errors.push({
       path: ['grpo', 'scale_rewards'],
@@ -143,6 +156,15 @@ function checkReference(grpo: GrpoStage, findings: Findings, refuse: Refuse): vo
         'the gradient of k1 is 0 on average over samples, so as a loss it adds noise and holds nothing back; k2 has the gradient of the divergence',
       ),
     })
+  }
+  if (grpo.kl_level === 'sequence' && beta !== 0 && grpo.kl_estimator !== 'k2') {
+    refuse(
+      'kl_level',
+      phrase(
+        'sequence needs kl_estimator: k2, not {estimator}: the difference of whole completions is too large for the exponential of k3, and k1 is the same at both levels',
+        { estimator: grpo.kl_estimator },
+      ),
+    )
   }
   if (sync_ref_model && ref_reset_steps !== undefined) {
     refuse(

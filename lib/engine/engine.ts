@@ -100,6 +100,11 @@ export interface Batch {
    * in another order. `concatenate` finds them; absent: every sequence is computed in full.
    */
   prefixes?: Int32Array | undefined
+  /**
+   * What each token's own place is to predict, instead of the token after it: the original of a masked
+   * token, or a label. Then `logprobs[t]` is log p(targets[t] | what the place sees), also at a first token.
+   */
+  targets?: Int32Array | undefined
 }
 
 /** How log-probabilities are computed. */

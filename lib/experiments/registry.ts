@@ -3,6 +3,7 @@ import { KogrpoError } from '../errors.ts'
 import { careConsistency } from './care-consistency.ts'
 import { critiqueRefinement } from './critique-refinement.ts'
 import { curriculumOrder } from './curriculum-order.ts'
+import { denseReward } from './dense-reward.ts'
 import { koreanNeurons } from './korean-neurons.ts'
 import { loraFull } from './lora-full.ts'
 import { planningDiversity } from './planning-diversity.ts'
@@ -21,6 +22,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   koreanNeurons,
   redwhaleVocabulary,
   loraFull,
+  denseReward,
 ]
 
 /** The experiment of this name, or all of them. Throws `E_CONFIG` for an unknown one. */

@@ -8,6 +8,7 @@ import { helpModel } from './ko/help-model.ts'
 import { helpRun } from './ko/help-run.ts'
 import { model } from './ko/model.ts'
 import { neighbours } from './ko/neighbours.ts'
+import { rewardModel } from './ko/reward-model.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
 import { system } from './ko/system.ts'
@@ -20,6 +21,7 @@ const errors = {
   ...model,
   ...neighbours,
   ...rewards,
+  ...rewardModel,
   ...evaluation,
   ...run,
 }

@@ -29,6 +29,10 @@ export interface ModelConfig {
   rmsNormEps: number
   ropeTheta: number
   tieWordEmbeddings: boolean
+  /** Every token sees its whole sequence (`is_causal: false`): a masked-diffusion model. */
+  bidirectional: boolean
+  /** Classes of a token-classification head (a reward model's 2); 0: an LM head. */
+  numLabels: number
   maxPositionEmbeddings: number
   /** The parsed JSON object as read, for writing back. */
   raw: Record<string, unknown>
@@ -59,6 +63,9 @@ const schema = z.looseObject({
   hidden_act: z.string(),
   attention_bias: z.boolean().nullish(),
   use_sliding_window: z.boolean().nullish(),
+  is_causal: z.boolean().nullish(),
+  id2label: z.record(z.string(), z.unknown()).nullish(),
+  num_labels: count.nullish(),
   layer_types: z.array(z.string()).nullish(),
   partial_rotary_factor: z.number().nullish(),
   quantization_config: z.unknown().optional(),
@@ -67,6 +74,8 @@ const schema = z.looseObject({
 type RawConfig = z.infer<typeof schema>
 
 const ARCHITECTURE = 'Qwen3ForCausalLM'
+/** Hugging Face's class of a reward per token: `score.weight` instead of the LM head. */
+export const TOKEN_CLASSIFIER = 'Qwen3ForTokenClassification'
 
 const only = (value: string | Phrase): Phrase => phrase('{value} only', { value })
 
@@ -83,8 +92,9 @@ function refusals(config: RawConfig): Phrase[] {
     )
   }
   if (config.model_type !== 'qwen3') refuse('model_type', config.model_type, only('"qwen3"'))
-  if (config.architectures != null && !config.architectures.includes(ARCHITECTURE)) {
-    refuse('architectures', config.architectures, only(`["${ARCHITECTURE}"]`))
+  const known = [ARCHITECTURE, TOKEN_CLASSIFIER]
+  if (config.architectures != null && !config.architectures.some(name => known.includes(name))) {
+    refuse('architectures', config.architectures, only(`["${known.join('"] and ["')}"]`))
   }
   if (config.attention_bias === true) refuse('attention_bias', true, only('false'))
   if (config.hidden_act !== 'silu') refuse('hidden_act', config.hidden_act, only('"silu"'))
@@ -160,6 +170,13 @@ function ropeTheta(config: RawConfig, file: string): number {
   return theta
 }
 
+/** Rows of the head of a token classifier, as transformers counts them; 0 for a language model. */
+function labels(config: RawConfig): number {
+  if (!config.architectures?.includes(TOKEN_CLASSIFIER)) return 0
+  const named = Object.keys(config.id2label ?? {}).length
+  return config.num_labels ?? (named > 0 ? named : 2)
+}
+
 /**
  * Validates a parsed `config.json`. `file` is only used in messages.
  * Throws `KogrpoError` `E_MODEL_CONFIG` naming file and key.
@@ -187,6 +204,8 @@ export function parseModelConfig(json: unknown, file = 'config.json'): ModelConf
     rmsNormEps: config.rms_norm_eps,
     ropeTheta: ropeTheta(config, file),
     tieWordEmbeddings: config.tie_word_embeddings ?? false,
+    bidirectional: config.is_causal === false,
+    numLabels: labels(config),
     maxPositionEmbeddings: config.max_position_embeddings,
     raw: json as Record<string, unknown>,
   }

@@ -15,7 +15,7 @@ import { requireSpace } from '../durable/space.ts'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
-import { type ModelConfig, readJson, readModelConfig } from './config.ts'
+import { type ModelConfig, readJson, readModelConfig, TOKEN_CLASSIFIER } from './config.ts'
 import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
@@ -153,7 +153,7 @@ export function configForSaving(config: ModelConfig, dtype: WeightDtype): Record
   const modern = newStyle !== undefined || config.raw.rope_parameters !== undefined
   return {
     ...rest,
-    architectures: ['Qwen3ForCausalLM'],
+    architectures: [config.numLabels > 0 ? TOKEN_CLASSIFIER : 'Qwen3ForCausalLM'],
     model_type: 'qwen3',
     [modern ? 'dtype' : 'torch_dtype']: DTYPE_NAMES[dtype],
   }

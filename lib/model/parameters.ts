@@ -29,6 +29,7 @@ export interface ParameterLayout {
 }
 
 const LM_HEAD = 'lm_head.weight'
+const SCORE = 'score.weight'
 const LOADABLE: ReadonlySet<Dtype> = new Set<Dtype>(['F32', 'BF16', 'F16'])
 
 function layerShapes(config: ModelConfig): [string, number[]][] {
@@ -50,7 +51,8 @@ function layerShapes(config: ModelConfig): [string, number[]][] {
   ]
 }
 
-/** The flat order of all parameters of `config`; a tied model has no `lm_head.weight`. */
+/** The flat order of all parameters of `config`; a tied model has no `lm_head.weight`, a classifier has
+ *  `score.weight` for it. */
 export function parameterLayout(config: ModelConfig): ParameterLayout {
   const embedding = [config.vocabSize, config.hiddenSize]
   const shapes: [string, number[]][] = [['model.embed_tokens.weight', embedding]]
@@ -60,7 +62,8 @@ export function parameterLayout(config: ModelConfig): ParameterLayout {
     }
   }
   shapes.push(['model.norm.weight', [config.hiddenSize]])
-  if (!config.tieWordEmbeddings) shapes.push([LM_HEAD, embedding])
+  if (config.numLabels > 0) shapes.push([SCORE, [config.numLabels, config.hiddenSize]])
+  else if (!config.tieWordEmbeddings) shapes.push([LM_HEAD, embedding])
 
   const parameters: Parameter[] = []
   let total = 0

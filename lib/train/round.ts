@@ -178,6 +178,7 @@ function lossOptions(
     delta: stage.delta,
     beta: stage.beta,
     kl_estimator: stage.kl_estimator,
+    kl_level: stage.kl_level,
     sapo_temperature_pos: stage.sapo_temperature_pos,
     sapo_temperature_neg: stage.sapo_temperature_neg,
     importance_sampling_level: stage.importance_sampling_level,

@@ -110,7 +110,8 @@ export class Scorer {
 
   /** Advantages of rewards in the order of `settle`, over whatever groups the rollouts are of. */
   advantages(values: readonly RewardValues[], rollouts: readonly Rollout[]): GroupAdvantages {
-    const { num_generations, scale_rewards, loss_type, multi_objective_aggregation } = this.#stage
+    const { num_generations, scale_rewards, loss_type, baseline, multi_objective_aggregation } =
+      this.#stage
     const { truncated_reward_coef: coef } = this.#stage
     const rewards =
       coef === 1
@@ -123,6 +124,7 @@ export class Scorer {
       weights: [...this.#rewards.map(({ weight }) => weight), ...derivedWeights(this.#stage)],
       num_generations,
       scale_rewards: scale_rewards ?? defaultScaleRewards(loss_type),
+      baseline,
       multi_objective_aggregation,
     })
   }

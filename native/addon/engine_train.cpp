@@ -23,7 +23,7 @@ ToJs token_values(TokenValues values, int64_t handle) {
 
 // Owns what BatchArguments points into.
 struct OwnedBatch {
-  std::vector<int32_t> tokens, cu_seqlens, prefixes;
+  std::vector<int32_t> tokens, cu_seqlens, prefixes, targets;
   std::vector<uint8_t> mask;
   float temperature = 1.0f;
   int64_t vocab_limit = 0;
@@ -32,12 +32,13 @@ struct OwnedBatch {
       : tokens(array<int32_t>(o.Get("tokens"), "tokens")),
         cu_seqlens(array<int32_t>(o.Get("cuSeqlens"), "cuSeqlens")),
         prefixes(array_or_empty<int32_t>(o.Get("prefixes"), "prefixes")),
+        targets(array_or_empty<int32_t>(o.Get("targets"), "targets")),
         mask(array_or_empty<uint8_t>(o.Get("mask"), "mask")),
         temperature(static_cast<float>(number_or(o, "temperature", 1.0))),
         vocab_limit(integer_or(o, "vocabLimit", 0)) {}
 
   BatchArguments arguments() const {
-    return {tokens, cu_seqlens, mask, temperature, vocab_limit, prefixes};
+    return {tokens, cu_seqlens, mask, temperature, vocab_limit, prefixes, targets};
   }
 };
 

@@ -27,6 +27,8 @@ ModelConfig model_config(const Napi::Object& o) {
   c.rms_norm_eps = static_cast<float>(number(o, "rmsNormEps"));
   c.rope_theta = number(o, "ropeTheta");
   c.tie_word_embeddings = boolean_or(o, "tieWordEmbeddings", false);
+  c.bidirectional = boolean_or(o, "bidirectional", false);
+  c.num_labels = integer_or(o, "numLabels", 0);
   return c;
 }
 

@@ -74,6 +74,12 @@ std::vector<Prefix> check_prefixes(const char* op, const Tensor& prefixes, const
   return all;
 }
 
+// What precedes a row depends on what follows it, so nothing of it can be another sequence's.
+void check_causal(const char* op, bool causal, const Tensor& prefixes) {
+  if (!causal && prefixes.data != nullptr)
+    fail(op, "prefixes are for causal attention; a sequence that sees its end shares nothing");
+}
+
 // Every page that the spans reach must have an entry in the block table.
 void check_pages(const char* op, const KvPages& pages, const RowSpans& spans, int64_t rows) {
   if (pages.keys == nullptr || pages.values == nullptr || pages.block_table == nullptr)
@@ -147,7 +153,8 @@ std::vector<Costed<AttentionItem>> query_items(int64_t sequences, int64_t kv_hea
 std::vector<Costed<AttentionBackwardItem>> backward_items(const int32_t* cu,
                                                           const std::vector<Prefix>& prefixes,
                                                           int64_t kv_heads, int64_t group,
-                                                          int threads, int64_t* longest) {
+                                                          int threads, bool causal,
+                                                          int64_t* longest) {
   const auto sequences = static_cast<int64_t>(prefixes.size());
   const auto tokens = [&](int64_t s) { return int64_t(cu[s + 1] - cu[s]); };
   const auto prefix = [&](int64_t s) { return prefixes[static_cast<size_t>(s)]; };
@@ -185,8 +192,8 @@ std::vector<Costed<AttentionBackwardItem>> backward_items(const int32_t* cu,
         [&](int64_t tile) { return unit * (double(tile + 1) + double(prefix(s).count) / kTile); },
         [&](int64_t begin, int64_t end, double work) {
           items.push_back({3 * work,
-                           {s, s + 1, h, begin * per_tile, std::min(end * per_tile, blocks), 0, end,
-                            true, false, row}});
+                           {s, s + 1, h, begin * per_tile, std::min(end * per_tile, blocks), 0,
+                            causal ? end : tiles, true, false, row}});
         });
     runs(
         tiles,
@@ -198,7 +205,8 @@ std::vector<Costed<AttentionBackwardItem>> backward_items(const int32_t* cu,
         },
         [&](int64_t begin, int64_t end, double work) {
           items.push_back(
-              {4 * work, {s, last, h, begin * per_tile, blocks, begin, end, false, true, row}});
+              {4 * work,
+               {s, last, h, causal ? begin * per_tile : 0, blocks, begin, end, false, true, row}});
         });
   };
   for (int64_t s = 0, last; s < sequences; s = last) {
@@ -232,6 +240,7 @@ void CpuOps::attention_forward(const AttentionForward& op) {
   check::matrix(name, "v", op.v, rows, narrow);
   check::matrix(name, "out", op.out, rows, wide);
   check::matrix(name, "lse", op.lse, rows, op.q_heads);
+  check_causal(name, op.causal, op.prefixes);
   const std::vector<Prefix> prefixes = check_prefixes(name, op.prefixes, op.cu_seqlens);
   const int32_t* cu = op.cu_seqlens.i32();
   const auto prefix = [&](int64_t s) { return prefixes[static_cast<size_t>(s)]; };
@@ -264,11 +273,12 @@ void CpuOps::attention_backward(const AttentionBackward& op) {
   check::matrix(name, "dk", op.dk, rows, narrow);
   check::matrix(name, "dv", op.dv, rows, narrow);
 
+  check_causal(name, op.causal, op.prefixes);
   const std::vector<Prefix> prefixes = check_prefixes(name, op.prefixes, op.cu_seqlens);
   const int64_t group = op.q_heads / op.kv_heads;
   int64_t longest = 0;
-  auto items =
-      backward_items(op.cu_seqlens.i32(), prefixes, op.kv_heads, group, threads(), &longest);
+  auto items = backward_items(op.cu_seqlens.i32(), prefixes, op.kv_heads, group, threads(),
+                              op.causal, &longest);
   run_items(pool_, items, [&](const auto& item, int worker) {
     kernels_.attention_backward(
         op, scratch(worker, attention_backward_scratch(op.head_dim, group, longest)), item);

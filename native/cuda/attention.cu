@@ -57,6 +57,12 @@ void check_offsets(const char* op, const char* name, const int32_t* cu, int64_t 
                    std::string(name) + " decreases at " + std::to_string(i + 1));
 }
 
+void check_causal(const char* op, bool causal) {
+  check::require(
+      causal, op,
+      "attention that sees the whole sequence is computed on the CPU only; use device cpu");
+}
+
 // A prefix is not negative and within its root, the nearest sequence before it
 // without a prefix.
 const int32_t* check_prefixes(const char* op, const Tensor& prefixes, const Tensor& cu_seqlens) {
@@ -134,6 +140,7 @@ using namespace cuda;
 
 void CudaOps::attention_forward(const AttentionForward& a) {
   const char* op = "attention_forward";
+  check_causal(op, a.causal);
   const AttentionShape shape = shape_of(op, a.q_heads, a.kv_heads, a.head_dim, a.scale);
   const int64_t rows = a.q.rows, wide = a.q_heads * a.head_dim, narrow = a.kv_heads * a.head_dim;
   const DType type = a.q.dtype;
@@ -164,6 +171,7 @@ void CudaOps::attention_forward(const AttentionForward& a) {
 
 void CudaOps::attention_backward(const AttentionBackward& a) {
   const char* op = "attention_backward";
+  check_causal(op, a.causal);
   const AttentionShape shape = shape_of(op, a.q_heads, a.kv_heads, a.head_dim, a.scale);
   const int64_t rows = a.q.rows, wide = a.q_heads * a.head_dim, narrow = a.kv_heads * a.head_dim;
   const DType type = a.q.dtype;

@@ -17,7 +17,10 @@ struct ModelConfig {
   float rms_norm_eps = 1e-6f;
   double rope_theta = 1e6;
   bool tie_word_embeddings = false;
+  bool bidirectional = false;  // every token sees its whole sequence (masked diffusion)
+  int64_t num_labels = 0;      // > 0: a head of so many classes of a token instead of the LM head
 
+  int64_t head_size() const { return num_labels > 0 ? num_labels : vocab_size; }
   int64_t q_size() const { return num_heads * head_dim; }
   int64_t kv_size() const { return num_kv_heads * head_dim; }
   int64_t qkv_size() const { return q_size() + 2 * kv_size(); }

@@ -124,6 +124,23 @@ PackedBatch Engine::make_batch(const BatchArguments& b) const {
     throw std::invalid_argument("mask must have one element per token (" +
                                 std::to_string(b.tokens.size()) + "), not " +
                                 std::to_string(b.mask.size()));
+  if (config_.bidirectional && !b.prefixes.empty())
+    throw std::invalid_argument(
+        "prefixes: sequences of a bidirectional model share nothing, what precedes depends on what "
+        "follows");
+  if (config_.num_labels > 0 && b.targets.empty())
+    throw std::invalid_argument("targets are missing: this model has a head of " +
+                                std::to_string(config_.num_labels) +
+                                " labels, so there is no next token to predict");
+  if (!b.targets.empty() && b.targets.size() != b.tokens.size())
+    throw std::invalid_argument("targets must have one element per token (" +
+                                std::to_string(b.tokens.size()) + "), not " +
+                                std::to_string(b.targets.size()));
+  for (size_t t = 0; t < b.targets.size(); ++t)
+    if (b.targets[t] < 0 || b.targets[t] >= config_.head_size())
+      throw std::invalid_argument(
+          "targets[" + std::to_string(t) + "] = " + std::to_string(b.targets[t]) +
+          " is outside the head's " + std::to_string(config_.head_size()) + " rows");
   return batch;
 }
 
@@ -133,10 +150,10 @@ HeadOptions Engine::head_options(const BatchArguments& b) const {
   if (!(b.temperature >= kLeastTemperature) || !std::isfinite(b.temperature))
     throw std::invalid_argument("temperature must be positive (at least 1e-30), not " +
                                 std::to_string(b.temperature));
-  if (b.vocab_limit < 0 || b.vocab_limit > config_.vocab_size)
+  if (b.vocab_limit < 0 || b.vocab_limit > config_.head_size())
     throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
-                                std::to_string(config_.vocab_size));
-  return {1.0f / b.temperature, b.vocab_limit == 0 ? config_.vocab_size : b.vocab_limit,
+                                std::to_string(config_.head_size()));
+  return {1.0f / b.temperature, b.vocab_limit == 0 ? config_.head_size() : b.vocab_limit,
           options_.lm_head_chunk};
 }
 
@@ -165,7 +182,7 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
     throw std::invalid_argument("keep: only the slot 'policy' has gradients");
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
-  kept->rows = HeadRows::select(kept->batch, arguments.mask);
+  kept->rows = HeadRows::select(kept->batch, arguments.mask, arguments.targets);
   kept->options = head_options(arguments);
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
   kept->activations.recompute = options_.recompute || !keep;
@@ -223,7 +240,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
                                      std::span<const float> coef_entropy, const AbortFlag& abort) {
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
-  kept->rows = HeadRows::select(kept->batch, arguments.mask);
+  kept->rows = HeadRows::select(kept->batch, arguments.mask, arguments.targets);
   kept->options = head_options(arguments);
   kept->activations.recompute = options_.recompute;
   check_coefficients(kept->batch, kept->rows, coef, "coef");
@@ -240,7 +257,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
 
 void Engine::set_logit_scale(std::vector<float> scale) {
   require_idle("setLogitScale");
-  if (!scale.empty() && static_cast<int64_t>(scale.size()) != config_.vocab_size)
+  if (!scale.empty() && static_cast<int64_t>(scale.size()) != config_.head_size())
     throw std::invalid_argument("scale must have one element per vocabulary id (" +
                                 std::to_string(config_.vocab_size) + "), not " +
                                 std::to_string(scale.size()));

@@ -50,6 +50,8 @@ struct BatchArguments {
   // Per sequence: how many of its first tokens are those of its root, the nearest sequence before
   // it with 0 here. They are computed once. Empty: none.
   std::span<const int32_t> prefixes = {};
+  // Per token: what its own row is to predict, in place of the token after it. Empty: none.
+  std::span<const int32_t> targets = {};
 };
 
 constexpr size_t kMaxSlotName = 64;  // bytes, in a state's file

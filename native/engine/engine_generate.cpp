@@ -6,11 +6,25 @@
 #include "engine/engine.h"
 
 namespace kogrpo {
+namespace {
+
+// A model samples token after token only if a token sees what precedes it and a head over tokens.
+void require_causal_lm(const ModelConfig& config) {
+  if (config.bidirectional)
+    throw std::invalid_argument(
+        "a bidirectional model does not generate token after token: fill masked tokens instead");
+  if (config.num_labels > 0)
+    throw std::invalid_argument("a model with a head of " + std::to_string(config.num_labels) +
+                                " labels has no tokens to generate");
+}
+
+}  // namespace
 
 std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> requests,
                                              GenerateOptions options,
                                              const std::function<void(int64_t)>& on_progress,
                                              const AbortFlag& abort, const OnFinish& on_finish) {
+  require_causal_lm(config_);
   if (options.vocab_limit == 0) options.vocab_limit = config_.vocab_size;
   if (options.vocab_limit < 1 || options.vocab_limit > config_.vocab_size)
     throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
@@ -26,6 +40,7 @@ std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> re
 // ---- serving
 
 std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
+  require_causal_lm(config_);
   if (session_) throw std::invalid_argument("a serving session is open already: close it first");
   const int64_t vocab_limit = options.vocab_limit == 0 ? config_.vocab_size : options.vocab_limit;
   if (vocab_limit < 1 || vocab_limit > config_.vocab_size)

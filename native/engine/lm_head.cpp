@@ -13,8 +13,16 @@ constexpr int64_t kChunkFloats = int64_t{1} << 25;
 
 }  // namespace
 
-HeadRows HeadRows::select(const PackedBatch& batch, std::span<const uint8_t> mask) {
+HeadRows HeadRows::select(const PackedBatch& batch, std::span<const uint8_t> mask,
+                          std::span<const int32_t> targets) {
   HeadRows selected;
+  for (size_t t = 0; t < targets.size(); ++t) {
+    if (!mask.empty() && mask[t] == 0) continue;
+    selected.rows.push_back(batch.row_of[t]);
+    selected.targets.push_back(targets[t]);
+    selected.tokens.push_back(static_cast<int32_t>(t));
+  }
+  if (!targets.empty()) return selected;
   const std::vector<int32_t>& cu = batch.whole_cu_seqlens;
   for (size_t b = 0; b + 1 < cu.size(); ++b)
     for (int32_t t = cu[b] + 1; t < cu[b + 1]; ++t) {
@@ -29,7 +37,7 @@ HeadRows HeadRows::select(const PackedBatch& batch, std::span<const uint8_t> mas
 
 int64_t LmHead::chunk_rows(const HeadOptions& options) const {
   if (options.chunk > 0) return options.chunk;
-  return std::clamp<int64_t>(kChunkFloats / config_.vocab_size, 32, 1024);
+  return std::clamp<int64_t>(kChunkFloats / config_.head_size(), 32, 1024);
 }
 
 namespace {
@@ -49,8 +57,8 @@ Tensor LmHead::logits(const Tensor& hidden, std::span<const int32_t> rows, const
                       const PackedWeight* packed) {
   const auto r = static_cast<int64_t>(rows.size());
   const Tensor x = gather(hidden, rows);
-  logits_.reserve(device_, DType::f32, std::max(r, int64_t{1}), config_.vocab_size);
-  const Tensor z = logits_.view(DType::f32, r, config_.vocab_size);
+  logits_.reserve(device_, DType::f32, std::max(r, int64_t{1}), config_.head_size());
+  const Tensor z = logits_.view(DType::f32, r, config_.head_size());
   ops_.linear({x, head, z, packed, false});
   scale(z);
   return z;
@@ -65,7 +73,7 @@ void LmHead::set_logit_scale(const std::vector<float>& scale) {
 
 void LmHead::scale(const Tensor& logits) {
   if (!logit_scale_.empty())
-    ops_.scale_columns({logits, logit_scale_.view(DType::f32, 1, config_.vocab_size)});
+    ops_.scale_columns({logits, logit_scale_.view(DType::f32, 1, config_.head_size())});
 }
 
 // Views of one chunk: gathered hidden rows, their logits and the per-row vectors.

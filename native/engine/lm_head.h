@@ -24,8 +24,11 @@ struct HeadOptions {
 struct HeadRows {
   std::vector<int32_t> rows, targets, tokens;
 
-  // Every token but each sequence's first, where `mask` (may be empty: all) is non-zero.
-  static HeadRows select(const PackedBatch& batch, std::span<const uint8_t> mask);
+  // Every token but each sequence's first, where `mask` (may be empty: all) is non-zero, predicted
+  // by the row before it. With `targets` (one per token): every token where `mask` is non-zero, and
+  // its own row predicts targets[t].
+  static HeadRows select(const PackedBatch& batch, std::span<const uint8_t> mask,
+                         std::span<const int32_t> targets = {});
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
 };
 

@@ -22,6 +22,12 @@ void check_config(const ModelConfig& c) {
     throw std::invalid_argument("config: num_hidden_layers must be from 1 to " +
                                 std::to_string(kMostLayers) + ", not " +
                                 std::to_string(c.num_layers));
+  if (c.num_labels < 0 || c.num_labels > kMostSize)
+    throw std::invalid_argument("config: the number of labels must be from 0 to 2^31, not " +
+                                std::to_string(c.num_labels));
+  if (c.num_labels < 0 || c.num_labels > kMostSize)
+    throw std::invalid_argument("config: the number of labels must be from 0 to 2^31, not " +
+                                std::to_string(c.num_labels));
   if (c.head_dim % 16 != 0 || c.num_heads % c.num_kv_heads != 0)
     throw std::invalid_argument(
         "config: head_dim must be a multiple of 16, num_attention_heads a multiple of "
@@ -85,7 +91,10 @@ ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, i
     add(p + "mlp.down_proj.weight", c.hidden_size, c.intermediate_size, true);
   }
   add("model.norm.weight", 1, c.hidden_size, false);
-  if (!c.tie_word_embeddings) add("lm_head.weight", c.vocab_size, c.hidden_size, true);
+  if (c.num_labels > 0)
+    add("score.weight", c.num_labels, c.hidden_size, true);
+  else if (!c.tie_word_embeddings)
+    add("lm_head.weight", c.vocab_size, c.hidden_size, true);
   align();
   model_total_ = total_;
   if (lora.rank != 0) add_adapters(c, lora);
@@ -157,7 +166,8 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
     w.down = take(c.hidden_size, c.intermediate_size);
   }
   final_norm = take(1, c.hidden_size);
-  head = c.tie_word_embeddings ? embed : take(c.vocab_size, c.hidden_size);
+  const bool tied = c.tie_word_embeddings && c.num_labels == 0;
+  head = tied ? embed : take(c.head_size(), c.hidden_size);
   if (lora.rank == 0) return;
 
   const auto sites = lora_sites(c);

@@ -94,7 +94,8 @@ struct ModelView {
   ModelView(const ModelConfig& config, const ParameterLayout& layout, const LoraConfig& lora,
             const Locate& locate, DType type, Precision precision = Precision::f32);
 
-  Tensor embed /*[V,H]*/, final_norm /*[1,H]*/, head /*[V,H], the embedding itself when tied*/;
+  Tensor embed /*[V,H]*/, final_norm /*[1,H]*/,
+      head /*[V,H], the embedding itself when tied; [labels,H]*/;
   std::vector<LayerView> layers;
 };
 

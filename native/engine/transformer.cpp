@@ -163,7 +163,7 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
                           a.lse.view(DType::f32, t, config_.num_heads), cu, config_.num_heads,
                           config_.num_kv_heads, config_.head_dim,
                           1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
-                          prefixes_of(batch)});
+                          prefixes_of(batch), !config_.bidirectional});
   copy(device_, x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
   lora_.forward(w.lora_o, attention, x1);
@@ -258,11 +258,12 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
   ops_.linear_backward_input({dx, w.o, dattention, false});
   lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention);
-  ops_.attention_backward(
-      {dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv), attention,
-       a.lse.view(DType::f32, t, config_.num_heads), cu, dqk.columns(0, q), dqk.columns(q, kv),
-       dqkv.columns(q + kv, kv), config_.num_heads, config_.num_kv_heads, config_.head_dim,
-       1.0f / std::sqrt(static_cast<float>(config_.head_dim)), prefixes_of(batch)});
+  ops_.attention_backward({dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv),
+                           attention, a.lse.view(DType::f32, t, config_.num_heads), cu,
+                           dqk.columns(0, q), dqk.columns(q, kv), dqkv.columns(q + kv, kv),
+                           config_.num_heads, config_.num_kv_heads, config_.head_dim,
+                           1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
+                           prefixes_of(batch), !config_.bidirectional});
   ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
                               dqkv, gradient(g.q_norm), gradient(g.k_norm, 1), config_.num_heads,
                               config_.num_kv_heads, config_.head_dim, config_.rms_norm_eps});

@@ -109,6 +109,7 @@ struct AttentionForward {
   int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
   float scale = 1.0f;
   Tensor prefixes = {};  // [1,B] i32, optional: all 0
+  bool causal = true;    // false: every row sees its whole sequence; then without prefixes
 };
 // dq [T,Hq·D], dk and dv [T,Hkv·D] are overwritten (strided views allowed). A shared key's gradient
 // is summed over the rows of its own sequence, then over those that continue it, in their order.
@@ -117,6 +118,7 @@ struct AttentionBackward {
   int64_t q_heads = 0, kv_heads = 0, head_dim = 0;
   float scale = 1.0f;
   Tensor prefixes = {};  // as in AttentionForward
+  bool causal = true;
 };
 
 // Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:

@@ -31,15 +31,18 @@ Head head_of(int64_t h, int64_t q_heads, int64_t kv_heads, int64_t head_dim) {
   return {h * head_dim, h / (q_heads / kv_heads) * head_dim};
 }
 
-// Rows of the keys that row `t` of sequence `b` sees: its prefix's, then its own up to itself.
-std::vector<int64_t> seen(const Tensor& cu, const Tensor& prefixes, int64_t b, int64_t t) {
+// Rows of the keys that row `t` of sequence `b` sees: its prefix's, then its own up to itself, or
+// all of its own.
+std::vector<int64_t> seen(const Tensor& cu, const Tensor& prefixes, int64_t b, int64_t t,
+                          bool causal) {
   std::vector<int64_t> rows;
   if (prefixes.data != nullptr && prefixes.i32()[b] > 0) {
     int64_t root = b;
     while (prefixes.i32()[root] > 0) --root;
     for (int64_t i = 0; i < prefixes.i32()[b]; ++i) rows.push_back(cu.i32()[root] + i);
   }
-  for (int64_t row = cu.i32()[b]; row <= t; ++row) rows.push_back(row);
+  const int64_t last = causal ? t : cu.i32()[b + 1] - 1;
+  for (int64_t row = cu.i32()[b]; row <= last; ++row) rows.push_back(row);
   return rows;
 }
 
@@ -51,7 +54,7 @@ void ReferenceOps::attention_forward(const AttentionForward& op) {
     for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
       for (int64_t h = 0; h < op.q_heads; ++h) {
         const Head at = head_of(h, op.q_heads, op.kv_heads, op.head_dim);
-        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t);
+        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t, op.causal);
         std::vector<double> p;
         for (int64_t key : keys)
           p.push_back(double(op.scale) *
@@ -75,7 +78,7 @@ void ReferenceOps::attention_backward(const AttentionBackward& op) {
         const Head at = head_of(h, op.q_heads, op.kv_heads, depth);
         const float* q = op.q.row(t) + at.q_column;
         const float* dout = op.dout.row(t) + at.q_column;
-        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t);
+        const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t, op.causal);
         std::vector<double> p, dp, dq(static_cast<size_t>(depth));
         for (int64_t key : keys) {
           p.push_back(double(op.scale) * dot(q, op.k.row(key) + at.k_column, depth));

@@ -25,12 +25,17 @@ Geometry random_geometry(std::mt19937& engine, int64_t group, int64_t head_dim) 
   return g;
 }
 
+// Query heads per key/value head, and whether rows see only what precedes them.
+constexpr std::pair<int64_t, bool> kGroupsAndKinds[] = {{1, true},  {2, true},  {5, true},
+                                                        {1, false}, {2, false}, {5, false}};
+
 TEST_CASE("attention: the reference's gradients are the derivatives") {
   std::mt19937 engine(5);
-  for (int64_t group : {1, 2, 5}) {
+  for (const auto& [group, causal] : kGroupsAndKinds) {
     Geometry g;
     g.kv_heads = 2, g.q_heads = 2 * group, g.head_dim = 16, g.lengths = {7, 1, 12};
     Batch b(g, 11 + uint32_t(group));
+    b.causal = causal;
     ReferenceOps reference;
     const Result r = both(reference, b);
     std::vector<double> x(b.qkv.begin(), b.qkv.end());
@@ -58,10 +63,13 @@ TEST_CASE("attention: forward and backward against the reference") {
     for (int64_t group : {1, 2, 4, 5}) {
       const Geometry g = random_geometry(engine, group, head_dim);
       Batch b(g, uint32_t(engine()));
+      // Half of the cases see their whole sequences.
+      b.causal = (head_dim / 16 + group) % 2 == 0;
       ReferenceOps reference;
       const Result expected = both(reference, b);
       CAPTURE(head_dim);
       CAPTURE(group);
+      CAPTURE(b.causal);
       Result first;
       for_each_cpu_backend([&](Ops& ops) {
         const Result r = both(ops, b);
@@ -94,11 +102,12 @@ TEST_CASE("attention: large scores neither overflow nor lose the small ones") {
 
 TEST_CASE("attention: a sequence alone has the bits it has in any batch and on any threads") {
   std::mt19937 engine(23);
-  for (int64_t group : {1, 2, 5})
+  for (const auto& [group, causal] : kGroupsAndKinds)
     for (int64_t head_dim : {16}) {
       Geometry g = random_geometry(engine, group, head_dim);
       g.lengths = {70, 1, 197, 33};
       Batch packed(g, uint32_t(engine()));
+      packed.causal = causal;
       for (const KernelTable* kernels : available_kernels()) {
         CAPTURE(kernels->isa);
         CpuOps one(*kernels, 1);
@@ -114,6 +123,7 @@ TEST_CASE("attention: a sequence alone has the bits it has in any batch and on a
           Geometry alone = g;
           alone.lengths = {g.lengths[s]};
           Batch b(alone, 1);
+          b.causal = causal;
           const auto part = [&](const std::vector<float>& x, int64_t width) {
             return std::vector<float>(x.begin() + packed.cu[s] * width,
                                       x.begin() + packed.cu[s + 1] * width);

@@ -23,6 +23,7 @@ struct Batch {
   Geometry geometry;
   std::vector<int32_t> cu{0};
   std::vector<int32_t> prefixes;  // empty: none
+  bool causal = true;
   std::vector<float> qkv, dout;
 
   Batch(const Geometry& g, uint32_t seed) : geometry(g) {
@@ -36,7 +37,8 @@ struct Batch {
     size_t root = s;
     while (!prefixes.empty() && prefixes[root] > 0) --root;
     for (int64_t i = 0; !prefixes.empty() && i < prefixes[s]; ++i) rows.push_back(cu[root] + i);
-    for (int64_t row = cu[s]; row <= t; ++row) rows.push_back(row);
+    const int64_t last = causal ? t : cu[s + 1] - 1;
+    for (int64_t row = cu[s]; row <= last; ++row) rows.push_back(row);
     return rows;
   }
   int64_t width() const { return geometry.wide() + 2 * geometry.narrow(); }
@@ -64,7 +66,7 @@ inline void forward(Ops& ops, Batch& b, Result& r) {
   op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
   op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
   op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
-  op.scale = g.scale();
+  op.scale = g.scale(), op.causal = b.causal;
   if (!b.prefixes.empty()) op.prefixes = ints(b.prefixes.data(), int64_t(b.prefixes.size()));
   ops.attention_forward(op);
 }
@@ -80,7 +82,7 @@ inline void backward(Ops& ops, Batch& b, Result& r) {
   op.lse = matrix(r.lse.data(), g.tokens(), g.q_heads);
   op.cu_seqlens = ints(b.cu.data(), int64_t(b.cu.size()));
   op.q_heads = g.q_heads, op.kv_heads = g.kv_heads, op.head_dim = g.head_dim;
-  op.scale = g.scale();
+  op.scale = g.scale(), op.causal = b.causal;
   if (!b.prefixes.empty()) op.prefixes = ints(b.prefixes.data(), int64_t(b.prefixes.size()));
   ops.attention_backward(op);
 }

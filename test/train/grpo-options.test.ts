@@ -31,6 +31,7 @@ describe('every option changes the run', () => {
       'normalize_then_sum',
       { loss_type: 'dr_grpo', multi_objective_aggregation: 'normalize_then_sum' },
     ],
+    ['baseline leave_one_out', { baseline: 'leave_one_out' }],
     ['beta', { beta: 0.1 }],
     ['num_iterations', { num_iterations: 2 }],
     ['mask_truncated_completions', { mask_truncated_completions: true }],
@@ -48,6 +49,7 @@ describe('every option changes the run', () => {
 
   const passes: [string, GrpoInput, GrpoInput][] = [
     ['importance_sampling_level', { importance_sampling_level: 'sequence' }, {}],
+    ['kl_level', { kl_level: 'sequence' }, { beta: 0.5, kl_estimator: 'k2' }],
     ['epsilon', { epsilon: 0.02 }, {}],
     ['epsilon_high', { epsilon_high: 0.5 }, { epsilon: 0.02 }],
     ['delta', { delta: 1.05 }, { epsilon: 0.02 }],

@@ -82,6 +82,12 @@ export const grpoStage = z.strictObject({
     .describe(
       'divide advantages by a standard deviation (default: none with dr_grpo, for which TRL keeps group; group otherwise)',
     ),
+  baseline: z
+    .enum(['mean', 'leave_one_out'])
+    .default('mean')
+    .describe(
+      'what a completion is compared with: the mean of its group, or of the others in it (ESPO, RLOO)',
+    ),
   multi_objective_aggregation: z
     .enum(['sum_then_normalize', 'normalize_then_sum'])
     .default('sum_then_normalize')
@@ -108,6 +114,12 @@ export const grpoStage = z.strictObject({
     .enum(['k1', 'k2', 'k3'])
     .default('k3')
     .describe('how the divergence is estimated from one token (TRL: k3)'),
+  kl_level: z
+    .enum(['token', 'sequence'])
+    .default('token')
+    .describe(
+      'penalty per token, or one per completion over its length (ESPO; with kl_estimator k2)',
+    ),
   sync_ref_model: z
     .boolean()
     .default(false)

@@ -16,6 +16,8 @@ export interface ToyOptions {
   layers?: number
   /** Standard deviation of the first weights (default: 0.08). */
   std?: number
+  /** Other keys of config.json: a classifier's architecture, attention to both sides. */
+  config?: Record<string, unknown>
 }
 
 /** An engine with random weights. The caller disposes it. */
@@ -37,6 +39,7 @@ export async function toyEngine(options: ToyOptions): Promise<Engine> {
       max_position_embeddings: 512,
       tie_word_embeddings: true,
       hidden_act: 'silu',
+      ...options.config,
     },
     'the toy model',
   )

@@ -185,4 +185,38 @@ export const helpModel = catalogue({
   'subtoken_mean, mean (of all rows) or random': 'subtoken_mean, mean(모든 행의 평균) 또는 random',
   'Rows are a multiple of it where the padding does not suffice':
     '여분의 행이 모자라면 행 수를 이 값의 배수로 늘립니다',
+  'Learn a reward per token from expert traces': '전문가 풀이에서 토큰별 보상을 배웁니다',
+  'Learns to tell expert traces (prompt and completion, or messages) from samples of a policy (the output of kogrpo generate) and from copies with a planted mistake, at every token. The result ranks samples (kogrpo rerank). See docs/reward-model.md.':
+    '전문가 풀이(prompt와 completion, 또는 messages)를 정책의 샘플(kogrpo generate의 출력)과 일부러 틀리게 고친 사본에서 토큰마다 구별하도록 배웁니다. 결과로 샘플의 순위를 매깁니다(kogrpo rerank). docs/reward-model.md를 보세요.',
+  'Language model or reward model to begin with': '시작할 언어 모델 또는 보상 모델',
+  'Expert traces': '전문가 풀이',
+  'Samples of the policy': '정책의 샘플',
+  'Directory to write': '쓸 디렉터리',
+  'Columns of the expert traces: prompt=question,completion=solution':
+    '전문가 풀이의 열: prompt=question,completion=solution',
+  'What is trained: all, or the head on frozen weights':
+    '학습 대상: all(전부) 또는 head(가중치를 얼리고 헤드만)',
+  'Optimizer steps': '최적화 스텝 수',
+  'Experts, and samples of the policy, in a step':
+    '한 스텝의 전문가 풀이 수(정책의 샘플도 같은 수)',
+  'Copies with a mistake per expert and step': '스텝마다 풀이 하나에서 만드는 틀린 사본의 수',
+  'Kinds of mistakes: numeral, operation, answer, particle, ending, or none':
+    '틀리게 고치는 종류: numeral, operation, answer, particle, ending, 또는 none',
+  'Uncertainty of the labels': '라벨의 불확실성',
+  'AdamW learning rate; of the head alone 1e-3': 'AdamW 학습률. 헤드만 학습하면 1e-3',
+  'AdamW weight decay': 'AdamW 가중치 감쇠',
+  'Longer traces are left out, in tokens': '이보다 긴 풀이는 뺍니다(토큰 수)',
+  'Share held out to measure on': '평가용으로 떼어 둘 비율',
+  'Print the figures as JSON': '수치를 JSON으로 출력합니다',
+  'Choose the best of several samples by a reward model':
+    '보상 모델로 여러 샘플 중 가장 좋은 것을 고릅니다',
+  'Reads the output of kogrpo generate --num-generations N and writes, for each prompt, the sample that the reward model scores highest, with columns reward, rewards (of all), chosen and token_rewards (log-odds that an expert wrote the token).':
+    'kogrpo generate --num-generations N의 출력을 읽어 프롬프트마다 보상 모델의 점수가 가장 높은 샘플을 씁니다. reward, rewards(모든 샘플), chosen, token_rewards(그 토큰을 전문가가 썼을 로그 오즈) 열이 붙습니다.',
+  'Reward model': '보상 모델',
+  Samples: '샘플',
+  'File to write, or -': '쓸 파일 또는 -',
+  'Samples of each prompt': '프롬프트마다의 샘플 수',
+  'Score of a sample from its tokens: mean, min or last':
+    '토큰의 보상에서 샘플의 점수를 내는 방법: mean, min, last',
+  'Prompts whose chosen sample is shown token by token': '고른 샘플을 토큰별로 보여 줄 프롬프트 수',
 })

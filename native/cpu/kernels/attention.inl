@@ -422,7 +422,8 @@ inline void attention_forward(const AttentionForward& op, float* scratch,
   const Rows x(arena, item.end - item.begin, depth);
   for (int64_t r = 0; r < x.count; ++r) {
     const int64_t token = (item.begin + r) / group, g = (item.begin + r) % group;
-    x.position[r] = int32_t(item.prefix + token);
+    // The last position that the row sees.
+    x.position[r] = int32_t(op.causal ? item.prefix + token : tokens - 1);
     copy_times(x.q + r * depth, op.q.row(row0 + token) + (item.kv_head * group + g) * depth,
                op.scale, depth);
   }

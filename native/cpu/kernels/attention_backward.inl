@@ -85,7 +85,7 @@ struct BackwardPass {
         const int64_t column = query_column + g * depth, r = (token - t0) * group + g;
         copy_times(q + r * depth, op.q.row(row + token) + column, op.scale, depth);
         copy(dout + r * depth, op.dout.row(row + token) + column, depth);
-        visible[r] = int32_t(least(n, position + token + 1 - key0));
+        visible[r] = int32_t(op.causal ? least(n, position + token + 1 - key0) : n);
       }
     scores(q, rows, depth, keys_t, visible, p);
     scores(dout, rows, depth, values_t, visible, ds);
@@ -99,7 +99,7 @@ struct BackwardPass {
     }
     if (keys) {
       for (int64_t i = 0; i < n; ++i)
-        from[i] = int32_t(least(most(key0 + i - position - t0, 0) * group, rows));
+        from[i] = op.causal ? int32_t(least(most(key0 + i - position - t0, 0) * group, rows)) : 0;
       gather(p, rows, n, from, dout, depth, dv);
       gather(ds, rows, n, from, q, depth, dk);
     }
@@ -146,7 +146,8 @@ inline void attention_backward(const AttentionBackward& op, float* scratch,
     const int64_t position = prefixes ? prefixes[s] : 0, tokens = cu[s + 1] - cu[s];
     for (int64_t b = begin; b < end && b * block_tokens < tokens; ++b) {
       const int64_t t0 = b * block_tokens;
-      const bool last = !shared && t0 / kTile == (key0 - position) / kTile;
+      const int64_t last_key = op.causal ? t0 : tokens - 1;
+      const bool last = !shared && last_key / kTile == (key0 - position) / kTile;
       pass.block(cu[s], position, t0, least(t0 + block_tokens, tokens), key0, n, last);
     }
   };
@@ -167,8 +168,9 @@ inline void attention_backward(const AttentionBackward& op, float* scratch,
       const int64_t own0 = tile * kTile, n = least(kTile, tokens - own0), key0 = position + own0;
       pass.open(cu[s] + own0, n);
       // A block lies in one tile, so the first that sees this tile starts at its first key.
-      blocks(s, all ? own0 / block_tokens : most(item.block_begin, own0 / block_tokens),
-             all ? tokens : item.block_end, key0, n, false);
+      const int64_t first = op.causal ? own0 / block_tokens : 0;
+      blocks(s, all ? first : most(item.block_begin, first), all ? tokens : item.block_end, key0, n,
+             false);
       if (!item.keys) continue;
       if (s == item.sequence)
         for (int64_t m = s + 1; m < item.last; ++m)
