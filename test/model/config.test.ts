@@ -28,6 +28,8 @@ describe('parseModelConfig', () => {
       headDim: 128,
       rmsNormEps: 1e-6,
       ropeTheta: 1000000,
+      bidirectional: false,
+      numLabels: 0,
       tieWordEmbeddings: true,
       maxPositionEmbeddings: 40960,
     })
