@@ -71,6 +71,18 @@ void read(const std::string& path, int64_t at, const Stretches& stretches, Param
 
 constexpr int64_t kPiece = int64_t{1} << 22;  // words
 
+// The words of an array of moments that a file has: fp32 ones lie like the parameters, so what the
+// alignment of a device adds is left out, and another device may go on with them.
+Stretches stretches_of(const Tensor& moments, MomentType type, const Stretches& trained) {
+  return type == MomentType::f32 ? trained : Stretches{{0, moments.cols}};
+}
+int64_t moment_words(const Optimizer& optimizer, int64_t total, const Stretches& trained) {
+  int64_t words = 0;
+  for (const Tensor& array : optimizer.arrays(total))
+    words += elements(stretches_of(array, optimizer.moments(), trained));
+  return words;
+}
+
 const char* form_name(int64_t form) {
   static constexpr const char* kNames[] = {"no", "fp32", "bf16", "8-bit"};
   return kNames[form];
@@ -111,8 +123,8 @@ struct StateFile {
     int64_t at = static_cast<int64_t>(sizeof header) +
                  (e.parameters + (header.moments ? e.moment_words : 0)) * kWord;
     if (at > size || (size - at) % slot_bytes != 0 || (size - at) / slot_bytes != header.slots)
-      refuse("is damaged: it has " + std::to_string(size) +
-             " bytes, which is not what its header describes");
+      refuse("is damaged: it has " + std::to_string(size) + " bytes, and its header describes " +
+             std::to_string(at + header.slots * slot_bytes));
     for (int64_t i = 0; i < header.slots; ++i, at += slot_bytes) {
       SlotName stored, canonical;
       read_tensor(path, at, DType::f32, reinterpret_cast<float*>(stored.text), kSlotNameFloats);
@@ -157,10 +169,12 @@ void Engine::stream_state(const StateSink& sink) {
         ranks_->stream(array.f32(), "moments for a saved state", put_floats);
         continue;
       }
-      for (int64_t at = 0; writes && at < array.cols; at += kPiece) {
-        const int64_t n = std::min(kPiece, array.cols - at);
-        put_floats(to_host(*device_, array.columns(at, n)).data(), n);
-      }
+      if (!writes) continue;
+      for (const Stretch& s : stretches_of(array, optimizer_.moments(), trained))
+        for (int64_t at = 0; at < s.size; at += kPiece) {
+          const int64_t n = std::min(kPiece, s.size - at);
+          put_floats(to_host(*device_, array.columns(s.begin + at, n)).data(), n);
+        }
     }
   }
   if (!writes) return;
@@ -176,10 +190,9 @@ int64_t Engine::state_bytes() const {
   const bool has_moments =
       ranks_ && ranks_->sharded() ? optimizer_.steps() > 0 : optimizer_.form() != 0;
   const auto slots = static_cast<int64_t>(slots_.size());
-  int64_t words = elements(stretches_of(layout_, adapters_begin())) +
-                  slots * elements(stretches_of(trainable_));
-  if (has_moments)
-    for (const Tensor& array : optimizer_.arrays(trainable_.total())) words += array.cols;
+  const Stretches trained = stretches_of(trainable_);
+  int64_t words = elements(stretches_of(layout_, adapters_begin())) + slots * elements(trained);
+  if (has_moments) words += moment_words(optimizer_, trainable_.total(), trained);
   return static_cast<int64_t>(sizeof(StateHeader)) + slots * int64_t{sizeof(SlotName)} +
          words * kWord;
 }
@@ -217,10 +230,9 @@ void Engine::load_state(const std::string& path) {
   const Stretches kept = stretches_of(layout_, adapters_begin()),
                   trained = stretches_of(trainable_);
   const int64_t n = elements(trained);
-  int64_t moment_words = 0;
-  for (const Tensor& array : optimizer_.arrays(trainable_.total())) moment_words += array.cols;
-  const StateFile file(
-      path, {elements(kept), n, optimizer_.form_of_these(), moment_words, device_->name()});
+  const StateFile file(path,
+                       {elements(kept), n, optimizer_.form_of_these(),
+                        moment_words(optimizer_, trainable_.total(), trained), device_->name()});
   auto at = static_cast<int64_t>(sizeof(StateHeader));
   read(path, at, kept, parameters_);
   at += file.header.parameters * kWord;
@@ -229,14 +241,19 @@ void Engine::load_state(const std::string& path) {
     const Slice mine = moments();
     optimizer_.make_arrays(mine.size());
     for (const Tensor& array : optimizer_.arrays(mine.size())) {
+      // A rank has a slice; on CPUs nothing is added by alignment.
+      const Stretches parts =
+          ranks_ ? Stretches{{0, array.cols}} : stretches_of(array, optimizer_.moments(), trained);
       std::vector<float> words(static_cast<size_t>(std::min(kPiece, array.cols)));
-      for (int64_t i = 0; i < array.cols; i += kPiece) {
-        const int64_t count = std::min(kPiece, array.cols - i);
-        read_tensor(path, at + (mine.begin + i) * kWord, DType::f32, words.data(), count);
-        to_device(*device_, words.data(), array.columns(i, count));
-      }
-      // A slice is one of n elements, where moments have a word each.
-      at += (ranks_ ? n : array.cols) * kWord;
+      int64_t from = at + mine.begin * kWord;
+      for (const Stretch& s : parts)
+        for (int64_t i = 0; i < s.size; i += kPiece) {
+          const int64_t count = std::min(kPiece, s.size - i);
+          read_tensor(path, from, DType::f32, words.data(), count);
+          to_device(*device_, words.data(), array.columns(s.begin + i, count));
+          from += count * kWord;
+        }
+      at += (ranks_ ? n : elements(parts)) * kWord;
     }
   }
   slots_.clear();

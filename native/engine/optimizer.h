@@ -30,6 +30,7 @@ class Optimizer {
   void reset();
   int64_t bytes() const;
 
+  MomentType moments() const { return moments_; }
   // How moments are stored, as a state's file says it; 0 where there are none yet.
   int64_t form() const { return m_.empty() ? 0 : form_of_these(); }
   int64_t form_of_these() const { return 1 + static_cast<int64_t>(moments_); }

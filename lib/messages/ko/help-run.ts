@@ -30,7 +30,7 @@ export const helpRun = catalogue({
   'Every random number follows from it': '모든 난수가 이 값에서 나옵니다',
   'CPU threads (0 = one per core); results do not depend on it':
     'CPU 스레드 수(0 = 코어마다 하나). 결과는 스레드 수에 따라 달라지지 않습니다',
-  'Where the engine computes: cpu or cuda': '엔진이 계산하는 곳: cpu 또는 cuda',
+  'Where the engine computes: cpu, cuda or cuda:N': '엔진이 계산하는 곳: cpu, cuda 또는 cuda:N',
   'Directory to write to': '결과를 쓸 디렉터리',
   'Directory to write': '쓸 디렉터리',
   'Train a model by a recipe (without one: the miniature, in a few minutes)':
