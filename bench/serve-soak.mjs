@@ -223,7 +223,7 @@ process.stdout.write(text)
 if (values.output) writeFileSync(values.output, text)
 const missed =
   result.unexpected > 0 ||
-  ended.code !== 143 ||
+  ended.code !== 0 ||
   result.pages_used_at_the_end !== 0 ||
   short.p99_ms > 2000 ||
   (seconds >= 120 && result.memory_mib.ratio > 1.05)

@@ -190,7 +190,7 @@ export const command: CommandModule<object, RerankArguments> = {
   builder: argv =>
     argv
       .usage(
-        '$0 --reward DIR --input SAMPLES.jsonl --output BEST.jsonl\n\nReads the output of kogrpo generate --num-generations N and writes, for each prompt, the sample that the reward model scores highest, with columns reward, rewards (of all), chosen and token_rewards (log-odds that an expert wrote the token).',
+        '$0 rerank --reward DIR --input SAMPLES.jsonl --output BEST.jsonl\n\nReads the output of kogrpo generate --num-generations N and writes, for each prompt, the sample that the reward model scores highest, with columns reward, rewards (of all), chosen and token_rewards (log-odds that an expert wrote the token).',
       )
       .options({
         reward: { ...text, describe: 'Reward model [required]', coerce: nonEmpty('reward') },
@@ -212,6 +212,10 @@ export const command: CommandModule<object, RerankArguments> = {
           coerce: wholeNumber('show', 0),
         },
       })
-      .options(sharedOptions('threads')) as never,
+      .options(sharedOptions('threads'))
+      .example(
+        '$0 rerank --reward runs/reward --input samples.jsonl --output best.jsonl --show 3',
+        'of each 8 samples the best; three of them token by token',
+      ) as never,
   handler,
 }

@@ -246,6 +246,10 @@ export const command: CommandModule<object, RewardTrainArguments> = {
         },
         json: { type: 'boolean', describe: 'Print the figures as JSON' },
       })
-      .options(sharedOptions('seed', 'threads')) as never,
+      .options(sharedOptions('seed', 'threads'))
+      .example(
+        '$0 train --model runs/ko/sft --experts traces.jsonl --samples samples.jsonl --output runs/reward',
+        'samples: the output of kogrpo generate',
+      ) as never,
   handler,
 }

@@ -48,6 +48,9 @@ describe('--help has examples, of options that there are', () => {
   })
 })
 
+/** GPUs that --device can name. */
+const CUDA = ['cuda', ...Array.from({ length: 8 }, (_, i) => `cuda:${i}`)]
+
 describe('completion', () => {
   test.each([
     [['tr'], ['train']],
@@ -60,7 +63,7 @@ describe('completion', () => {
     [['train', '--dev'], ['--device']],
     [
       ['train', '--device', ''],
-      ['cpu', 'cuda'],
+      ['cpu', ...CUDA],
     ],
     [['train', '--grpo.loss'], ['--grpo.loss_type']],
     [
@@ -126,7 +129,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
       return execFileSync('bash', ['--norc', '-c', script], options).split('\n').slice(0, -1)
     }
     expect(press('kogrpo', 'tr')).toEqual(['train'])
-    expect(press('kogrpo', 'train', '--device', 'cu')).toEqual(['cuda'])
+    expect(press('kogrpo', 'train', '--device', 'cu')).toEqual(CUDA)
     expect(press('kogrpo', 'train', 'm').sort()).toEqual([
       ...['mini', 'mini-base', 'mini-judge', 'mini-local-judge', 'my data', 'my recipe.yaml'],
     ])
@@ -144,6 +147,8 @@ words=(kogrpo train mini-j); CURRENT=3; _kogrpo`
       cwd: directory,
       encoding: 'utf8',
     })
-    expect(output).toBe('compdef _kogrpo kogrpo\ncpu\ncuda\nmini-judge\nfiles\n')
+    expect(output).toBe(
+      `${['compdef _kogrpo kogrpo', 'cpu', ...CUDA, 'mini-judge', 'files'].join('\n')}\n`,
+    )
   })
 })

@@ -89,7 +89,7 @@ const ERRORS: [name: string, args: () => string[], parts: RegExp[]][] = [
   [
     'no GPU',
     () => ['train', 'mini', '--device', 'cuda', '--output-dir', join(directory, 'gpu')],
-    [/CUDA 백엔드가 없습니다\. --device cpu를 쓰세요/],
+    [/npm run build:cuda .*--device cpu를 쓰면 GPU 없이 됩니다/],
   ],
   [
     'wrong column',
@@ -153,7 +153,7 @@ describe('errors in Korean', () => {
 test('doctor and data check report in Korean', async () => {
   const doctor = await kogrpo(['doctor'], KOREAN)
   expect(doctor.stdout).toMatch(/node +Node v[\d.]+ \(필요한 버전: >=20\.17\)/)
-  expect(doctor.stdout).toContain('이 빌드에는 CUDA 백엔드가 없어 CPU에서 계산합니다')
+  expect(doctor.stdout).toContain('NVIDIA 장치 없음')
   const json = await kogrpo(['doctor', '--json'], KOREAN)
   expect(json.stdout).not.toMatch(/[가-힣]/)
   const good = file('good.jsonl', '{"prompt": "사과?", "completion": "정답: 5"}\n')

@@ -26,7 +26,7 @@ test('smooth prints what it touches and writes a model', async () => {
 test('smooth names what is wrong with its options', async () => {
   const wrong: [string[], string][] = [
     [[], 'required: --output DIR (or --dry-run'],
-    [['--min-scale', '0', '--dry-run'], '--min-scale: expected a number, above 0, at most 1'],
+    [['--min-scale', '0', '--dry-run'], '--min-scale: expected a number, above 0 and at most 1'],
     [['--gamma', '1', '--dry-run'], '--gamma: expected a number, above 1'],
     [['--ngram-weights', '1,x', '--dry-run'], '--ngram-weights: expected numbers'],
     [['--ngram-weights', '0,0', '--dry-run'], 'expected one weight above 0'],

@@ -13,7 +13,7 @@ test.skipIf(!built)(
     // A busy machine may miss the bar on latency (exit code 1); the counts must be right all the same.
     const { stdout } = await promisify(execFile)(process.execPath, script).catch(e => e)
     const result = JSON.parse(stdout)
-    expect(result).toMatchObject({ unexpected: 0, exit_code: 143, pages_used_at_the_end: 0 })
+    expect(result).toMatchObject({ unexpected: 0, exit_code: 0, pages_used_at_the_end: 0 })
     expect(Object.keys(result.requests).sort()).toEqual([
       'cancelled',
       'chat',

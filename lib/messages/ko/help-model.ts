@@ -219,4 +219,7 @@ export const helpModel = catalogue({
   'Score of a sample from its tokens: mean, min or last':
     '토큰의 보상에서 샘플의 점수를 내는 방법: mean, min, last',
   'Prompts whose chosen sample is shown token by token': '고른 샘플을 토큰별로 보여 줄 프롬프트 수',
+  'of each 8 samples the best; three of them token by token':
+    '샘플 8개 중 가장 좋은 것. 그중 셋은 토큰별로',
+  'samples: the output of kogrpo generate': 'samples: kogrpo generate의 출력',
 })
