@@ -1,6 +1,7 @@
 #include <cuda_runtime.h>
 #include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <new>
@@ -103,9 +104,17 @@ class Memory {
   int open_ = 0;
 };
 
+// Made at the first use and never destroyed: a backend that is static frees what it holds when the
+// process ends, in an order that nobody chose.
+template <class T>
+T& immortal() {
+  alignas(T) static std::byte place[sizeof(T)];
+  static T* const instance = new (place) T;
+  return *instance;
+}
+
 Memory& memory() {
-  static Memory instance;
-  return instance;
+  return immortal<Memory>();
 }
 
 // A copy to the host that no synchronisation has waited for yet.
@@ -114,8 +123,7 @@ struct Download {
   std::vector<unsigned char> bytes;
 };
 std::vector<Download>& downloads() {
-  static std::vector<Download> queue;
-  return queue;
+  return immortal<std::vector<Download>>();
 }
 
 }  // namespace
