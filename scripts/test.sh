@@ -93,7 +93,7 @@ tests() {
   [ "$status" -eq 0 ] && [ "${ok:-0}" -eq 0 ] && bad=1 # nothing ran
   passed=$((passed + ${ok:-0}))
   failed=$((failed + ${bad:-0}))
-  [ "${bad:-0}" -eq 0 ] || failures+=("$name")
+  [ "${bad:-0}" -eq 0 ] || failures+=("$name"$'\n'"$(failed_tests "$log")")
   echo "== $name: ${ok:-0} passed, ${bad:-0} failed ($((SECONDS - started)) s)"
 }
 
@@ -108,6 +108,15 @@ count_vitest() {
   line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ +Tests +[0-9]' | tail -1)
   number() { sed -nE "s/.*[^0-9]([0-9]+) $1.*/\\1/p" <<<"$line"; }
   echo "$(number passed) $(number failed)" | awk '{ print (NF > 0 ? $1 : 0), (NF > 1 ? $2 : 0) }'
+}
+
+# Which tests failed and why, from the log of vitest or doctest; of a program that died, its last lines.
+# Shown at the end too: a record of a long run often keeps the end only.
+failed_tests() {
+  local found
+  found=$(sed 's/\x1b\[[0-9;]*m//g' "$1" |
+    grep -A 8 -E '^ *FAIL  |: (FATAL )?ERROR: |ERROR: AddressSanitizer|runtime error: ' | head -120)
+  echo "${found:-$(tail -12 "$1")}" | cut -c1-240
 }
 
 sanitized_build() {
