@@ -30,7 +30,7 @@ writeLines(
 )
 
 function kogrpo(...args: string[]) {
-  const options = { cwd: directory, encoding: 'utf8', timeout: 100_000 } as const
+  const options = { cwd: directory, encoding: 'utf8', timeout: 240_000 } as const
   return spawnSync(process.execPath, [BIN, ...args], options)
 }
 
@@ -70,7 +70,7 @@ test.skipIf(unasked)(
   () => {
     const asked = (answers: string, file: string) =>
       spawnSync('script', ['-qec', `"${process.execPath}" "${BIN}" init ${file}`, '/dev/null'], {
-        ...{ cwd: directory, input: answers, encoding: 'utf8', timeout: 60_000 },
+        ...{ cwd: directory, input: answers, encoding: 'utf8', timeout: 240_000 },
       })
     const { status, stdout } = asked('\nmy.jsonl\nmy.jsonl\n', 'asked.yaml')
     expect(stdout.match(/model to start|examples to learn|problems with answers/gi)).toHaveLength(3)

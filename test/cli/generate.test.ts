@@ -267,7 +267,7 @@ test('a stopped run is taken up again, and ends with the same bytes', async () =
       const name = readdirSync(directory).find(n => /^stopped\.jsonl\.\w{8}\.partial$/.test(n))
       return name && statSync(join(directory, name)).size > 0 && join(directory, name)
     },
-    { timeout: 20_000, interval: 2 },
+    { timeout: 200_000, interval: 2 },
   )
   run.signals.emit('SIGINT', 'SIGINT')
   const { code, stderr } = await run.done

@@ -33,9 +33,7 @@ const prompts = writeLines(
 const samples = join(directory, 'samples.jsonl')
 const reward = join(directory, 'reward')
 
-test('train, then rerank: experts rank above what the policy says', {
-  timeout: 60_000,
-}, async () => {
+test('train, then rerank: experts rank above what the policy says', async () => {
   const sampling = ['--num-generations', '3', '--max-new-tokens', '24', '--threads', '2']
   const generate = ['generate', '--model', base, '--input', prompts, '--output', samples]
   expect((await kogrpo([...generate, ...sampling])).code).toBe(0)
@@ -78,7 +76,7 @@ test('train, then rerank: experts rank above what the policy says', {
   )
 })
 
-test('with the head alone everything else keeps its bits', { timeout: 60_000 }, async () => {
+test('with the head alone everything else keeps its bits', async () => {
   const output = join(directory, 'head')
   const train = ['reward', 'train', '--model', base, '--experts', experts, '--samples', samples]
   const options = [

@@ -94,7 +94,7 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
-  }, 60_000)
+  })
   afterAll(async () => await browser?.close())
 
   async function open(url: string, width: number, colorScheme: 'light' | 'dark'): Promise<Page> {
@@ -163,7 +163,6 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
       expect(violations).toEqual([])
       await page.close()
     },
-    60_000,
   )
 
   test('filters, pages and follows a prompt through 10,000 completions', async () => {
@@ -184,7 +183,7 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     await expect.poll(() => status.textContent()).toMatch(/^250 of 10000/)
     expect(await page.locator('.card ins').count()).toBeGreaterThan(0)
     await page.close()
-  }, 60_000)
+  })
 
   test('is paged by keyboard alone, and quickly', async () => {
     const page = await open(address('one'), 1440, 'light')
@@ -215,7 +214,7 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     })
     expect(milliseconds).toBeLessThan(200)
     await page.close()
-  }, 60_000)
+  })
 
   test('the miniature, cut short: its run ends with a report that shows what it wrote', async () => {
     const directory = join(mkdtempSync(join(tmpdir(), 'kogrpo-browser-')), 'run')
@@ -229,7 +228,7 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     const status = await page.locator('#completions .status').textContent()
     expect(status).toMatch(/^536 of 536 completions/)
     await page.close()
-  }, 120_000)
+  })
 
   test('compares runs: one plot a metric with a line for each run', async () => {
     const page = await open(address('first', 'second'), 1440, 'light')
@@ -239,5 +238,5 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     expect(await legend.locator('.legend li').allTextContents()).toHaveLength(2)
     expect(await page.locator('.results tbody tr').count()).toBe(4)
     await page.close()
-  }, 60_000)
+  })
 })

@@ -6,6 +6,7 @@ import { accuracyReward, checkAnswer } from '../../lib/rewards/accuracy.ts'
 import { isEquivalent } from '../../lib/rewards/equivalence.ts'
 import { extractAnswer } from '../../lib/rewards/extract.ts'
 import type { RewardInput } from '../../lib/rewards/types.ts'
+import { processorMs } from '../processor-time.ts'
 
 const equal: [gold: string, answer: string][] = [
   ['150000', '15만원'],
@@ -226,7 +227,7 @@ describe('hostile input', () => {
   })
 
   it('long repetitive expressions', () => {
-    const started = performance.now()
+    const started = processorMs()
     for (const unit of [
       '(',
       '\\frac{',
@@ -248,7 +249,7 @@ describe('hostile input', () => {
         expect(checkAnswer('12', text), unit).toBe(0)
       }
     }
-    expect(performance.now() - started).toBeLessThan(20_000)
+    expect(processorMs() - started).toBeLessThan(20_000)
   })
 })
 

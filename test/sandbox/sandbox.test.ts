@@ -107,9 +107,7 @@ ${good}`
   writeFileSync(host, 'untouched')
   const all = [...attacks(host, process.pid), ...forgeries]
 
-  test(`${all.length} attacks are contained, and the runner goes on`, {
-    timeout: 180_000,
-  }, async () => {
+  test(`${all.length} attacks are contained, and the runner goes on`, async () => {
     const started = performance.now()
     const outcomes = await Promise.all(
       all.map(async ({ name, attack }) => {
@@ -186,7 +184,7 @@ describe.skipIf(!runner || !there)('HumanEval', () => {
         .map(line => JSON.parse(line) as Problem)
     : []
 
-  test('164 canonical solutions score 1 and 164 empty bodies 0', { timeout: 300_000 }, async () => {
+  test('164 canonical solutions score 1 and 164 empty bodies 0', async () => {
     const reward = accuracyReward({ kind: 'code' }, { codeRunner: () => runner! })
     const rate = async (bodies: string[]): Promise<(number | null)[]> => {
       const completions = problems.map(

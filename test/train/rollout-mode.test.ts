@@ -125,7 +125,7 @@ describe('one_step_off', () => {
 
 describe('ratings', () => {
   it('begin with a group while others are still sampled', async () => {
-    const session = await tinySession({ grpo: { data: [{ path: 'mini:grpo', size: 6 }] } })
+    const session = await tinySession({ grpo: { data: [{ path: 'mini:grpo', size: 24 }] } })
     const { engine, tokenizer } = session
     try {
       const prompts = await loadSamples(session, session.config.grpo!.data[0]!, toGrpoSample, {
@@ -137,7 +137,8 @@ describe('ratings', () => {
       const seen = new Map<number, Rollout[]>()
       const rollouts = await sampleRollouts(engine, tokenizer, prompts, {
         numGenerations: 4,
-        maxCompletionLength: 100,
+        // Long enough that another thread's turn cannot be missed.
+        maxCompletionLength: 400,
         temperature: 1,
         seed: 1,
         firstStream: 0,
@@ -152,7 +153,7 @@ describe('ratings', () => {
         },
       })
       expect(turned).toBe(true)
-      expect(seen.size).toBe(6)
+      expect(seen.size).toBe(24)
       for (const [p, group] of seen) expect(group).toEqual(rollouts.slice(4 * p, 4 * p + 4))
     } finally {
       await engine.dispose()
