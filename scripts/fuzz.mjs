@@ -1,10 +1,10 @@
-// npm run fuzz -- NAME [--seconds N] [--cases N] [--seed N] [--record]
+// npm run fuzz -- NAME [--seconds N] [--cases N] [--seed N] [--built] [--record]
 //
 // NAME is a native reader (test/fuzz/native, by libFuzzer under ASan and UBSan: clang 14 or later
 // with its libFuzzer, Debian: clang libclang-rt-14-dev) or a TypeScript one (test/fuzz/typescript, by
 // seeded cases). Native ones run N seconds of CPU time (600), so that a busy machine does not make a
 // run shorter; TypeScript ones N cases (100,000). What breaks is written to build-fuzz/ and named;
-// --record keeps the figures in test/fuzz/record.json. Without NAME: the names.
+// --built takes the fuzzer that is built already; --record keeps the figures in test/fuzz/record.json. Without NAME: the names.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,6 +21,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: 'string', default: '600' },
     cases: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
+    built: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
   },
 })
@@ -58,7 +59,7 @@ function record(name, figures) {
   writeFileSync(file, `${JSON.stringify(sorted, null, 2)}\n`)
 }
 
-async function fuzzNative(name) {
+function buildNative() {
   const clang = ['clang++', 'clang++-14', 'clang++-15', 'clang++-16', 'clang++-19'].find(
     command => spawnSync(command, ['--version']).status === 0,
   )
@@ -84,6 +85,10 @@ async function fuzzNative(name) {
     '--log-level=WARNING',
   ])
   run('ninja', ['-C', build, 'kogrpo_fuzz'])
+}
+
+async function fuzzNative(name) {
+  if (!options.built) buildNative()
   const found = join(build, 'corpus', name)
   mkdirSync(found, { recursive: true })
   const seconds = Number(options.seconds)

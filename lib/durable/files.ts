@@ -149,6 +149,40 @@ export async function publishDirectory(temporary: string, target: string): Promi
   }
 }
 
+/**
+ * Removes a directory. One rename takes its name first: a kill in between leaves nothing under it that could
+ * be taken for the whole (what it leaves, `sweepDirectory` finds). Errors: `E_FILE`; none where it is not there.
+ */
+export async function removeDirectory(path: string): Promise<void> {
+  const gone = join(dirname(path), `.${basename(path)}.gone`)
+  try {
+    await rm(gone, { recursive: true, force: true })
+    await rename(path, gone)
+    await rm(gone, { recursive: true })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw await fileError('remove', path, cause)
+  }
+}
+
+/**
+ * Clears a directory of what killed processes left of its directories: half-written ones, half-removed ones,
+ * and those that were replaced (put back where their successor had not come yet). No other process may be
+ * writing there. Errors: `E_FILE`.
+ */
+export async function sweepDirectory(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch((): string[] => [])) {
+    const [, target, kind] = /^\.(.+)\.(partial|gone|old)$/.exec(name) ?? []
+    if (target === undefined) continue
+    try {
+      if (kind === 'old') await recoverDirectory(join(parent, target))
+      await rm(join(parent, name), { recursive: true, force: true })
+    } catch (cause) {
+      throw await fileError('remove', join(parent, name), cause)
+    }
+  }
+}
+
 /** Undoes a `publishDirectory` that was killed between its two renames. */
 export async function recoverDirectory(target: string): Promise<void> {
   const names: string[] = await readdir(dirname(target)).catch(() => [])

@@ -2,8 +2,9 @@
  * Checkpoints in Hugging Face's layout, which transformers, vLLM and kogrpo itself load as they are; of
  * a model with adapters the adapter alone, in PEFT's.
  */
-import { readdir, rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeDirectory } from '../durable/files.ts'
 import { writeAdapterDirectory, writeModelDirectory } from '../model/directory.ts'
 import type { StageName } from '../report/events.ts'
 import type { Session } from './session.ts'
@@ -54,7 +55,7 @@ export async function saveStepCheckpoint(
     Number(new RegExp(`^${stage}-(\\d+)$`).exec(name)?.[1] ?? Number.NaN)
   const names = (await readdir(parent)).filter(name => Number.isInteger(stepOf(name)))
   for (const name of names.sort((a, b) => stepOf(b) - stepOf(a)).slice(limit)) {
-    await rm(join(parent, name), { recursive: true })
+    await removeDirectory(join(parent, name))
   }
 }
 

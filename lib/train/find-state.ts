@@ -3,8 +3,9 @@
  * is as it was written; a damaged one is an error that names the file, or, where the caller asks for
  * it (`--resume auto`), is passed over for the one before.
  */
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { removeDirectory, sweepDirectory } from '../durable/files.ts'
 import { verifySums } from '../durable/sums.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { failure, joined, phrase } from '../messages/phrase.ts'
@@ -74,17 +75,25 @@ async function readState(path: string, checked?: readonly string[]): Promise<Sav
 }
 
 /**
- * What a run that is taken up from `state` left beyond it: later states go, damaged ones are kept under
- * the name `damaged-…` for whoever wants to look at them.
+ * Makes the checkpoints of a run those of the moment when `state` had been saved, `keep` of the stage's states
+ * among them: later states go, damaged ones are kept under the name `damaged-…` for whoever wants to look at
+ * them; so goes what a killed process had half written, and the states that it had not come to remove.
  */
-export async function forgetLater(directory: string, state: SavedState): Promise<void> {
+export async function returnTo(directory: string, state: SavedState, keep: number): Promise<void> {
+  await sweepDirectory(join(directory, 'checkpoints'))
   const paths = await statePaths(directory)
   const at = paths.findIndex(path => basename(path) === basename(state.path))
   for (const path of paths.slice(0, Math.max(at, 0))) {
     const whole = await verifySums(path, STATE_FILES).catch(() => null)
-    if (whole !== null) await rm(path, { recursive: true })
+    if (whole !== null) await removeDirectory(path)
     else await rename(path, join(dirname(path), `damaged-${basename(path)}`))
   }
+  await pruneStates(directory, keep)
+}
+
+/** Removes all but the `keep` latest states of a run. */
+export async function pruneStates(directory: string, keep: number): Promise<void> {
+  for (const path of (await statePaths(directory)).slice(keep)) await removeDirectory(path)
 }
 
 /**

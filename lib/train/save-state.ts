@@ -11,11 +11,11 @@
  * ones go. Where memory has no room for the copy, training waits until the state is written.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { Recipe } from '../config/schema.ts'
 import {
   type FileSum,
-  fileError,
   flush,
   freshDirectory,
   publishDirectory,
@@ -27,8 +27,9 @@ import { writeSums } from '../durable/sums.ts'
 import type { Snapshot } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
+import type { StageName } from '../report/events.ts'
 import { packageVersion } from '../version.ts'
-import { STATE_FILE, stateName, statePaths, WEIGHTS_FILE } from './find-state.ts'
+import { pruneStates, STATE_FILE, stateName, WEIGHTS_FILE } from './find-state.ts'
 import { type RunState, STATE_VERSION } from './run-state.ts'
 import type { Session } from './session.ts'
 
@@ -80,7 +81,7 @@ export class StateSaver {
       await flush(partial)
       await publishDirectory(partial, path)
       this.#whole.add(name)
-      await prune(config.output_dir, limitOf(session))
+      await pruneStates(config.output_dir, statesToKeep(config, boundary.stage))
     })
     // A failure is thrown by settle(), which every save and the end of the run call.
     this.#writing.catch(() => {})
@@ -128,9 +129,9 @@ function stateOf(session: Session): RunState {
   }
 }
 
-/** States of the stage to keep. */
-function limitOf({ config, boundary }: Session): number {
-  return config[boundary!.stage]?.save_total_limit ?? 1
+/** How many states stay once one of `stage` is saved. */
+export function statesToKeep(config: Recipe, stage: StageName): number {
+  return config[stage]?.save_total_limit ?? 1
 }
 
 async function written(path: string, snapshot: Snapshot): Promise<FileSum> {
@@ -143,21 +144,6 @@ async function written(path: string, snapshot: Snapshot): Promise<FileSum> {
 
 async function stored(directory: string, text: Uint8Array): Promise<FileSum> {
   return await writeFlushed(join(directory, STATE_FILE), [text])
-}
-
-/** Removes all but the `keep` latest states, and what killed processes left half-written. */
-async function prune(directory: string, keep: number): Promise<void> {
-  const parent = join(directory, 'checkpoints')
-  const partial = (await readdir(parent)).filter(name => /^\.state-.*\.(partial|old)$/.test(name))
-  const gone = [
-    ...partial.map(name => join(parent, name)),
-    ...(await statePaths(directory)).slice(keep),
-  ]
-  for (const path of gone) {
-    await rm(path, { recursive: true, force: true }).catch(async cause => {
-      throw await fileError('remove', path, cause)
-    })
-  }
 }
 
 /** Runs `work`; what fails is an `E_CHECKPOINT` that says what still stands. */

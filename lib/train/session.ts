@@ -31,13 +31,13 @@ import type { BestStates } from './best.ts'
 import { DataLedger } from './data-ledger.ts'
 import { engineUse } from './engine-use.ts'
 import { expandedEngine } from './expand.ts'
-import { forgetLater } from './find-state.ts'
+import { returnTo } from './find-state.ts'
 import type { GuardState } from './guards/decide.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
 import type { Boundary, SavedState } from './run-state.ts'
 import { SameRun } from './same-run.ts'
-import { StateSaver } from './save-state.ts'
+import { StateSaver, statesToKeep } from './save-state.ts'
 import { isBuiltin, modelPath, sourceRecords } from './sources.ts'
 
 export { modelPath } from './sources.ts'
@@ -131,7 +131,9 @@ async function sessionOf(
   const oracle = await Oracle.open(config, io.resume?.oracle)
   const cache = io.resume?.judge_cache
   if (oracle && cache) same.checkThat('judge cache', oracle.checkCache(cache))
-  if (io.resume && ranks.first) await forgetLater(config.output_dir, io.resume)
+  if (io.resume && ranks.first) {
+    await returnTo(config.output_dir, io.resume, statesToKeep(config, io.resume.stage))
+  }
   return {
     config,
     engine,

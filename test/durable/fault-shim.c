@@ -7,7 +7,8 @@
  *   /kogrpo-fault/report       stops counting; a file with "<calls> <name of the failed call> <path>"
  *
  * Modes: ENOSPC, EIO, EINTR (once), SHORT (half of what a write was given), KILL (SIGKILL instead of
- * the call). fsync does not go to the disk: what survives a power failure is not what is tested.
+ * the call). KOGRPO_FAULT_KILL="<call> <k> <text>" in the environment kills at the k-th call of that name
+ * whose path contains the text, in a process that knows nothing of it. fsync does not go to the disk: what survives a power failure is not what is tested.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,9 +39,19 @@ static int below(const char *path) {
   return dir && path && strncmp(path, dir, strlen(dir)) == 0;
 }
 
+static void kill_at(const char *call, const char *path) {
+  static long matching = 0;
+  char name[16], text[128];
+  long k;
+  const char *place = getenv("KOGRPO_FAULT_KILL");
+  if (!place || sscanf(place, "%15s %ld %127s", name, &k, text) != 3) return;
+  if (strcmp(call, name) == 0 && strstr(path, text) && ++matching == k) kill(getpid(), SIGKILL);
+}
+
 /* Counts a call; whether it is the one that fails, with errno set. SHORT and KILL included. */
 static int fails(const char *call, const char *path, int can_be_short) {
   pthread_mutex_lock(&lock);
+  kill_at(call, path);
   int hit = mode[0] && ++calls == at;
   if (hit && strcmp(mode, "SHORT") == 0 && !can_be_short) hit = 0;
   if (hit) snprintf(failed, sizeof failed, "%s %s", call, path);

@@ -4,13 +4,14 @@
  * kill -9. Whatever call it is, the checkpoint before is whole or the new one is, the error names the
  * file, and the next save works.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { buildShim } from '../../durable/shim.ts'
 import { tinyRecipe } from '../tiny.ts'
 
 const here = (name: string): string =>
@@ -20,20 +21,7 @@ const directory = mkdtempSync(
   join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kogrpo-faults-'),
 )
 const shim = join(directory, 'fault-shim.so')
-const built =
-  process.platform === 'linux' &&
-  existsSync('dist/train/save-state.js') &&
-  spawnSync('cc', [
-    '-shared',
-    '-fPIC',
-    '-O1',
-    '-o',
-    shim,
-    here('fault-shim.c'),
-    '-ldl',
-    '-lpthread',
-  ]).status === 0
-if (!built) console.warn('faults.test.ts needs Linux, a C compiler and dist/ (npm run build:ts)')
+const built = buildShim(shim, 'faults.test.ts')
 
 interface Found {
   step?: number
@@ -94,12 +82,6 @@ const strangers = (names: readonly string[]): string[] =>
 afterAll(async () => await rm(directory, { recursive: true, force: true }))
 
 describe.skipIf(!built)('a save under faults', () => {
-  let total = 0
-
-  beforeAll(() => {
-    total = 0
-  })
-
   it.each(['state', 'waiting', 'model'])('%s: every call, every fault', async what => {
     const { code, err, rows } = await child(what, 'ENOSPC,EIO,SHORT,EINTR')
     expect(err).toBe('')
@@ -137,7 +119,6 @@ describe.skipIf(!built)('a save under faults', () => {
     for (const call of ['open', 'write', 'fsync', 'rename', 'mkdir']) {
       expect(calls, `${[...calls]}`).toContain(call)
     }
-    total += faults.length
     expect(faults.length).toBeGreaterThan(60)
     process.stdout.write(`faults of saving ${what}: ${faults.length}\n`)
   })

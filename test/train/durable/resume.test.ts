@@ -129,18 +129,23 @@ describe('k + m steps are k, a crash, and m', () => {
     expect(new Map(last).get('epoch')).toBeGreaterThan(1)
   })
 
-  it('with a judge whose verdicts are kept on disk', async () => {
-    // Its opinion follows from what it is shown alone.
-    const endpoint = await fakeEndpoint(({ text }, response) => {
-      const sum = [...fencedAnswer(text)].reduce((all, c) => all + c.charCodeAt(0), 0)
-      reply(response, `{"verdict": ${sum % 2}}`)
-    })
-    const judge = { kind: 'openai' as const, base_url: endpoint.base_url, model: 'm' }
-    const { rewards: _rewards, ...rest } = rl
-    const grpo = { ...rest, max_steps: 4, oracle: { rule: 'override' as const, judge } }
-    const { crashed, restored } = await diamond({ grpo }, ['grpo 2', 'grpo 3'], 'rl')
-    endpoint.close()
-    expect(restored[1]).toMatch(/oracle with \d+ verdicts; judge cache of \d+ bytes/)
-    expect(crashed.events.some(event => event.type === 'run_end')).toBe(true)
-  })
+  it.each(['on_policy', 'one_step_off'] as const)(
+    'with a judge whose verdicts are kept on disk, %s',
+    async rollout_mode => {
+      // Its opinion follows from what it is shown alone.
+      const endpoint = await fakeEndpoint(({ text }, response) => {
+        const sum = [...fencedAnswer(text)].reduce((all, c) => all + c.charCodeAt(0), 0)
+        reply(response, `{"verdict": ${sum % 2}}`)
+      })
+      const judge = { kind: 'openai' as const, base_url: endpoint.base_url, model: 'm' }
+      const { rewards: _rewards, ...rest } = rl
+      const oracle = { rule: 'override' as const, judge }
+      const dynamic_sampling = { mode: 'resample' as const, max_rounds: 1 }
+      const grpo = { ...rest, max_steps: 4, rollout_mode, dynamic_sampling, oracle }
+      const { crashed, restored } = await diamond({ grpo }, ['grpo 2', 'grpo 3'], 'rl')
+      endpoint.close()
+      expect(restored[1]).toMatch(/oracle with \d+ verdicts; judge cache of \d+ bytes/)
+      expect(crashed.events.some(event => event.type === 'run_end')).toBe(true)
+    },
+  )
 })
