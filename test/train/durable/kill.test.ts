@@ -4,7 +4,7 @@
  * are those at which one state takes another's place: a state that was half removed when the process was
  * killed once stayed for ever. scripts/kill-schedule.mjs draws 200 instants at random.
  */
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,8 @@ import {
 } from '../../../scripts/kill-run.mjs'
 import { buildShim } from '../../durable/shim.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'kogrpo-kill-'))
+// Memory where there is some: what is on the disk after a power failure is not tested here.
+const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'kogrpo-kill-'))
 const shim = join(directory, 'fault-shim.so')
 const built = buildShim(shim, 'kill.test.ts')
 
