@@ -17,6 +17,7 @@ export function checkNeighbours(grpo: GrpoStage, findings: Findings): void {
   checkPlateau(grpo, refuse)
   checkConsistency(grpo, findings, refuse)
   checkCritique(grpo, refuse)
+  checkDense(grpo, refuse)
   const judged = ['cosine_length', 'consistency_bonus', 'critique'] as const
   for (const key of judged) {
     if (grpo[key] !== undefined && !grpo.rewards.some(({ name }) => name === 'accuracy')) {
@@ -76,7 +77,17 @@ function checkConsistency(grpo: GrpoStage, findings: Findings, refuse: Refuse): 
 
 function checkCritique(grpo: GrpoStage, refuse: Refuse): void {
   if (grpo.critique === undefined) return
-  const { loss_type } = grpo
+  const { loss_type, oracle } = grpo
+  const speaks =
+    oracle.rule !== 'none' && oracle.judge !== undefined && oracle.judge.kind !== 'program'
+  if (grpo.critique.type === 'judge' && !speaks) {
+    refuse(
+      'critique',
+      phrase(
+        "type: judge gives the judge's own words; name a judge of kind openai or local, and a rule, in grpo.oracle",
+      ),
+    )
+  }
   if (grpo.rollout_mode === 'one_step_off') {
     refuse(
       'critique',
@@ -107,6 +118,27 @@ function checkCritique(grpo: GrpoStage, refuse: Refuse): void {
       phrase('cannot be had with loss_type: {loss_type}; use dr_grpo, grpo, dapo or bnpo', {
         loss_type,
       }),
+    )
+  }
+}
+
+function checkDense(grpo: GrpoStage, refuse: Refuse): void {
+  if (grpo.dense_reward === undefined) return
+  if (grpo.importance_sampling_level === 'sequence') {
+    refuse(
+      'dense_reward',
+      phrase(
+        'cannot be had with importance_sampling_level: sequence: one ratio a completion takes the advantages of its tokens together',
+      ),
+    )
+  }
+  if (grpo.dynamic_sampling.mode !== 'off') {
+    refuse(
+      'dense_reward',
+      phrase(
+        'cannot be had with dynamic_sampling.mode: {mode}: groups of equal rewards are left out, though the tokens of their completions differ; use off',
+        { mode: grpo.dynamic_sampling.mode },
+      ),
     )
   }
 }

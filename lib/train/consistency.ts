@@ -66,16 +66,16 @@ export function answerTokens(
   return first < 0 ? null : { first, last: (reaches < 0 ? tokens.length - 1 : reaches) + 1 }
 }
 
-/** The reference's confidence in the answer of every rollout; groups are adjacent. */
+/** The reference's confidence in the answer of every rollout, `size` of which are read at a time. */
 export async function answerConfidences(
   session: Session,
   stage: GrpoStage,
   settings: Settings,
   rollouts: readonly Rollout[],
   label: string,
+  size = stage.num_generations,
 ): Promise<number[]> {
   const { engine, ranks, tokenizer } = session
-  const size = stage.num_generations
   const groups = Array.from({ length: rollouts.length / size }, (_, g) =>
     rollouts.slice(g * size, (g + 1) * size),
   )

@@ -10,6 +10,7 @@
  * Prompts, random streams and verdicts follow from the position in the data and the number of the
  * round alone, so a resumed run makes the same groups.
  */
+import { consistencyBonus } from '../algorithms/consistency.ts'
 import { equalGroups } from '../algorithms/group-statistics.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Mixture, MixtureState } from '../data/mixture.ts'
@@ -40,6 +41,8 @@ export interface Groups {
   rollouts: Rollout[]
   /** One a rollout. */
   advantages: Float32Array
+  /** Added to them, one array a rollout and one number a token (dense_reward); else null. */
+  tokenAdvantages: Float32Array[] | null
   /** Everything that was sampled. */
   rows: CompletionRow[]
   /** Of the first generation, before groups are left out. */
@@ -71,6 +74,8 @@ export interface RoundPlace {
 interface Generation {
   rollouts: Rollout[]
   ratings: Ratings
+  /** The reference's in each answer (consistency_bonus); null without. */
+  confidence: number[] | null
 }
 
 /**
@@ -191,17 +196,22 @@ export class SampledRound {
       advantages =
         rollouts.length === 0 ? new Float32Array() : scorer.advantages(values, rollouts).advantages
     }
+    const dense = await timer.time('reward', async () =>
+      this.#session.dense?.advantages(this.#session, this.#stage, rollouts, `step ${this.#step}`),
+    )
     const all = this.#generations.flatMap(generation => generation.rollouts)
     const groups = rollouts.length / size
     return {
       rollouts,
       advantages,
+      tokenAdvantages: dense?.tokens ?? null,
       rows,
       readiness: look!,
       metrics: {
         ...first!.metrics,
         ...completionMetrics(all),
         ...domainMetrics(this.#generations[0]!.rollouts, first!),
+        ...dense?.metrics,
         ...(mode === 'off'
           ? {}
           : {
@@ -226,22 +236,25 @@ export class SampledRound {
   }
 
   /** What all ranks think of a generation. */
-  async #score({ rollouts, ratings }: Generation): Promise<Scores> {
+  async #score(generation: Generation): Promise<Scores> {
+    const { rollouts, ratings } = generation
     const { ranks } = this.#session
     const groups = Array.from({ length: rollouts.length / this.#stage.num_generations })
     const label = `scores, step ${this.#step}`
     const rated = await ranks.share(groups, label, () => ratings.all())
     const seconds = await ranks.gather(ratings.seconds(), `${label}, their time`)
     const { consistency_bonus: care } = this.#stage
-    const confidence =
-      care && (await answerConfidences(this.#session, this.#stage, care, rollouts, label))
+    const confidence = care
+      ? await answerConfidences(this.#session, this.#stage, care, rollouts, label)
+      : null
+    generation.confidence = confidence
     const judge_s = Math.max(...seconds)
     return this.#source.scorer.settle(rollouts, rated, { judge_s, step: this.#step, confidence })
   }
 
   /** Puts refinements into the groups that failed; the scores are then those of the new groups. */
   async #refine(
-    { rollouts }: Generation,
+    { rollouts, confidence }: Generation,
     scores: Scores,
     generation: number,
     timer: Timer,
@@ -254,9 +267,27 @@ export class SampledRound {
       this.#refiner!.refine(rollouts, scores, { seed, streams, step: this.#step }),
     )
     addCosts(scores.metrics, judged)
+    if (confidence) await this.#consistencyAgain(rollouts, scores, confidence)
     const advantages = scorer.advantages(scores.values, rollouts)
     const rewards = rewardMetrics(scores.names, scores.values, advantages)
     return { ...advantages, metrics: { ...scores.metrics, ...rewards, ...metrics } }
+  }
+
+  /** The bonus over groups that have a refinement now, which is read under the plain question. */
+  async #consistencyAgain(
+    rollouts: readonly Rollout[],
+    { names, values }: Scores,
+    confidence: number[],
+  ): Promise<void> {
+    const { num_generations: size, consistency_bonus: care } = this.#stage
+    const places = [...rollouts.keys()].filter(i => rollouts[i]!.refined)
+    if (!care || places.length === 0) return
+    const refined = places.map(i => rollouts[i]!)
+    const label = `refinements, step ${this.#step}`
+    const sure = await answerConfidences(this.#session, this.#stage, care, refined, label, 1)
+    for (const [k, i] of places.entries()) confidence[i] = sure[k]!
+    const accuracy = values[names.indexOf(ACCURACY)]!
+    values[names.indexOf('consistency')] = consistencyBonus(accuracy, confidence, size, care)
   }
 
   /** One more generation: completions of `count` further prompts, whose rating has begun. */
@@ -284,7 +315,7 @@ export class SampledRound {
       )
     }
     ratings.sampled()
-    const generation = { rollouts, ratings }
+    const generation = { rollouts, ratings, confidence: null }
     this.#generations.push(generation)
     return generation
   }

@@ -132,12 +132,12 @@ export async function trainGrpo(
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
       const every = stage.check_weights_steps
       if (every > 0 && step % every === 0) await checkWeights(session, step)
-      const { rollouts, advantages, rows } = ready
+      const { rollouts, advantages, tokenAdvantages, rows } = ready
       reporter.emit({ type: 'completions', rows })
       if (step === 1) await checkReadiness(session, stage, samples, ready.readiness)
       narrowing = watchNarrowing(narrowing, stage, step, ready.readiness, reporter)
       round = await timer.time('update_actor', () =>
-        prepareRound(session, stage, rollouts, advantages, step),
+        prepareRound(session, stage, rollouts, { advantages, tokenAdvantages }, step),
       )
     }
     reporter.emit({ type: 'activity', activity: 'update' })

@@ -24,7 +24,7 @@ import {
 import { builtinPrograms } from '../rewards/judge/programs.ts'
 import { whyUnreachable } from '../rewards/judge/reachable.ts'
 import { agreement, cohensKappa } from '../rewards/judge/table.ts'
-import type { CachePosition, Judge } from '../rewards/judge/types.ts'
+import { type CachePosition, type Judge, sumTokens, type TokenUse } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
 import type { RewardInput, RewardValues } from '../rewards/types.ts'
 import { isBuiltin, modelPath } from './sources.ts'
@@ -152,6 +152,30 @@ export class Oracle {
       signal,
       onProgress,
     })
+  }
+
+  /** What the judge says is wrong with some completions; it sees their thinking. Null where it failed.
+   *  Throws `E_CONFIG` for a judge without words. */
+  async critiques(
+    input: RewardInput,
+    signal: AbortSignal,
+  ): Promise<{ words: (string | null)[]; requests: number; tokens: TokenUse | null }> {
+    const judge = this.#judge
+    if (!judge.critique) {
+      throw new KogrpoError(
+        'E_CONFIG',
+        phrase('grpo.critique: {judge} has no words; use an openai or a local judge', {
+          judge: judge.description,
+        }),
+      )
+    }
+    const items = judgeItems(input, { referenceColumn: this.#referenceColumn, seeThinking: true })
+    const given = await Promise.all(items.map(item => judge.critique!(item, signal)))
+    return {
+      words: given.map(({ verdict }) => ('critique' in verdict ? verdict.critique : null)),
+      requests: given.reduce((sum, { requests }) => sum + requests, 0),
+      tokens: sumTokens(given),
+    }
   }
 
   /**

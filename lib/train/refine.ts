@@ -8,9 +8,10 @@ import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Metrics } from '../report/events.ts'
+import { asData } from '../rewards/judge/prompt.ts'
 import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
-import { columnNames, Scorer, type Scores } from './scoring.ts'
+import { columnNames, rewardInput, Scorer, type Scores } from './scoring.ts'
 import type { Session } from './session.ts'
 
 type Settings = NonNullable<GrpoStage['critique']>
@@ -26,8 +27,13 @@ interface Attempt {
   asked: GrpoSample
 }
 
-/** What is said about a wrong attempt. Throws `E_DATA` naming file, line and column. */
-export function critiqueText({ extra, file, line }: GrpoSample, settings: Settings): string {
+/** What is said about a wrong attempt; `words` are the judge's, for type judge. Throws `E_DATA` naming
+ *  file, line and column. */
+export function critiqueText(
+  { extra, file, line }: GrpoSample,
+  settings: Settings,
+  words = '',
+): string {
   const said = ['앞의 답은 틀렸습니다.']
   const column = (name: string): string => {
     const value = extra[name]
@@ -37,7 +43,10 @@ export function critiqueText({ extra, file, line }: GrpoSample, settings: Settin
       `${file}:${line}: critique.type ${settings.type} needs the column "${name}"; name it, or use type: simple`,
     )
   }
-  if (settings.type !== 'simple') said.push(`정답은 ${column('answer')}입니다.`)
+  if (settings.type === 'judge') {
+    // The words are another model's: they may not spell a special token.
+    said.push(`채점자의 지적은 다음과 같습니다.\n${asData(words)}\n`)
+  } else if (settings.type !== 'simple') said.push(`정답은 ${column('answer')}입니다.`)
   if (settings.type === 'text') {
     said.push(`올바른 풀이를 단계별로 보이면 다음과 같습니다.\n${column(settings.solution_column)}`)
   }
@@ -66,11 +75,13 @@ export class Refiner {
   readonly #stage: GrpoStage
   readonly #settings: Settings
   readonly #scorer: Scorer
+  readonly #oracle: Oracle | null
 
   constructor(session: Session, stage: GrpoStage, settings: Settings, oracle: Oracle | null) {
     this.#session = session
     this.#stage = stage
     this.#settings = settings
+    this.#oracle = oracle
     // Scored candidate by candidate group; what has derived rewards has them from the group alone.
     this.#scorer = new Scorer({ ...stage, num_generations: settings.num_candidates }, oracle)
   }
@@ -87,16 +98,21 @@ export class Refiner {
     const { num_candidates: size, only_failed_groups } = this.#settings
     const accuracy = scores.values[scores.names.indexOf(ACCURACY)]!
     const failed = failures(accuracy, this.#stage.num_generations, only_failed_groups)
-    const attempts = failed.map(wrong =>
-      Array.from({ length: size }, (_, c) => this.#attempt(rollouts, wrong[c % wrong.length]!)),
+    const spoken = await this.#words(rollouts, failed, place.step)
+    const attempts = spoken.groups.map(wrong =>
+      Array.from({ length: size }, (_, c) => {
+        const at = wrong[c % wrong.length]!
+        return this.#attempt(rollouts, at, spoken.words.get(at))
+      }),
     )
     const kept = attempts.filter(group => group.every(attempt => attempt !== null)) as Attempt[][]
     const metrics: Metrics = {
       'critique/refined_groups': kept.length,
       'critique/valid_refinement_rate': null,
       'critique/valid_group_rate': null,
-      'critique/too_long': failed.length - kept.length,
+      'critique/too_long': attempts.length - kept.length,
       'critique/tokens': 0,
+      ...spoken.metrics,
     }
     if (kept.length === 0) return { metrics, judged: {} }
     const refined = await this.#sample(kept, place)
@@ -133,14 +149,60 @@ export class Refiner {
     return { metrics, judged: judged.metrics }
   }
 
+  /**
+   * The groups to refine, by the places of their wrong completions, and with type judge what the judge
+   * says of these, of at most `num_candidates` a group; what it says nothing of is left out.
+   */
+  async #words(
+    rollouts: readonly Rollout[],
+    failed: readonly number[][],
+    step: number,
+  ): Promise<{ groups: number[][]; words: Map<number, string>; metrics: Metrics }> {
+    const words = new Map<number, string>()
+    if (this.#settings.type !== 'judge') return { groups: [...failed], words, metrics: {} }
+    const { ranks, signal } = this.#session
+    const asked = failed.map(wrong => wrong.slice(0, this.#settings.num_candidates))
+    const columns = columnNames(rollouts.map(({ prompt }) => prompt))
+    const said = await ranks.map(asked, `critiques, step ${step}`, places =>
+      this.#oracle!.critiques(
+        rewardInput(
+          places.map(at => rollouts[at]!),
+          columns,
+        ),
+        signal,
+      ),
+    )
+    for (const [g, places] of asked.entries()) {
+      for (const [i, at] of places.entries()) {
+        const text = said[g]!.words[i]
+        if (typeof text === 'string') words.set(at, text)
+      }
+    }
+    const groups = asked.map(places => places.filter(at => words.has(at)))
+    const calls = asked.flat().length
+    return {
+      groups: groups.filter(places => places.length > 0),
+      words,
+      metrics: {
+        'critique/without_words': groups.filter(places => places.length === 0).length,
+        'critique/judge_requests': said.reduce((sum, { requests }) => sum + requests, 0),
+        'critique/judge_failure_rate': calls === 0 ? null : 1 - words.size / calls,
+        'critique/judge_tokens': said.reduce(
+          (sum, { tokens }) => sum + (tokens?.completion ?? 0),
+          0,
+        ),
+      },
+    }
+  }
+
   /** A wrong completion with the prompt that asks for a better one; null where that is too long. */
-  #attempt(rollouts: readonly Rollout[], place: number): Attempt | null {
+  #attempt(rollouts: readonly Rollout[], place: number, words?: string): Attempt | null {
     const { template, directory } = this.#session
     const { prompt, text } = rollouts[place]!
     const messages = [
       ...prompt.messages,
       { role: 'assistant' as const, content: text },
-      { role: 'user' as const, content: critiqueText(prompt, this.#settings) },
+      { role: 'user' as const, content: critiqueText(prompt, this.#settings, words) },
     ]
     const { ids } = template.renderChat(messages, {
       addGenerationPrompt: true,

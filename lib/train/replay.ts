@@ -123,7 +123,7 @@ async function inBatch(
   if (sample >= 0) {
     findings.push({
       where: 'loss',
-      message: `the advantage of sample ${sample} is ${advantages![sample]}`,
+      message: `the advantage of ${advantages!.length === batch.tokens.length ? 'token' : 'sample'} ${sample} is ${advantages![sample]}`,
     })
   }
   let { coef } = batch

@@ -15,7 +15,8 @@ import { REFERENCE_SLOT } from './reference.ts'
 import type { ReplayBatch } from './replay-file.ts'
 import type { Session } from './session.ts'
 
-/** A micro-batch; arrays are one a token but for the advantages, one a completion. */
+/** A micro-batch; arrays are one a token but for the advantages, one a completion unless tokens have
+ *  their own. */
 export interface RoundBatch {
   batch: MicroBatch
   advantages: Float32Array
@@ -59,12 +60,20 @@ export function forwardOptions({ tokenizer, signal }: Session, stage: GrpoStage)
   return { temperature: stage.temperature, vocabLimit: tokenizer.size, signal }
 }
 
-/** Makes the round of rollouts that the present weights sampled; `advantages` one a rollout. */
+/** What the completions are worth. */
+export interface RolloutAdvantages {
+  /** One a rollout. */
+  advantages: Float32Array
+  /** Added to them, one array a rollout and one number a token of its completion (dense_reward). */
+  tokenAdvantages?: readonly Float32Array[] | null
+}
+
+/** Makes the round of rollouts that the present weights sampled. */
 export async function prepareRound(
   session: Session,
   stage: GrpoStage,
   rollouts: readonly Rollout[],
-  advantages: Float32Array,
+  advantages: RolloutAdvantages,
   step = 0,
 ): Promise<Round> {
   const { engine, ranks } = session
@@ -116,7 +125,7 @@ export async function prepareRound(
 function cut(
   stage: GrpoStage,
   rollouts: readonly Rollout[],
-  advantages: Float32Array,
+  { advantages, tokenAdvantages }: RolloutAdvantages,
 ): Pick<Round, 'batches' | 'options'> {
   const size = stage.per_device_train_batch_size
   const sequences = rollouts.map(rollout => trainingSequence(rollout, stage))
@@ -130,7 +139,9 @@ function cut(
     const sampled = spread(batch, rollouts)
     batches.push({
       batch,
-      advantages: Float32Array.from(members, i => advantages[i]!),
+      advantages: tokenAdvantages
+        ? spreadAdvantages(batch, advantages, tokenAdvantages)
+        : Float32Array.from(members, i => advantages[i]!),
       sampled,
       old: sampled,
       reference: null,
@@ -162,6 +173,21 @@ function spread(batch: MicroBatch, rollouts: readonly Rollout[]): Float32Array {
   for (const [i, member] of batch.members.entries()) {
     const { prompt, logprobs } = rollouts[member]!
     values.set(logprobs, batch.cuSeqlens[i]! + prompt.promptIds.length)
+  }
+  return values
+}
+
+/** A completion's advantage plus that of each of its tokens; 0 on prompts. */
+function spreadAdvantages(
+  batch: MicroBatch,
+  advantages: Float32Array,
+  tokenAdvantages: readonly Float32Array[],
+): Float32Array {
+  const values = new Float32Array(batch.tokens.length)
+  for (const [i, member] of batch.members.entries()) {
+    const own = tokenAdvantages[member]!
+    const from = batch.cuSeqlens[i + 1]! - own.length
+    for (const [t, value] of own.entries()) values[from + t] = advantages[member]! + value
   }
   return values
 }

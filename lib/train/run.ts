@@ -72,6 +72,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
     await session.saver.settle().catch(() => {})
     watchdog.close()
     await session.oracle?.close()
+    await session.dense?.close()
     await session.engine.dispose()
   }
 }

@@ -29,6 +29,7 @@ import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { adaptersOf } from './adapters.ts'
 import type { BestStates } from './best.ts'
 import { DataLedger } from './data-ledger.ts'
+import { DenseReward } from './dense.ts'
 import { engineUse } from './engine-use.ts'
 import { expandedEngine } from './expand.ts'
 import { returnTo } from './find-state.ts'
@@ -74,6 +75,8 @@ export interface Session {
   guards: GuardState | null
   /** The judge of the grpo stage, opened before anything is trained; null without an oracle. */
   oracle: Oracle | null
+  /** The reward model that rates the tokens of completions; null without `dense_reward`. */
+  dense: DenseReward | null
 }
 
 /** What a run is connected to. */
@@ -131,6 +134,10 @@ async function sessionOf(
   const oracle = await Oracle.open(config, io.resume?.oracle)
   const cache = io.resume?.judge_cache
   if (oracle && cache) same.checkThat('judge cache', oracle.checkCache(cache))
+  const dense = await DenseReward.open(config, tokenizerHash).catch(async error => {
+    await oracle?.close()
+    throw error
+  })
   if (io.resume && ranks.first) {
     await returnTo(config.output_dir, io.resume, statesToKeep(config, io.resume.stage))
   }
@@ -154,6 +161,7 @@ async function sessionOf(
     saver: new StateSaver(io.resume?.path),
     guards: null,
     oracle,
+    dense,
   }
 }
 

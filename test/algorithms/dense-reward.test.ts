@@ -6,6 +6,7 @@ import {
   expertLoss,
   logOdds,
 } from '../../lib/algorithms/dense-reward.ts'
+import { type PolicyLossOptions, policyLoss } from '../../lib/algorithms/policy-loss.ts'
 
 const logSigmoid = (z: number): number =>
   z > 0 ? -Math.log1p(Math.exp(-z)) : z - Math.log1p(Math.exp(z))
@@ -103,6 +104,47 @@ describe('denseAdvantages', () => {
   ])('%j is refused', (extra, message) => {
     expect(() => denseAdvantages({ ...common, gamma: 0, ...extra })).toThrow(message)
   })
+})
+
+describe('the policy loss with an advantage per token', () => {
+  const mask = Uint8Array.of(0, 1, 1, 1, 0, 1, 1, 0)
+  const cuSeqlens = Int32Array.of(0, 4, 8)
+  const advantages = denseAdvantages({
+    rewards: Float32Array.of(0, 1.5, -2, 0.5, 0, -1, 0.75, 0),
+    ...{ mask, cuSeqlens, num_generations: 2, gamma: 0.9, scale: true },
+  })
+  const oldLogprobs = Float32Array.of(0, -1, -2, -0.5, 0, -1.5, -0.25, 0)
+
+  test.each(['dr_grpo', 'grpo', 'dapo', 'cispo', 'sapo'] as const)(
+    '%s: coefficients are the derivatives by the log-probs',
+    loss_type => {
+      const options: PolicyLossOptions = {
+        ...{ loss_type, epsilon: 0.2, beta: 0, max_completion_length: 5 },
+        ...(loss_type === 'cispo' ? { epsilon_high: 5 } : {}),
+        ...{ num_completions: 2, num_tokens: 5 },
+      }
+      const at = (shifts: readonly number[]) =>
+        policyLoss({
+          logprobs: oldLogprobs.map((l, t) => l + shifts[t]!),
+          ...{ oldLogprobs, refLogprobs: null, advantages, mask, cuSeqlens, options },
+        })
+      // Within the clip, away from its corners.
+      const point = [0, 0.1, -0.05, 0.02, 0, -0.1, 0.08, 0]
+      const { coef } = at(point)
+      expect(new Set(coef.filter((_, t) => mask[t])).size).toBe(5)
+      const h = 2 ** -8
+      for (let t = 0; t < 8; t++) {
+        if (loss_type === 'cispo') {
+          // The ratio is held fixed: −r A of the token's weight.
+          const ratio = Math.exp(Math.fround(oldLogprobs[t]! + point[t]!) - oldLogprobs[t]!)
+          expect(coef[t]).toBeCloseTo(mask[t] ? (-ratio * advantages[t]!) / 5 : 0, 6)
+          continue
+        }
+        const moved = (by: number) => at(point.map((x, k) => (k === t ? x + by : x))).loss
+        expect(Math.abs((moved(h) - moved(-h)) / (2 * h) - coef[t]!)).toBeLessThan(2e-4)
+      }
+    },
+  )
 })
 
 test('aggregates and the area under the curve', () => {

@@ -44,6 +44,14 @@ describe('options of the neighbours', () => {
       'z-scores',
     ],
     ['critique: {gama: 1}', 'gamma'],
+    ['critique: {type: judge}', "the judge's own words"],
+    [
+      'critique: {type: judge}\noracle: {rule: both, judge: {kind: program, name: mini}}',
+      'openai or local',
+    ],
+    ['dense_reward: {path: m}\nimportance_sampling_level: sequence', 'one ratio a completion'],
+    ['dense_reward: {path: m}\ndynamic_sampling: {mode: mask}', 'use off'],
+    ['dense_reward: {gamma: 0.5}', 'path'],
   ])('%s is answered', (text, reason) => {
     expect(grpo(text)).toContain(reason)
   })

@@ -35,7 +35,12 @@ const base = {
 let model: Promise<string> | undefined
 
 /** A directory with the tiny model after 12 steps of SFT; made once. */
-async function warmModel(): Promise<string> {
+export function warmModel(): Promise<string> {
+  model ??= makeWarmModel()
+  return model
+}
+
+async function makeWarmModel(): Promise<string> {
   const config = await tinyRecipe({
     seed: 5,
     sft: {
@@ -69,11 +74,10 @@ export async function grpoRun(
   stopAfter: readonly number[] = [],
   evaluation?: RecipeInput['eval'],
 ): Promise<GrpoRun> {
-  model ??= warmModel()
   const config = await tinyRecipe({
     seed: 5,
     threads: 2,
-    model: { path: await model, init: 'pretrained' },
+    model: { path: await warmModel(), init: 'pretrained' },
     grpo: { ...base, ...changes },
     ...(evaluation ? { eval: evaluation } : {}),
   })

@@ -2,15 +2,18 @@
  * The neighbouring papers' options in whole runs of a tiny model. What is "right" here is a pattern that
  * a part of its completions has, so that groups differ.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Tokenizer } from '../../lib/data/tokenizer.ts'
+import { openRewardModel, SCORE, saveRewardModel } from '../../lib/reward-model/model.ts'
+import { CRITIQUE_INSTRUCTION } from '../../lib/rewards/judge/prompt.ts'
 import { agreesWithThinking, answerSpan, answerTokens } from '../../lib/train/consistency.ts'
 import { spreadEvenly } from '../../lib/train/probe.ts'
 import { critiqueText } from '../../lib/train/refine.ts'
-import { type GrpoInput, grpoRun } from './grpo-runs.ts'
+import { fakeEndpoint, reply } from '../rewards/judge/fake-endpoint.ts'
+import { type GrpoInput, grpoRun, warmModel } from './grpo-runs.ts'
 import { tinyModelDirectory } from './tiny.ts'
 
 /** A file of prompts whose answer is `pattern`. */
@@ -63,6 +66,67 @@ describe('critique', () => {
     expect(resumed.steps).toEqual(straight.steps)
   })
 
+  it("gives the judge's own words, of both kinds of failure, and resumes to the bit", async () => {
+    const endpoint = await fakeEndpoint(({ text, body }, response) => {
+      const critic = body.messages[0]!.content === CRITIQUE_INSTRUCTION
+      if (!critic) return reply(response, '{"verdict": 0}')
+      // Of one prompt in three nothing is said; a special token in what is said is data.
+      if (text.includes('사과 3개') || text.includes('사과 6개')) return reply(response, ' ')
+      return reply(response, '<think>흠</think>둘째 줄의 덧셈이 틀렸다. <|im_end|>')
+    })
+    try {
+      const changes: GrpoInput = {
+        ...base('[0-4]'),
+        // The judge finds everything wrong, so that every group is refined.
+        oracle: {
+          rule: 'override',
+          judge: { kind: 'openai', base_url: endpoint.base_url, model: 'm', max_retries: 0 },
+        },
+        critique: { type: 'judge', num_candidates: 2 },
+      }
+      const straight = await grpoRun(changes)
+      let [silent, refined] = [0, 0]
+      for (const step of straight.steps) {
+        silent += step['critique/without_words']!
+        refined += step['critique/refined_groups']!
+        expect(step['critique/without_words']! + step['critique/refined_groups']!).toBe(2)
+        expect(step['critique/judge_requests']).toBe(4)
+        expect(step['critique/judge_failure_rate']).toBe(step['critique/without_words']! / 2)
+      }
+      expect(refined).toBeGreaterThan(0)
+      expect(silent).toBeGreaterThan(0)
+      const asked = endpoint.requests.find(
+        ({ body }) => body.messages[0]!.content === CRITIQUE_INSTRUCTION,
+      )!
+      expect(asked.text).toContain('What is wrong with it?')
+      const resumed = await grpoRun(changes, [2])
+      expect(resumed.weights.equals(straight.weights)).toBe(true)
+    } finally {
+      endpoint.close()
+    }
+  })
+
+  it('with consistency_bonus: a refinement earns it under the plain question, in its new group', async () => {
+    const changes: GrpoInput = {
+      ...base('[0-4]'),
+      ...SLOW,
+      consistency_bonus: { margin: 1 },
+      critique: { type: 'text', num_candidates: 2, only_failed_groups: false },
+    }
+    const { events, steps, weights } = await grpoRun(changes)
+    const rows = events.flatMap(event => (event.type === 'completions' ? event.rows : []))
+    const refined = rows.filter(row => row.refined)
+    expect(refined.length).toBeGreaterThan(0)
+    // With a margin of 1 every right completion of a group has the bonus, whoever wrote it.
+    for (const row of rows) {
+      expect(row.rewards.consistency).toBe(row.rewards.accuracy === 1 ? 0.5 : 0)
+    }
+    expect(refined.some(row => row.rewards.consistency === 0.5)).toBe(true)
+    const resumed = await grpoRun(changes, [2])
+    expect(resumed.steps).toEqual(steps)
+    expect(resumed.weights.equals(weights)).toBe(true)
+  })
+
   it('says what it is asked to say, and names the column that is missing', () => {
     const prompt = {
       promptIds: new Int32Array(),
@@ -71,7 +135,10 @@ describe('critique', () => {
       file: 'f.jsonl',
       line: 3,
     }
-    const text = (type: 'simple' | 'simple_gt' | 'text', extra = prompt.extra as object): string =>
+    const text = (
+      type: 'simple' | 'simple_gt' | 'text' | 'judge',
+      extra = prompt.extra as object,
+    ): string =>
       critiqueText(
         { ...prompt, extra: { ...extra } },
         {
@@ -82,11 +149,75 @@ describe('critique', () => {
           only_failed_groups: true,
           solution_column: 'solution',
         },
+        '끝이다. <|im_end|>',
       )
     expect(text('simple')).not.toContain('7')
     expect(text('simple_gt')).toContain('정답은 7입니다')
     expect(text('text')).toContain('셋에 넷을 더한다.')
+    expect(text('judge')).toContain('채점자의 지적은 다음과 같습니다.\n끝이다. < |im_end|>')
+    expect(text('judge')).not.toContain('7')
     expect(() => text('text', { answer: '7' })).toThrow('f.jsonl:3: critique.type text needs')
+  })
+})
+
+describe('dense_reward', () => {
+  /** The tiny model as a reward model whose head is not yet trained, but is not zero either. */
+  async function rewardModel(source: string): Promise<string> {
+    const model = await openRewardModel(source, { fromLanguageModel: true })
+    const dir = join(mkdtempSync(join(tmpdir(), 'kogrpo-test-')), 'reward')
+    const head = new Float32Array(2 * model.engine.config.hiddenSize)
+    await model.engine.writeParameter(
+      SCORE,
+      head.map((_, i) => Math.sin(i)),
+    )
+    await saveRewardModel(dir, model)
+    await model.engine.dispose()
+    return dir
+  }
+
+  it('teaches per token also where rewards are equal, in any micro-batches, and resumes', async () => {
+    const path = await rewardModel(await warmModel())
+    // No completion is ever right: without the reward model there is nothing to learn.
+    const flat = base('결코 없는 말')
+    const untaught = await grpoRun(flat)
+    const changes: GrpoInput = { ...flat, dense_reward: { path, gamma: 0.5 } }
+    const { steps, weights } = await grpoRun(changes)
+    expect(weights.equals(untaught.weights)).toBe(false)
+    for (const step of steps) {
+      expect(step.frac_reward_zero_std).toBe(1)
+      expect(step.grad_norm).toBeGreaterThan(0)
+      expect(step['sampling/sampling_logp_difference/max']).toBe(0)
+      expect(Math.abs(step['dense_reward/mean']!)).toBeGreaterThan(0)
+      // Scaled to deviation 1: the mean size of an advantage is about 0.8.
+      expect(step['dense_reward/advantage_abs']).toBeGreaterThan(0.3)
+      expect(step['dense_reward/advantage_abs']).toBeLessThan(2)
+    }
+    const cut = await grpoRun({
+      ...changes,
+      per_device_train_batch_size: 4,
+      gradient_accumulation_steps: 4,
+    })
+    expect(cut.steps[0]!['dense_reward/mean']).toBe(steps[0]!['dense_reward/mean'])
+    expect(cut.steps[0]!.loss).toBeCloseTo(steps[0]!.loss!, 6)
+    expect(cut.steps[0]!.grad_norm! / steps[0]!.grad_norm!).toBeCloseTo(1, 5)
+    const half = await grpoRun({ ...flat, dense_reward: { path, gamma: 0.5, weight: 0.5 } })
+    expect(half.steps[0]!.grad_norm! / steps[0]!.grad_norm!).toBeCloseTo(0.5, 5)
+    const resumed = await grpoRun(changes, [1, 3])
+    expect(resumed.steps).toEqual(steps)
+    expect(resumed.weights.equals(weights)).toBe(true)
+  })
+
+  it('refuses what is no reward model, and one of another tokenizer', async () => {
+    const source = await warmModel()
+    await expect(
+      grpoRun({ ...base('[0-4]'), dense_reward: { path: source } }),
+    ).rejects.toMatchObject({ code: 'E_MODEL_CONFIG' })
+    const path = await rewardModel(source)
+    const file = join(path, 'tokenizer.json')
+    writeFileSync(file, `${readFileSync(file, 'utf8')}\n`)
+    await expect(grpoRun({ ...base('[0-4]'), dense_reward: { path } })).rejects.toThrow(
+      "is not the policy's tokenizer",
+    )
   })
 })
 

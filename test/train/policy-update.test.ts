@@ -27,7 +27,7 @@ async function accumulate(
   advantages: Float32Array,
   fresh: boolean,
 ): Promise<PolicyUpdate> {
-  const round = await prepareRound(session, stage, rollouts, advantages)
+  const round = await prepareRound(session, stage, rollouts, { advantages })
   return await accumulatePolicyGradient(session, stage, round, fresh)
 }
 
@@ -180,7 +180,7 @@ describe('the policy gradient of a step', () => {
     const { engine, config } = session
     await engine.updateSlot('ref', 1)
     const stage = config.grpo!
-    const round = await prepareRound(session, stage, rollouts, advantages)
+    const round = await prepareRound(session, stage, rollouts, { advantages })
     const name = 'model.layers.1.mlp.down_proj.weight'
     const moved = (await engine.readParameter(name)).map((w, i) => w + 0.02 * Math.sin(i))
     const lossAt = async (weights: Float32Array): Promise<number> => {

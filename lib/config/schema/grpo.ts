@@ -7,6 +7,7 @@ import {
   cosineLength,
   critique,
   curriculum,
+  denseReward,
   narrowing,
   readiness,
   refResetPlateau,
@@ -208,6 +209,11 @@ export const grpoStage = z.strictObject({
     .optional()
     .describe(
       'a bonus for right answers that follow from their reasoning under a slow reference (GRPO-CARE)',
+    ),
+  dense_reward: denseReward
+    .optional()
+    .describe(
+      'advantages per token from a frozen reward model, beside those of the rewards (R-AIRL)',
     ),
   critique: critique
     .optional()

@@ -3,7 +3,7 @@
  * it, but for the two that only look and warn. docs/neighbours-rl.md says when to use which.
  */
 import * as z from 'zod'
-import { count, countOrZero, name, nonNegative, positive } from './values.ts'
+import { count, countOrZero, fraction, name, nonNegative, positive } from './values.ts'
 
 export const readiness = z.strictObject({
   action: z
@@ -79,11 +79,23 @@ export const consistencyBonus = z.strictObject({
     .describe('whose log-probs count: all that follows the thinking, or the last box in it'),
 })
 
+export const denseReward = z.strictObject({
+  path: name.describe('reward model (kogrpo reward train), with the tokenizer of the policy'),
+  weight: positive.default(1).describe('factor of its advantages beside those of the rewards'),
+  gamma: fraction.default(0.9).describe('how much of a later token counts for an earlier one'),
+  scale: z
+    .boolean()
+    .default(true)
+    .describe('divide by the standard deviation over the tokens of a group'),
+})
+
 export const critique = z.strictObject({
   type: z
-    .enum(['simple', 'simple_gt', 'text'])
+    .enum(['simple', 'simple_gt', 'text', 'judge'])
     .default('text')
-    .describe('what is said: the verdict, also the answer, also the worked solution'),
+    .describe(
+      "what is said: the verdict, also the answer, also the worked solution; or the verdict and the judge's own words",
+    ),
   num_refinements: z
     .literal(1)
     .default(1)

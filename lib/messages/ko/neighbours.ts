@@ -25,4 +25,14 @@ export const neighbours = catalogue({
     'importance_sampling_correction과 함께 쓸 수 없습니다. 고쳐 쓴 풀이는 다른 프롬프트에서 나왔으므로 중요도 가중치가 거의 0이 됩니다',
   'cannot be had with loss_type: {loss_type}; use dr_grpo, grpo, dapo or bnpo':
     'loss_type: {loss_type} 값과 함께 쓸 수 없습니다. dr_grpo, grpo, dapo, bnpo 중 하나를 쓰세요',
+  'cannot be had with importance_sampling_level: sequence: one ratio a completion takes the advantages of its tokens together':
+    'importance_sampling_level: sequence와 함께 쓸 수 없습니다. 완성문에 비율이 하나뿐이어서 토큰마다 다른 이득이 하나로 합쳐집니다',
+  'cannot be had with dynamic_sampling.mode: {mode}: groups of equal rewards are left out, though the tokens of their completions differ; use off':
+    'dynamic_sampling.mode: {mode} 값과 함께 쓸 수 없습니다. 보상이 같은 그룹은 빠지는데 그 토큰들의 보상은 서로 다릅니다. off를 쓰세요',
+  "grpo.dense_reward.path: {file} is not the policy's tokenizer; train the reward model from a model with the same tokens":
+    'grpo.dense_reward.path: {file} 파일이 정책의 토크나이저와 다릅니다. 같은 토큰을 쓰는 모델에서 보상 모델을 학습하세요',
+  "type: judge gives the judge's own words; name a judge of kind openai or local, and a rule, in grpo.oracle":
+    'type: judge는 심판의 말을 그대로 전합니다. grpo.oracle에 openai나 local 심판과 rule을 정하세요',
+  'grpo.critique: {judge} has no words; use an openai or a local judge':
+    'grpo.critique: {judge} 심판은 말을 하지 않습니다. openai나 local 심판을 쓰세요',
 })

@@ -29,6 +29,7 @@ export function cachedJudge(judge: KeyedJudge, store: VerdictStore): Judge {
   return {
     description: `${judge.description}, verdicts kept in ${store.path}`,
     judge: ask,
+    ...(judge.critique && { critique: judge.critique.bind(judge) }),
     cachePosition: () => store.position(),
     checkCache: position => store.check(position),
     close: async () => {

@@ -10,7 +10,7 @@ import { messageOf } from '../../errors.ts'
 import { parseForeignJson } from '../../foreign-json.ts'
 import type { PromptMessage } from './prompt.ts'
 import type { TokenUse, Verdict } from './types.ts'
-import { excerpt, parseVerdict } from './verdict.ts'
+import { excerpt } from './verdict.ts'
 
 export interface EndpointOptions {
   /** `/chat/completions` is appended. */
@@ -22,8 +22,11 @@ export interface EndpointOptions {
   seed: number
 }
 
-export type Attempt =
-  | { verdict: Verdict; retry: false; tokens: TokenUse | null }
+type Failed = { failed: string }
+
+/** `T` is what the reply says. */
+export type Attempt<T = Verdict> =
+  | { verdict: T | Failed; retry: false; tokens: TokenUse | null }
   | { verdict: { failed: string }; retry: true; after_s: number | null; tokens: null }
 
 const RETRYABLE = new Set([408, 409, 425, 429])
@@ -46,12 +49,13 @@ const usageSchema = z.object({
   completion_tokens: z.int().nonnegative(),
 })
 
-/** Makes one request. Rejects when `signal` is aborted, and only then. */
-export async function attempt(
+/** Makes one request; `read` reads what the model says. Rejects when `signal` is aborted, and only then. */
+export async function attempt<T>(
   options: EndpointOptions,
   messages: readonly PromptMessage[],
   signal: AbortSignal | undefined,
-): Promise<Attempt> {
+  read: (content: string) => T | Failed,
+): Promise<Attempt<T>> {
   const { base_url, model, key, timeout_s, max_tokens, seed } = options
   signal?.throwIfAborted()
   const clean = (text: string): string => (key ? text.replaceAll(key, '[key]') : text)
@@ -89,14 +93,17 @@ export async function attempt(
       ? again(reason, retryAfter(response.headers.get('retry-after')))
       : { verdict: { failed: reason }, retry: false, tokens: null }
   }
-  return { ...readReply(body), retry: false }
+  return { ...readReply(body, read), retry: false }
 }
 
-function again(reason: string, after_s: number | null = null): Attempt {
+function again(reason: string, after_s: number | null = null): Attempt<never> {
   return { verdict: { failed: reason }, retry: true, after_s, tokens: null }
 }
 
-function readReply(body: string): { verdict: Verdict; tokens: TokenUse | null } {
+function readReply<T>(
+  body: string,
+  read: (content: string) => T | Failed,
+): { verdict: T | Failed; tokens: TokenUse | null } {
   const failed = (reason: string, tokens: TokenUse | null = null) => ({
     verdict: { failed: reason },
     tokens,
@@ -118,7 +125,7 @@ function readReply(body: string): { verdict: Verdict; tokens: TokenUse | null } 
   if (finish_reason === 'length') return failed('the reply was cut at max_tokens', tokens)
   if (finish_reason === 'content_filter') return failed('the reply was filtered', tokens)
   if (typeof message.content !== 'string') return failed('the reply has no text', tokens)
-  return { verdict: parseVerdict(message.content), tokens }
+  return { verdict: read(message.content), tokens }
 }
 
 async function readBounded(response: Response): Promise<string> {

@@ -16,15 +16,17 @@ import type { DeviceName } from '../../engine/device.ts'
 import { type Completion, Engine } from '../../engine/engine.ts'
 import { messageOf } from '../../errors.ts'
 import { openModelDirectory } from '../../model/directory.ts'
-import { checkPrompt, judgeMessages } from './prompt.ts'
+import { checkPrompt, critiqueMessages, judgeMessages, type PromptMessage } from './prompt.ts'
 import {
+  type Critique,
   type JudgeItem,
   type Judgement,
   judgement,
   type KeyedJudge,
-  type Verdict,
 } from './types.ts'
-import { parseVerdict } from './verdict.ts'
+import { parseCritique, parseVerdict } from './verdict.ts'
+
+type Failed = { failed: string }
 
 export interface LocalJudgeOptions {
   /** The checkpoint's directory. */
@@ -90,17 +92,29 @@ class LocalJudge implements KeyedJudge {
     return createHash('sha256').update(asked).digest('hex')
   }
 
-  async judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement> {
+  judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement> {
+    return this.#ask(judgeMessages(item, this.#spec), parseVerdict, signal)
+  }
+
+  critique(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>> {
+    return this.#ask(critiqueMessages(item, this.#spec.seed), parseCritique, signal)
+  }
+
+  async #ask<T extends object>(
+    messages: PromptMessage[],
+    read: (reply: string) => T | Failed,
+    signal: AbortSignal | undefined,
+  ): Promise<Judgement<T | Failed>> {
     signal?.throwIfAborted()
     const started = performance.now()
     const { max_tokens, enable_thinking } = this.#spec
-    const { ids } = this.#template.renderChat(judgeMessages(item, this.#spec), {
+    const { ids } = this.#template.renderChat(messages, {
       addGenerationPrompt: true,
       enableThinking: enable_thinking,
     })
     const room = this.#engine.config.maxPositionEmbeddings
     if (ids.length + max_tokens > room) {
-      return judgement({
+      return judgement<Failed>({
         failed: `the question takes ${ids.length} tokens and the reply up to ${max_tokens}, more than the ${room} positions of ${this.#spec.path}`,
       })
     }
@@ -112,9 +126,9 @@ class LocalJudge implements KeyedJudge {
       })
     } catch (error) {
       signal?.throwIfAborted()
-      return judgement({ failed: `the judge's engine failed: ${messageOf(error)}` })
+      return judgement<Failed>({ failed: `the judge's engine failed: ${messageOf(error)}` })
     }
-    return judgement(this.#read(completion), {
+    return judgement<T | Failed>(this.#read(completion, read), {
       requests: 1,
       tokens: { prompt: ids.length, completion: completion.tokens.length },
       latency_s: (performance.now() - started) / 1000,
@@ -125,11 +139,11 @@ class LocalJudge implements KeyedJudge {
     await this.#engine.dispose()
   }
 
-  #read(completion: Completion): Verdict {
+  #read<T extends object>(completion: Completion, read: (reply: string) => T | Failed): T | Failed {
     if (completion.finishReason === 'length') {
       return { failed: 'the reply was cut at max_tokens' }
     }
-    return parseVerdict(this.#tokenizer.decode(completion.tokens, { skipSpecial: true }))
+    return read(this.#tokenizer.decode(completion.tokens, { skipSpecial: true }))
   }
 
   /** Gives all that waits to the engine, again and again, until nothing waits. */

@@ -12,14 +12,19 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Attempt, attempt, type EndpointOptions } from './endpoint.ts'
 import { readKey } from './key.ts'
 import { Places, Rates } from './limits.ts'
-import { checkPrompt, judgeMessages, type PromptMessage } from './prompt.ts'
+import { checkPrompt, critiqueMessages, judgeMessages, type PromptMessage } from './prompt.ts'
 import {
+  type Critique,
   type JudgeItem,
   type Judgement,
   judgement,
   type KeyedJudge,
   type TokenUse,
 } from './types.ts'
+import { parseCritique, parseVerdict } from './verdict.ts'
+
+type Failed = { failed: string }
+type Read<T> = (content: string) => T | Failed
 
 /** Seconds; a server that asks for a longer wait than this has refused. */
 const LONGEST_WAIT_S = 120
@@ -77,25 +82,39 @@ class OpenAiJudge implements KeyedJudge {
     if (signal) setMaxListeners(0, signal)
     const started = this.#clock.now()
     const messages = judgeMessages(item, this.#spec)
-    const result = await this.#places.run(() => this.#ask(messages, signal), signal)
+    const ask = () => this.#ask(messages, parseVerdict, signal)
+    const result = await this.#places.run(ask, signal)
+    return { ...result, latency_s: (this.#clock.now() - started) / 1000 }
+  }
+
+  async critique(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>> {
+    if (signal) setMaxListeners(0, signal)
+    const started = this.#clock.now()
+    const messages = critiqueMessages(item, this.#spec.seed)
+    const ask = () => this.#ask(messages, parseCritique, signal)
+    const result = await this.#places.run(ask, signal)
     return { ...result, latency_s: (this.#clock.now() - started) / 1000 }
   }
 
   async close(): Promise<void> {}
 
-  async #ask(messages: PromptMessage[], signal: AbortSignal | undefined): Promise<Judgement> {
+  async #ask<T extends object>(
+    messages: PromptMessage[],
+    read: Read<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<Judgement<T | Failed>> {
     const { max_retries } = this.#spec
     let requests = 0
     let tokens: TokenUse | null = null
-    const failed = (reason: string): Judgement =>
-      judgement({ failed: reason }, { requests, tokens })
+    const failed = (reason: string): Judgement<Failed> =>
+      judgement<Failed>({ failed: reason }, { requests, tokens })
     for (;;) {
       const refusal = this.#breaker.refusal()
       if (refusal !== null) return failed(refusal)
-      const outcome = await this.#attempt(messages, signal)
+      const outcome = await this.#attempt(messages, read, signal)
       requests++
       tokens = outcome.tokens
-      if (!outcome.retry) return judgement(outcome.verdict, { requests, tokens })
+      if (!outcome.retry) return judgement<T | Failed>(outcome.verdict, { requests, tokens })
       const reason = outcome.verdict.failed
       if (requests > max_retries) {
         return failed(requests === 1 ? reason : `${reason} (after ${requests} attempts)`)
@@ -111,12 +130,16 @@ class OpenAiJudge implements KeyedJudge {
   }
 
   /** One request within the rates; the breaker learns of it. */
-  async #attempt(messages: PromptMessage[], signal: AbortSignal | undefined): Promise<Attempt> {
+  async #attempt<T extends object>(
+    messages: PromptMessage[],
+    read: Read<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<Attempt<T>> {
     const bytes = Buffer.byteLength(JSON.stringify(messages))
     const estimate = Math.ceil(bytes / BYTES_PER_TOKEN)
     try {
       const admission = await this.#rates.admit(estimate + this.#spec.max_tokens, signal)
-      const outcome = await attempt(this.#endpoint, messages, signal)
+      const outcome = await attempt(this.#endpoint, messages, signal, read)
       if (outcome.tokens) {
         this.#rates.settle(admission, outcome.tokens.prompt + outcome.tokens.completion)
       }

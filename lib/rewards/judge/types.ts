@@ -24,9 +24,12 @@ export interface TokenUse {
   completion: number
 }
 
-/** A verdict with what it took. */
-export interface Judgement {
-  verdict: Verdict
+/** What is wrong with an answer, in words, or why nothing is said. */
+export type Critique = { critique: string } | { failed: string }
+
+/** A verdict (or a critique) with what it took. */
+export interface Judgement<T = Verdict> {
+  verdict: T
   /** The verdict was in the store, or is that of an equal item which was being judged. */
   cached: boolean
   /** Requests made for it, retries included; 0 for a program, a cached verdict, an open breaker. */
@@ -52,6 +55,9 @@ export interface Judge {
    * promise rejects on cancellation alone.
    */
   judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement>
+  /** What is wrong with an answer, in the judge's words; never cached. Absent where the judge has none:
+   *  a program. */
+  critique?(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>>
   /** Where the verdicts on disk end now; absent where none are kept. */
   cachePosition?(): CachePosition
   /** What is wrong with the verdicts up to an earlier position, in words; null: they are all there. */
@@ -67,7 +73,10 @@ export interface KeyedJudge extends Judge {
 }
 
 /** A judgement that took nothing but time. */
-export function judgement(verdict: Verdict, taken: Partial<Judgement> = {}): Judgement {
+export function judgement<T = Verdict>(
+  verdict: T,
+  taken: Partial<Judgement<T>> = {},
+): Judgement<T> {
   return { verdict, cached: false, requests: 0, tokens: null, latency_s: 0, ...taken }
 }
 

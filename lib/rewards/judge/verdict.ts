@@ -4,15 +4,28 @@
  * one is no verdict, nor is one behind an object that was never closed: what a reply quotes from the
  * answer it judges must not become its word. Anything else is a failed verdict.
  */
-import type { Verdict } from './types.ts'
+import type { Critique, Verdict } from './types.ts'
 
 const VERDICT = /^\{\s*(?:"reason"\s*:\s*"(?:[^"\\]|\\.)*"\s*,\s*)?"verdict"\s*:\s*([01])\s*\}$/s
 
-/** Reads a reply. Never throws; linear but for the braces, of which the last 100 are looked at. */
-export function parseVerdict(reply: string): Verdict {
+/** Reads a critique: what a reply says behind its thinking, all of it. Never throws. */
+export function parseCritique(reply: string): Critique {
+  const text = behindThinking(reply)
+  if (text === null) return { failed: `the thinking has no end: ${excerpt(reply)}` }
+  return text.trim() === '' ? { failed: 'the reply is empty' } : { critique: text.trim() }
+}
+
+/** Null where the thinking has no end. */
+function behindThinking(reply: string): string | null {
   const thinking = reply.lastIndexOf('</think>')
   const text = thinking < 0 ? reply : reply.slice(thinking + '</think>'.length)
-  if (text.includes('<think>')) return { failed: `the thinking has no end: ${excerpt(reply)}` }
+  return text.includes('<think>') ? null : text
+}
+
+/** Reads a reply. Never throws; linear but for the braces, of which the last 100 are looked at. */
+export function parseVerdict(reply: string): Verdict {
+  const text = behindThinking(reply)
+  if (text === null) return { failed: `the thinking has no end: ${excerpt(reply)}` }
   const close = text.lastIndexOf('}')
   let open = text.lastIndexOf('{')
   for (let looked = 0; looked < 100 && open >= 0 && close >= 0; looked++) {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { attempt, retryAfter } from '../../../lib/rewards/judge/endpoint.ts'
 import { judgeMessages } from '../../../lib/rewards/judge/prompt.ts'
-import { parseVerdict } from '../../../lib/rewards/judge/verdict.ts'
+import { parseCritique, parseVerdict } from '../../../lib/rewards/judge/verdict.ts'
 import type { FuzzTarget } from '../harness.ts'
 import { mutateBytes, mutateJsonText, mutateText, type Random, WORDS } from '../mutate.ts'
 
@@ -71,6 +71,8 @@ export const target: FuzzTarget = {
     const verdict = parseVerdict(reply)
     if ('verdict' in verdict)
       assert.match(reply, new RegExp(`"verdict"\\s*:\\s*${verdict.verdict}\\s*\\}`))
+    const critique = parseCritique(reply)
+    if ('critique' in critique) assert.ok(reply.includes(critique.critique))
     const seconds = retryAfter(after)
     assert.ok(seconds === null || seconds >= 0)
     const messages = judgeMessages({ ...ITEM, answer })
@@ -79,7 +81,7 @@ export const target: FuzzTarget = {
     const original = globalThis.fetch
     globalThis.fetch = async () => new Response(new Uint8Array(Buffer.from(body)), { status })
     try {
-      const outcome = await attempt(OPTIONS, messages, undefined)
+      const outcome = await attempt(OPTIONS, messages, undefined, parseVerdict)
       assert.ok(!JSON.stringify(outcome).includes(KEY))
     } finally {
       globalThis.fetch = original
