@@ -177,7 +177,7 @@ export interface JoinOptions {
   /** Seconds that ranks wait for a slow one. */
   limit: number
   /** Whether every rank holds all of AdamW's moments, or its slice. */
-  shard: 'none' | 'optimizer'
+  shard: 'none' | 'optimizer' | 'gradients'
 }
 
 /** A copy of the engine's state; `release` gives its memory back at once, the blocks are then empty. */
@@ -461,7 +461,7 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Makes this engine one rank of several that train the same model; before the first step. From then
-   * on every micro-batch's gradient ends with accumulate(), on all ranks in turns, and optimizerStep,
+   * on gradients are made in turns, from beginTurn() to accumulate() on all ranks, and optimizerStep,
    * saveState (the first rank writes) and loadState are collectives too. What a collective could not
    * do is an Error with code ERR_RANKS that names the ranks at fault.
    */
@@ -469,9 +469,15 @@ export class Engine implements AsyncDisposable {
     await this.#native.join(options)
   }
 
-  /** One turn: adds the gradients of the first `contributors` ranks to the sum of the step. */
-  async accumulate(contributors: number, label: string): Promise<void> {
-    await this.#native.accumulate({ contributors, label })
+  /** Begins a turn: each of the first `contributors` ranks makes one backward, which sends its gradient
+   *  layer by layer. */
+  async beginTurn(contributors: number, label: string): Promise<void> {
+    await this.#native.beginTurn({ contributors, label })
+  }
+
+  /** Ends the turn: its gradients are in the sum of the step. */
+  async accumulate(): Promise<void> {
+    await this.#native.accumulate()
   }
 
   /** The bytes of every rank, in the order of ranks. */

@@ -135,7 +135,8 @@ export interface NativeEngine {
   }): Promise<{ live: boolean; events: NativeEvents; stats: ServingStats }>
   serveClose(): Promise<void>
   join(options: object): Promise<void>
-  accumulate(options: { contributors: number; label: string }): Promise<void>
+  beginTurn(options: { contributors: number; label: string }): Promise<void>
+  accumulate(): Promise<void>
   allGatherBytes(options: { bytes: Uint8Array; label: string }): Promise<Uint8Array[]>
   zeroGradients(): Promise<void>
   optimizerStep(options: object): Promise<number>

@@ -7,7 +7,7 @@
  * `Ranks.alone` is the process without others: everything is done here, nothing is sent.
  */
 import { deserialize, serialize } from 'node:v8'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, JoinOptions } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Place } from '../launch/place.ts'
 import { phrase } from '../messages/phrase.ts'
@@ -42,7 +42,7 @@ export class Ranks {
   static async join(
     engine: Engine,
     place: Place,
-    shard: 'none' | 'optimizer',
+    shard: JoinOptions['shard'],
     signal: AbortSignal,
   ): Promise<Ranks> {
     await engine.join({ ...place, shard })
@@ -95,7 +95,7 @@ export class Ranks {
   }
 
   /**
-   * `map` for micro-batches: `work` leaves a gradient in the engine. The sum over all of them does
+   * `map` for micro-batches: `work` makes one backward. The sum over all of them does
    * not depend on the number of ranks, to the bit: they are added one by one in their order.
    */
   async accumulate<T, R>(
@@ -106,11 +106,11 @@ export class Ranks {
     const own: R[] = []
     for (let turn = 0; turn < items.length; turn += this.size) {
       const place = turn + this.rank
-      if (place < items.length) own.push(await work(items[place]!, place))
-      if (!this.#engine) continue
       const last = Math.min(turn + this.size, items.length)
       const which = last === turn + 1 ? `micro-batch ${last}` : `micro-batches ${turn + 1}–${last}`
-      await this.#engine.accumulate(last - turn, this.#unique(`gradients, ${label}, ${which}`))
+      await this.#engine?.beginTurn(last - turn, this.#unique(`gradients, ${label}, ${which}`))
+      if (place < items.length) own.push(await work(items[place]!, place))
+      await this.#engine?.accumulate()
     }
     return await this.share(items, `results, ${label}`, async () => own)
   }

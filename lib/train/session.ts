@@ -177,11 +177,11 @@ async function joinRanks(
 ): Promise<{ config: Recipe; ranks: Ranks }> {
   if (!place) return { config, ranks: Ranks.alone(signal) }
   const { shard } = config
-  if (shard === 'gradients' || shard === 'parameters') {
+  if (shard === 'parameters') {
     throw new KogrpoError(
       'E_CONFIG',
       phrase(
-        'shard: {shard} is planned for (kogrpo plan) but cannot be trained with yet; choose none or optimizer',
+        'shard: {shard} is planned for (kogrpo plan) but cannot be trained with yet; choose gradients',
         { shard },
       ),
     )

@@ -3,6 +3,9 @@
 
 #include "addon/engine_wrap.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "addon/control.h"
@@ -86,6 +89,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::serve_step>("serveStep"),
                          InstanceMethod<&EngineWrap::serve_close>("serveClose"),
                          InstanceMethod<&EngineWrap::join>("join"),
+                         InstanceMethod<&EngineWrap::begin_turn>("beginTurn"),
                          InstanceMethod<&EngineWrap::accumulate>("accumulate"),
                          InstanceMethod<&EngineWrap::all_gather_bytes>("allGatherBytes"),
                          InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
@@ -165,8 +169,10 @@ Napi::Value EngineWrap::join(Info info) {
   store.patience_s = number(o, "patience");
   store.limit_s = number(o, "limit");
   const std::string name = string(o.Get("shard"), "shard");
-  if (name != "none" && name != "optimizer") throw bad(info.Env(), "shard", "none or optimizer");
-  const Shard shard = name == "none" ? Shard::none : Shard::optimizer;
+  const std::array<std::string_view, 3> names{"none", "optimizer", "gradients"};
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw bad(info.Env(), "shard", "none, optimizer or gradients");
+  const auto shard = static_cast<Shard>(found - names.begin());
   return run(info, info[1], [store, shard](Engine& engine, JobControl&) {
     if (store.size == 1)
       engine.join(make_single(), shard);
@@ -176,14 +182,21 @@ Napi::Value EngineWrap::join(Info info) {
   });
 }
 
-Napi::Value EngineWrap::accumulate(Info info) {
+Napi::Value EngineWrap::begin_turn(Info info) {
   const Napi::Object o = object(info[0], "arguments");
   return run(info, info[1],
              [contributors = static_cast<int>(integer(o, "contributors")),
               label = string(o.Get("label"), "label")](Engine& engine, JobControl&) {
-               engine.accumulate(contributors, label);
+               engine.begin_turn(contributors, label);
                return undefined();
              });
+}
+
+Napi::Value EngineWrap::accumulate(Info info) {
+  return run(info, info[0], [](Engine& engine, JobControl&) {
+    engine.accumulate();
+    return undefined();
+  });
 }
 
 Napi::Value EngineWrap::all_gather_bytes(Info info) {

@@ -48,6 +48,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value serve_step(Info);
   Napi::Value serve_close(Info);
   Napi::Value join(Info);
+  Napi::Value begin_turn(Info);
   Napi::Value accumulate(Info);
   Napi::Value all_gather_bytes(Info);
   Napi::Value zero_gradients(Info);

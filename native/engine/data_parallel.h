@@ -1,18 +1,20 @@
 #pragma once
 // Data-parallel training: ranks share the micro-batches of a step, and each holds, sums and
-// (sharded) updates a slice of the flat parameters.
+// (sharded) updates its pieces of the trained parameters (partition.h).
 //
 // The sum of gradients does not depend on the number of ranks, to the bit. Its unit is the
 // micro-batch: a gradient is formed from zero, and micro-batches are added to the sum one by one in
-// their order,  g = ((g_0 + g_1) + g_2) + …  They are handed out in turns, so after every rank has
-// done one, all_to_all brings the parts of a slice to its owner, who adds them in the order of
-// ranks. It costs what a ZeRO-2 reduce-scatter a micro-batch costs: (size − 1)/size of the gradient
-// sent by each rank, and the gradient's memory plus a slice. The norm is the sum of squares of
-// fixed units of the flat parameters, in their order.
+// their order,  g = ((g_0 + g_1) + g_2) + …  They are handed out in turns. As soon as a block of
+// the model has its gradient, all_to_all brings the pieces of its unit to their owners, who add
+// them in the order of ranks, while the next block's backward runs. It costs what a ZeRO-2
+// reduce-scatter a micro-batch costs: (size − 1)/size of the gradient sent by each rank. The norm
+// is the sum of squares of fixed grains of the run, in their order.
 //
-//   Shard::none       every rank gets the whole sum and updates all parameters
-//   Shard::optimizer  every rank holds the moments of its slice only and updates it (ZeRO-1,
-//                     Rajbhandari et al. 2020); then the parameters are gathered
+// Sharding (ZeRO, Rajbhandari et al. 2020, arXiv 1910.02054), each with what is before it:
+//   none        every rank gets the whole sum and updates all parameters
+//   optimizer   a rank holds the moments of its pieces only and updates these; then the parameters
+//               are gathered
+//   gradients   no rank has room for a whole gradient (Rooms): a block's is gone when it is sent
 
 #include <cstdint>
 #include <functional>
@@ -21,54 +23,76 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/job_queue.h"
+#include "engine/partition.h"
 #include "ops/buffer.h"
 #include "ops/ops.h"
 
 namespace kogrpo {
 
-enum class Shard { none, optimizer };
-
-// Elements [begin, end) of the flat parameters.
-struct Slice {
-  int64_t begin = 0, end = 0;
-  int64_t size() const { return end - begin; }
-};
+enum class Shard { none, optimizer, gradients };
 
 class DataParallel {
  public:
-  // `total`: flat parameters.
-  DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops, int64_t total, Shard shard);
+  DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops, Partition partition,
+               Shard shard);
 
-  Communicator& communicator() { return *communicator_; }
+  // When every exchange has ended.
+  Communicator& communicator();
   // Other parameters are trained from now on, between two steps.
-  void resize(int64_t total);
-  bool sharded() const { return shard_ == Shard::optimizer; }
-  Slice slice(int rank) const;
-  Slice own() const { return slice(communicator_->rank()); }
+  void resize(Partition partition);
+  Shard shard() const { return shard_; }
+  bool sharded() const { return shard_ >= Shard::optimizer; }
+  const Partition& partition() const { return partition_; }
+  // This rank's pieces, and their elements.
+  const std::vector<Held>& own() const { return own_; }
+  int64_t held() const { return held_; }
 
-  // One turn: the first `contributors` ranks have a micro-batch's gradient in gradient[total].
-  void add(const float* gradient, int contributors, const std::string& label);
+  // A turn: the first `contributors` ranks have a micro-batch. Each of them hands over every unit's
+  // gradient, blocks in the order of the backward, units of a block in that of the run; gradient[0]
+  // is the unit's first element. It must stay until wait() has returned for the number given back.
+  void begin_turn(int contributors, const std::string& label);
+  uint64_t exchange(size_t unit, const float* gradient);
+  void wait(uint64_t exchange) { queue_.wait(exchange); }
+  // Takes part in the exchanges that were not called for; when it returns the turn is in the sum.
+  void end_turn();
+  bool in_turn() const { return in_turn_; }
+
   // Norm of the sum, the same bits on every rank.
   double norm(const std::string& label);
-  // The summed gradient of the own slice; absent before the first turn: zeros.
+  // The summed gradient of the own pieces; before the first turn: zeros.
   const float* sum();
   void clear();
 
-  // whole[total] on every rank from everyone's slice; `mine` may lie inside `whole`.
-  void gather(const float* mine, float* whole, const std::string& label);
-  // Everyone's slice in flat order, piece by piece, to each rank.
+  // whole[size of the unit] on every rank from everyone's piece; `mine` may lie inside `whole`.
+  void gather(size_t unit, const float* mine, float* whole, const std::string& label);
+  // Everyone's pieces in the order of the run, bit by bit, to each rank. `mine` as own() says.
   void stream(const float* mine, const std::string& label,
-              const std::function<void(const float*, int64_t)>& piece);
+              const std::function<void(const float*, int64_t)>& see);
 
   int64_t bytes() const { return static_cast<int64_t>(sum_.size() * sizeof(float)); }
 
  private:
+  // Units in the order of the backward.
+  std::vector<size_t> backward_order() const;
+  void add(size_t unit, const float* gradient, const std::string& label);
+
   std::unique_ptr<Communicator> communicator_;
   Ops& ops_;
-  int64_t total_ = 0, unit_ = 0, units_ = 0, chunk_;
+  Partition partition_;
+  std::vector<Held> own_;
+  int64_t held_ = 0;
   Shard shard_;
+  int64_t chunk_;  // of a piece, on its way at a time
   Buffer<float> sum_, send_, receive_;
   bool summed_ = false;
+
+  bool in_turn_ = false;
+  int contributors_ = 0;
+  std::string label_;
+  std::vector<size_t> order_;
+  size_t next_ = 0;  // of order_
+  JobQueue queue_;   // the last member: its jobs use the others
 };
 
 }  // namespace kogrpo

@@ -90,7 +90,10 @@ void Engine::set_trainable(std::span<const std::string> names, std::span<const T
   gradients_.release();
   gradient_state_ = Gradients::scrap;
   reset_optimizer();
-  if (ranks_) ranks_->resize(trainable_.total());
+  if (!ranks_) return;
+  ranks_->resize(
+      Partition(trainable_.units(layout_), ranks_->partition().ranks(), layout_.alignment()));
+  make_gradient_rooms();
 }
 
 const PackedModel* Engine::packed_of(const std::string& slot) const {
@@ -207,12 +210,17 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
                                 std::span<const float> coef_entropy, TokenValues& values,
                                 const AbortFlag& abort) {
   const int64_t t = kept.batch.size(), h = config_.hidden_size;
+  const BlockHooks hooks = gradient_hooks();
   const ModelView g = gradient_view();
   gradient_state_ = Gradients::sum;
+  if (hooks.before) {
+    if (policy_.head.data == policy_.embed.data) hooks.before(0);
+    hooks.before(layout_.blocks() - 1);
+  }
   const Tensor dhidden = dhidden_.reserve(*device_, type_, t, h);
   head_.forward_backward(kept.activations.hidden.view(type_, t, h), policy_.head, kept.rows,
                          kept.options, coef, coef_entropy, values, dhidden, g.head, abort);
-  transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, abort);
+  transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, hooks, abort);
 }
 
 void Engine::backward(int64_t handle, std::span<const float> coef,

@@ -3,6 +3,7 @@
 // generation. Knows no algorithm: losses arrive as ∂L/∂logprob and ∂L/∂entropy per token.
 // Not thread-safe: one thread owns an engine (native/addon gives each its own).
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -155,16 +156,18 @@ class Engine {
   // Ends the session with everything that is live.
   void serve_close();
 
-  // Makes this engine one rank of several that train the same model: from now on every
-  // micro-batch's gradient starts from zero and ends with accumulate(), on all ranks in turns;
-  // optimizer_step(), save_state() and load_state() are collectives. Only before the first step.
+  // Makes this engine one rank of several that train the same model: from now on gradients are made
+  // in turns; optimizer_step(), save_state() and load_state() are collectives. Only before the
+  // first step.
   void join(std::unique_ptr<Communicator> communicator, Shard shard);
   // Of this rank. Throws if it has not joined any.
   DataParallel& ranks();
-  // Adds the gradients of one turn to the sum of the step, and clears them: the first
-  // `contributors` ranks have one.
-  void accumulate(int contributors, const std::string& label);
+  // A turn: the first `contributors` ranks have a micro-batch and make one backward, which sends
+  // every block's gradient when it is done; then all add what came to the sum of the step.
+  void begin_turn(int contributors, const std::string& label);
+  void accumulate();
 
+  // Of the step so far, among ranks this one's part of the sum.
   void zero_gradients();
   // Global norm of the gradients before clipping. Steps only if it is finite (otherwise the
   // parameters and moments are left as they were), then clears the gradients.
@@ -200,12 +203,24 @@ class Engine {
   void require_idle(const char* what) const;
   // `weights`: of the matrices that are packed too.
   void parameters_changed(bool weights = true);
-  // The sum of gradients, zero where nothing has been added since the last step.
+  // The sum of gradients, zero where nothing has been added since the last step. With sharded
+  // gradients the room in which blocks have theirs in turns.
   Tensor gradients();
   ModelView gradient_view();
-  // Where this rank's moments lie in the flat parameters: all of them but for a sharded optimizer.
-  Slice moments() const;
-  // The trained parameters of every rank's slice, on all of them.
+  bool gradients_in_turns() const;
+  // The first element of a unit's gradient in that memory.
+  int64_t gradient_at(size_t unit) const;
+  void make_gradient_rooms();
+  size_t room_of(int64_t block) const;
+  // What the backward tells: a block's gradient is cleared where it has a room in turns, and sent.
+  BlockHooks gradient_hooks();
+  void begin_gradient(int64_t block);
+  void send_gradient(int64_t block);
+  // What of the trained parameters this rank has moments of, and where: all but for a sharded
+  // optimizer; and of how many.
+  std::vector<Held> moments() const;
+  int64_t moment_count() const;
+  // The trained parameters of every rank's pieces, on all of them.
   void gather_parameters(const std::string& label);
   // Where the parameters begin that a saved state holds.
   int64_t adapters_begin() const { return options_.lora.rank > 0 ? layout_.model_total() : 0; }
@@ -238,6 +253,9 @@ class Engine {
   enum class Gradients { scrap, zero, sum } gradient_state_ = Gradients::scrap;
   Optimizer optimizer_;
   std::unique_ptr<DataParallel> ranks_;
+  Rooms gradient_rooms_;
+  std::vector<uint8_t> block_begun_;            // in this turn
+  std::array<uint64_t, 3> gradient_sent_ = {};  // the last exchange by room
   struct Slot {
     ParameterStore parameters;  // the trained ones
     ModelView view;

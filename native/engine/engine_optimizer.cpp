@@ -9,9 +9,20 @@
 
 namespace kogrpo {
 
+bool Engine::gradients_in_turns() const {
+  return ranks_ && ranks_->shard() >= Shard::gradients;
+}
+
+int64_t Engine::gradient_at(size_t unit) const {
+  const Unit& u = ranks_->partition().units()[unit];
+  return gradients_in_turns() ? gradient_rooms_.at[unit] : u.run.begin;
+}
+
 Tensor Engine::gradients() {
-  const Tensor all = gradients_.reserve(*device_, type_, 1, trainable_.total());
-  if (gradient_state_ == Gradients::scrap) {
+  const bool in_turns = gradients_in_turns();
+  const Tensor all =
+      gradients_.reserve(*device_, type_, 1, in_turns ? gradient_rooms_.size : trainable_.total());
+  if (!in_turns && gradient_state_ == Gradients::scrap) {
     zero(*device_, all);
     gradient_state_ = Gradients::zero;
   }
@@ -20,15 +31,59 @@ Tensor Engine::gradients() {
 
 ModelView Engine::gradient_view() {
   const Tensor all = gradients();
+  const auto place = [&](int64_t at) {
+    if (!gradients_in_turns()) return at;
+    const std::vector<Unit>& units = ranks_->partition().units();
+    size_t u = 0;
+    while (units[u].run.end <= at) ++u;
+    return gradient_rooms_.at[u] + at - units[u].run.begin;
+  };
   return {config_, layout_, options_.lora,
           [&](const Parameter& p) {
             const std::optional<int64_t> at = trainable_.find(p);
-            return at ? all.element(*at) : nullptr;
+            return at ? all.element(place(*at)) : nullptr;
           },
           type_};
 }
 
+BlockHooks Engine::gradient_hooks() {
+  if (gradients_in_turns() && !ranks_->in_turn())
+    throw std::invalid_argument(
+        "backward: with sharded gradients there is no room for a whole one: begin a turn first");
+  if (!ranks_ || !ranks_->in_turn()) return {};
+  return {[this](int64_t block) { begin_gradient(block); },
+          [this](int64_t block) { send_gradient(block); }};
+}
+
+// Rooms: of the layers with an even number, of the others, and of the outer blocks.
+size_t Engine::room_of(int64_t block) const {
+  return block == 0 || block + 1 == layout_.blocks() ? 2 : static_cast<size_t>(block % 2);
+}
+
+void Engine::begin_gradient(int64_t block) {
+  auto begun = block_begun_.begin() + static_cast<std::ptrdiff_t>(block);
+  if (!gradients_in_turns() || *begun) return;
+  *begun = true;
+  ranks_->wait(gradient_sent_[room_of(block)]);
+  const std::vector<Unit>& units = ranks_->partition().units();
+  const Tensor room = gradients_.view(type_, 1, gradient_rooms_.size);
+  for (size_t u = 0; u < units.size(); ++u)
+    if (units[u].block == block)
+      zero(*device_, room.columns(gradient_rooms_.at[u], units[u].run.size()));
+}
+
+void Engine::send_gradient(int64_t block) {
+  const std::vector<Unit>& units = ranks_->partition().units();
+  for (size_t u = 0; u < units.size(); ++u) {
+    if (units[u].block != block) continue;
+    float* const gradient = static_cast<float*>(gradients_.data()) + gradient_at(u);
+    trainable_.clear_frozen(ops_, units[u].run, gradient);
+    gradient_sent_[room_of(block)] = ranks_->exchange(u, gradient);
+  }
+}
+
 void Engine::zero_gradients() {
+  if (ranks_) ranks_->clear();
   gradient_state_ = Gradients::scrap;  // cleared before they are used again
 }
 
@@ -40,30 +95,42 @@ Storage* Engine::lent_for_generation() {
   return &gradients_;
 }
 
-Slice Engine::moments() const {
-  return ranks_ && ranks_->sharded() ? ranks_->own() : Slice{0, trainable_.total()};
+std::vector<Held> Engine::moments() const {
+  if (ranks_ && ranks_->sharded()) return ranks_->own();
+  return {{{0, trainable_.total()}, 0}};
+}
+
+int64_t Engine::moment_count() const {
+  return ranks_ && ranks_->sharded() ? ranks_->held() : trainable_.total();
 }
 
 // Ranks are on CPUs: tensors are fp32 in the host's memory.
 void Engine::gather_parameters(const std::string& label) {
   const Tensor all = parameters_.flat();
-  if (const std::optional<int64_t> shift = trainable_.shift()) {
-    float* run = all.f32() + *shift;
-    ranks_->gather(run + ranks_->own().begin, run, label);
-    return;
+  const std::optional<int64_t> shift = trainable_.shift();
+  const std::vector<Unit>& units = ranks_->partition().units();
+  for (size_t u = 0; u < units.size(); ++u) {
+    const Slice run = units[u].run, mine = ranks_->own()[u].run;
+    if (shift) {
+      float* const unit = all.f32() + *shift + run.begin;
+      ranks_->gather(u, unit + (mine.begin - run.begin), unit, label);
+      continue;
+    }
+    // The gradients have been used: their memory holds the unit while it is gathered.
+    float* const unit = static_cast<float*>(gradients_.data()) + gradient_at(u);
+    const auto move = [&](Slice part, bool out) {
+      for (const Trainable::Piece& p : trainable_.pieces()) {
+        const int64_t begin = std::max(p.at, part.begin), end = std::min(p.at + p.size, part.end);
+        if (begin >= end) continue;
+        const Tensor here = vector(unit + (begin - run.begin), end - begin);
+        const Tensor there = all.columns(p.parameter + begin - p.at, end - begin);
+        ops_.lerp(out ? there : here, out ? here : there, 1.0f);
+      }
+    };
+    move(mine, false);
+    ranks_->gather(u, unit + (mine.begin - run.begin), unit, label);
+    move(run, true);
   }
-  // The gradients have been used: their memory holds the run while it is gathered.
-  const Slice mine = ranks_->own();
-  const Tensor run = gradients_.view(type_, 1, trainable_.total());
-  for (const Trainable::Piece& p : trainable_.pieces()) {
-    const int64_t begin = std::max(p.at, mine.begin), end = std::min(p.at + p.size, mine.end);
-    if (begin < end)
-      ops_.lerp(run.columns(begin, end - begin),
-                all.columns(p.parameter + begin - p.at, end - begin), 1.0f);
-  }
-  ranks_->gather(run.f32() + mine.begin, run.f32(), label);
-  for (const Trainable::Piece& p : trainable_.pieces())
-    ops_.lerp(all.columns(p.parameter, p.size), run.columns(p.at, p.size), 1.0f);
 }
 
 double Engine::optimizer_step(const OptimizerArguments& a, const std::string& label) {
@@ -71,7 +138,8 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
   if (type_ == DType::bf16 && !use_.training)
     throw std::invalid_argument("optimizerStep: this engine was opened without training");
   const Tensor g = with_plan([&] { return gradients(); });
-  if (!ranks_ && trainable_.has_parts()) trainable_.clear_frozen(ops_, g.f32());
+  if (!ranks_ && trainable_.has_parts())
+    trainable_.clear_frozen(ops_, {0, trainable_.total()}, g.f32());
   const double norm = ranks_ ? ranks_->norm(label) : std::sqrt(ops_.sum_of_squares(g));
   if (std::isfinite(norm)) {
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
@@ -83,15 +151,15 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
     if (!ranks_) {
       update(g);
     } else if (ranks_->sharded()) {
-      update(vector(const_cast<float*>(ranks_->sum()), ranks_->own().size()));
+      update(vector(const_cast<float*>(ranks_->sum()), ranks_->held()));
       gather_parameters(label);
     } else {
-      ranks_->gather(ranks_->sum(), g.f32(), label);
+      for (size_t u = 0; u < ranks_->own().size(); ++u)
+        ranks_->gather(u, ranks_->sum() + ranks_->own()[u].at, g.f32() + gradient_at(u), label);
       update(g);
     }
     parameters_changed(options_.lora.rank == 0);
   }
-  if (ranks_) ranks_->clear();
   zero_gradients();
   return norm;
 }
@@ -102,7 +170,17 @@ void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
   if (device_->memory().total > 0)
     throw std::invalid_argument("join: several ranks train on CPUs only so far, not on " +
                                 device_->name());
-  ranks_ = std::make_unique<DataParallel>(std::move(communicator), ops_, trainable_.total(), shard);
+  const int size = communicator->size();
+  ranks_ = std::make_unique<DataParallel>(
+      std::move(communicator), ops_,
+      Partition(trainable_.units(layout_), size, layout_.alignment()), shard);
+  gradients_.release();
+  make_gradient_rooms();
+}
+
+void Engine::make_gradient_rooms() {
+  const bool tied = policy_.head.data == policy_.embed.data;
+  gradient_rooms_ = Rooms::in_turns(ranks_->partition(), layout_.blocks(), tied);
 }
 
 DataParallel& Engine::ranks() {
@@ -110,11 +188,16 @@ DataParallel& Engine::ranks() {
   return *ranks_;
 }
 
-void Engine::accumulate(int contributors, const std::string& label) {
-  float* const gradient = gradients().f32();
-  trainable_.clear_frozen(ops_, gradient);
-  ranks().add(gradient, contributors, label);
-  zero_gradients();
+void Engine::begin_turn(int contributors, const std::string& label) {
+  ranks().begin_turn(contributors, label);
+  block_begun_.assign(static_cast<size_t>(layout_.blocks()), 0);
+  gradient_sent_ = {};
+  gradient_state_ = Gradients::scrap;
+}
+
+void Engine::accumulate() {
+  ranks().end_turn();
+  gradient_state_ = Gradients::scrap;
 }
 
 void Engine::reset_optimizer() {

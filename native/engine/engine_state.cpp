@@ -164,7 +164,7 @@ void Engine::stream_state(const StateSink& sink) {
   put(&header, sizeof header);
   if (writes) put_run(kept, parameters_);
   if (header.moments) {
-    for (const Tensor& array : optimizer_.arrays(moments().size())) {
+    for (const Tensor& array : optimizer_.arrays(moment_count())) {
       if (gathers) {
         ranks_->stream(array.f32(), "moments for a saved state", put_floats);
         continue;
@@ -238,28 +238,32 @@ void Engine::load_state(const std::string& path) {
   at += file.header.parameters * kWord;
   reset_optimizer();
   if (file.header.moments) {
-    const Slice mine = moments();
-    optimizer_.make_arrays(mine.size());
-    for (const Tensor& array : optimizer_.arrays(mine.size())) {
-      // A rank has a slice; on CPUs nothing is added by alignment.
-      const Stretches parts =
-          ranks_ ? Stretches{{0, array.cols}} : stretches_of(array, optimizer_.moments(), trained);
+    optimizer_.make_arrays(moment_count());
+    for (const Tensor& array : optimizer_.arrays(moment_count())) {
       std::vector<float> words(static_cast<size_t>(std::min(kPiece, array.cols)));
-      int64_t from = at + mine.begin * kWord;
-      for (const Stretch& s : parts)
+      // Words of the file from byte `from` on.
+      const auto take = [&](int64_t from, Stretch s) {
         for (int64_t i = 0; i < s.size; i += kPiece) {
           const int64_t count = std::min(kPiece, s.size - i);
-          read_tensor(path, from, DType::f32, words.data(), count);
+          read_tensor(path, from + i * kWord, DType::f32, words.data(), count);
           to_device(*device_, words.data(), array.columns(s.begin + i, count));
-          from += count * kWord;
         }
-      at += (ranks_ ? n : elements(parts)) * kWord;
+      };
+      if (ranks_) {  // its pieces; on CPUs nothing is added by alignment
+        for (const Held& held : moments())
+          take(at + held.run.begin * kWord, {held.at, held.run.size()});
+        at += n * kWord;
+        continue;
+      }
+      for (const Stretch& s : stretches_of(array, optimizer_.moments(), trained)) {
+        take(at, s);
+        at += s.size * kWord;
+      }
     }
   }
   slots_.clear();
   for (const auto& [slot, begin] : file.slots) read(path, begin, trained, slot_parameters(slot));
   optimizer_.set_steps(file.header.step);
-  if (ranks_) ranks_->clear();
   zero_gradients();
   parameters_changed();
 }

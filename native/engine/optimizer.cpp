@@ -37,46 +37,55 @@ std::vector<Tensor> Optimizer::arrays(int64_t n) const {
 }
 
 void Optimizer::step(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
-                     Slice mine, const OptimizerArguments& a, float clip) {
-  reserve(mine.size());
+                     std::span<const Held> mine, const OptimizerArguments& a, float clip) {
+  int64_t n = 0;
+  for (const Held& held : mine) n += held.run.size();
+  reserve(n);
   ++steps_;
-  for (const Trainable::Piece& p : trainable.pieces()) {
-    const int64_t begin = std::max(p.at, mine.begin), end = std::min(p.at + p.size, mine.end);
-    const int64_t at = begin - mine.begin, n = end - begin, place = p.parameter + begin - p.at;
-    if (n <= 0) continue;
-    float decay = p.decay ? a.weight_decay : 0.0f;
-    if (parameters.type() == DType::f32) {
-      float* const values = parameters.flat().f32() + place;
-      if (p.part >= 0 && decay != 0) {
-        const double factor = 1 - double(a.learning_rate) * double(decay);
-        trainable.decay(device_.ops(), p, begin - p.at, end - p.at, values,
-                        static_cast<float>(factor));
-      }
-      if (p.part >= 0) decay = 0;
-      device_.ops().adamw({values, grad.f32() + at, static_cast<float*>(m_.data()) + at,
-                           static_cast<float*>(v_.data()) + at, n, a.learning_rate, a.beta1,
-                           a.beta2, a.epsilon, decay, clip, steps_});
-      continue;
+  for (const Held& held : mine)
+    for (const Trainable::Piece& p : trainable.pieces()) {
+      const Slice both{std::max(p.at, held.run.begin), std::min(p.at + p.size, held.run.end)};
+      if (both.size() > 0)
+        update(parameters, trainable, grad, p, both, held.at + both.begin - held.run.begin, a,
+               clip);
     }
-    const auto moment = [&](const Storage& s) {
-      return static_cast<char*>(s.data()) + words(moments_, at) * 4;
-    };
-    const auto scale = [&](const Storage& s) {
-      return s.empty() ? nullptr : static_cast<float*>(s.data()) + at / kMomentBlock;
-    };
-    MixedAdamW step;
-    step.param = parameters.weights(place);
-    step.remainder = parameters.remainders(place);
-    step.grad = static_cast<const bf16*>(grad.element(at));
-    step.moments = moments_;
-    step.m = moment(m_), step.v = moment(v_);
-    step.m_scale = scale(m_scale_), step.v_scale = scale(v_scale_);
-    // Up to seven elements between parameters are moved along: they are 0 and stay 0.
-    step.n = (n + 7) / 8 * 8, step.first = at;
-    step.lr = a.learning_rate, step.beta1 = a.beta1, step.beta2 = a.beta2, step.eps = a.epsilon;
-    step.weight_decay = decay, step.grad_scale = clip, step.step = steps_;
-    device_.ops().mixed_adamw(step);
+}
+
+void Optimizer::update(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
+                       const Trainable::Piece& p, Slice run, int64_t at,
+                       const OptimizerArguments& a, float clip) {
+  const int64_t n = run.size(), begin = run.begin - p.at, place = p.parameter + begin;
+  float decay = p.decay ? a.weight_decay : 0.0f;
+  if (parameters.type() == DType::f32) {
+    float* const values = parameters.flat().f32() + place;
+    if (p.part >= 0 && decay != 0) {
+      const double factor = 1 - double(a.learning_rate) * double(decay);
+      trainable.decay(device_.ops(), p, begin, begin + n, values, static_cast<float>(factor));
+    }
+    if (p.part >= 0) decay = 0;
+    device_.ops().adamw({values, grad.f32() + at, static_cast<float*>(m_.data()) + at,
+                         static_cast<float*>(v_.data()) + at, n, a.learning_rate, a.beta1, a.beta2,
+                         a.epsilon, decay, clip, steps_});
+    return;
   }
+  const auto moment = [&](const Storage& s) {
+    return static_cast<char*>(s.data()) + words(moments_, at) * 4;
+  };
+  const auto scale = [&](const Storage& s) {
+    return s.empty() ? nullptr : static_cast<float*>(s.data()) + at / kMomentBlock;
+  };
+  MixedAdamW step;
+  step.param = parameters.weights(place);
+  step.remainder = parameters.remainders(place);
+  step.grad = static_cast<const bf16*>(grad.element(at));
+  step.moments = moments_;
+  step.m = moment(m_), step.v = moment(v_);
+  step.m_scale = scale(m_scale_), step.v_scale = scale(v_scale_);
+  // Up to seven elements between parameters are moved along: they are 0 and stay 0.
+  step.n = (n + 7) / 8 * 8, step.first = run.begin;
+  step.lr = a.learning_rate, step.beta1 = a.beta1, step.beta2 = a.beta2, step.eps = a.epsilon;
+  step.weight_decay = decay, step.grad_scale = clip, step.step = steps_;
+  device_.ops().mixed_adamw(step);
 }
 
 void Optimizer::reset() {

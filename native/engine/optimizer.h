@@ -4,10 +4,11 @@
 // moments of a chosen size (ops.h, MixedAdamW).
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "engine/data_parallel.h"
 #include "engine/parameter_store.h"
+#include "engine/partition.h"
 #include "engine/trainable.h"
 
 namespace kogrpo {
@@ -21,10 +22,11 @@ class Optimizer {
  public:
   Optimizer(Device& device, DType type, MomentType moments);
 
-  // One step on the elements of `mine` of the trained run (the same ones at each step), all of them
-  // on a device that stores bf16. grad[0] is the first of them; it is multiplied by `clip` first.
-  void step(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad, Slice mine,
-            const OptimizerArguments& arguments, float clip);
+  // One step on the pieces `mine` of the trained run (the same ones at each step), all of it on a
+  // device that stores bf16. Moments and `grad`, which is multiplied by `clip` first, lie as they
+  // do.
+  void step(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
+            std::span<const Held> mine, const OptimizerArguments& arguments, float clip);
   int64_t steps() const { return steps_; }
   // Forgets moments and step count.
   void reset();
@@ -42,6 +44,10 @@ class Optimizer {
 
  private:
   void reserve(int64_t n);
+  // Elements `run` of a piece; their moments and gradient lie from `at` on.
+  void update(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
+              const Trainable::Piece& piece, Slice run, int64_t at,
+              const OptimizerArguments& arguments, float clip);
 
   Device& device_;
   MomentType moments_;

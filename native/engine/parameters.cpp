@@ -74,10 +74,11 @@ bool LoraConfig::has(std::string_view target) const {
 }
 
 ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, int64_t alignment)
-    : alignment_(alignment) {
+    : alignment_(alignment), blocks_(c.num_layers + 2) {
   add("model.embed_tokens.weight", c.vocab_size, c.hidden_size, true);
   for (int64_t l = 0; l < c.num_layers; ++l) {
     const std::string p = layer_prefix(l);
+    block_ = l + 1;
     add(p + "input_layernorm.weight", 1, c.hidden_size, false);
     add(p + "self_attn.q_proj.weight", c.q_size(), c.hidden_size, true);
     add(p + "self_attn.k_proj.weight", c.kv_size(), c.hidden_size, true, true);
@@ -90,6 +91,7 @@ ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, i
     add(p + "mlp.up_proj.weight", c.intermediate_size, c.hidden_size, true, true);
     add(p + "mlp.down_proj.weight", c.hidden_size, c.intermediate_size, true);
   }
+  block_ = blocks_ - 1;
   add("model.norm.weight", 1, c.hidden_size, false);
   if (c.num_labels > 0)
     add("score.weight", c.num_labels, c.hidden_size, true);
@@ -103,7 +105,7 @@ ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, i
 
 void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool decay, bool joined) {
   if (!joined) align();
-  parameters_.push_back({std::move(name), rows, cols, total_, decay, false, joined});
+  parameters_.push_back({std::move(name), rows, cols, total_, decay, false, joined, block_});
   total_ += rows * cols;
 }
 
@@ -118,7 +120,8 @@ void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& 
                              [&](const Target& t) { return t.name == name; });
         }))
       throw std::invalid_argument("lora: there is no projection named '" + name + "'");
-  for (int64_t l = 0; l < config.num_layers; ++l)
+  for (int64_t l = 0; l < config.num_layers; ++l) {
+    block_ = l + 1;
     for (const Site& site : sites) {
       const auto each = [&](std::string_view suffix, bool joined, auto shape) {
         bool first = true;
@@ -135,6 +138,7 @@ void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& 
       each(kLoraA, true, [&](const Target& t) { return std::pair(lora.rank, t.in); });
       each(kLoraB, false, [&](const Target& t) { return std::pair(t.out, lora.rank); });
     }
+  }
 }
 
 const Parameter& ParameterLayout::find(std::string_view name) const {

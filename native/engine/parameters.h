@@ -36,6 +36,7 @@ struct Parameter {
   bool decay = true;     // weight decay applies (not to norm weights)
   bool adapter = false;  // the name is PEFT's without "base_model.model."
   bool joined = false;   // read as one matrix with the parameter before it
+  int64_t block = 0;     // 0: the embedding, then the layers; the last: final norm and head
 
   int64_t size() const { return rows * cols; }
 };
@@ -51,6 +52,8 @@ class ParameterLayout {
   // Elements of the run, with what the alignment adds.
   int64_t total() const { return total_; }
   int64_t alignment() const { return alignment_; }
+  // Blocks of the model (Parameter::block).
+  int64_t blocks() const { return blocks_; }
   // Elements of the model alone; adapters begin there.
   int64_t model_total() const { return model_total_; }
   // Throws std::invalid_argument with the name if there is none.
@@ -63,6 +66,7 @@ class ParameterLayout {
 
   std::vector<Parameter> parameters_;
   int64_t alignment_ = 1, total_ = 0, model_total_ = 0;
+  int64_t block_ = 0, blocks_ = 0;  // block_: of what is being added
 };
 
 // The adapters of the targets that read one input: the rows of `a` are those of each target in

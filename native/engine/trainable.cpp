@@ -116,10 +116,26 @@ std::optional<int64_t> Trainable::shift() const {
   return shift;
 }
 
-void Trainable::clear_frozen(Ops& ops, float* gradient) const {
+std::vector<Unit> Trainable::units(const ParameterLayout& layout) const {
+  std::vector<Unit> units;
+  bool adapter = false;
+  for (const Parameter& p : layout.all()) {
+    const std::optional<int64_t> at = find(p);
+    if (!at) continue;
+    if (units.empty() || units.back().block != p.block || adapter != p.adapter) {
+      if (!units.empty()) units.back().run.end = *at;
+      units.push_back({{units.empty() ? 0 : *at, total_}, p.block});
+    }
+    adapter = p.adapter;
+  }
+  return units;
+}
+
+void Trainable::clear_frozen(Ops& ops, Slice of, float* gradient) const {
   for (const Piece& p : pieces_)
-    if (p.part >= 0)
-      scale(ops, parts_[static_cast<size_t>(p.part)], 0, p.size, gradient + p.at, 1.0f, 0.0f);
+    if (p.part >= 0 && p.at >= of.begin && p.at < of.end)
+      scale(ops, parts_[static_cast<size_t>(p.part)], 0, p.size, gradient + (p.at - of.begin), 1.0f,
+            0.0f);
 }
 
 void Trainable::decay(Ops& ops, const Piece& piece, int64_t begin, int64_t end, float* values,

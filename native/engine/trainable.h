@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/parameters.h"
+#include "engine/partition.h"
 #include "ops/buffer.h"
 #include "ops/ops.h"
 
@@ -49,12 +50,15 @@ class Trainable {
   const std::vector<Piece>& pieces() const { return pieces_; }
   // Where a parameter begins in the run; none: it is frozen.
   std::optional<int64_t> find(const Parameter& parameter) const;
+  // The run by blocks of the model, without gaps.
+  std::vector<Unit> units(const ParameterLayout& layout) const;
   // parameter − at, where it is the same of all pieces: the run is a stretch of the parameters.
   std::optional<int64_t> shift() const;
 
   bool has_parts() const { return !parts_.empty(); }
-  // Clears the gradient of rows and columns that are not trained.
-  void clear_frozen(Ops& ops, float* gradient) const;
+  // Clears the gradient of rows and columns that are not trained, of the parameters within `of`;
+  // gradient[0] is of the first element there.
+  void clear_frozen(Ops& ops, Slice of, float* gradient) const;
   // Elements [begin, end) of a piece, the first of them at `values`: the trained ones *= factor.
   void decay(Ops& ops, const Piece& piece, int64_t begin, int64_t end, float* values,
              float factor) const;

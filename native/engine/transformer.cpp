@@ -299,15 +299,24 @@ size_t last_layer(const ModelView& g) {
 
 void Transformer::backward(const ModelView& weights, const ModelView& gradients,
                            const PackedBatch& batch, Activations& state, const Tensor& dhidden,
-                           const AbortFlag& abort) {
+                           const BlockHooks& hooks, const AbortFlag& abort) {
   const int64_t t = batch.size(), h = config_.hidden_size;
+  const auto before = [&](int64_t block) {
+    if (hooks.before) hooks.before(block);
+  };
+  const auto after = [&](int64_t block) {
+    if (hooks.after) hooks.after(block);
+  };
   const Tensor dx = dx_.reserve(device_, type_, t, h);
   ops_.rmsnorm_backward({dhidden, state.x.view(type_, t, h), weights.final_norm,
                          state.rstd.view(DType::f32, 1, t), dx, gradient(gradients.final_norm),
                          false});
+  after(config_.num_layers + 1);
   const size_t last = last_layer(gradients);
   for (size_t l = weights.layers.size(); l-- > last;) {
     abort.check();
+    const auto block = static_cast<int64_t>(l) + 1;
+    before(block);
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
       layer_backward(weights.layers[l], gradients.layers[l], batch, a, dx);
@@ -318,10 +327,14 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
       layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, dx);
       std::swap(recomputed_.x0, a.x0);
     }
+    after(block);
   }
-  if (gradients.embed.data)
+  if (gradients.embed.data) {
+    before(0);
     ops_.embedding_backward(
         {ints(const_cast<int32_t*>(batch.tokens.data()), t), dx, gradients.embed});
+    after(0);
+  }
 }
 
 }  // namespace kogrpo

@@ -87,6 +87,11 @@ struct Activations {
 using LayerTap =
     std::function<void(size_t layer, const LayerActivations& activations, const Tensor& act)>;
 
+// Told of the model's blocks (Parameter::block): before one is worked on, and when it is done.
+struct BlockHooks {
+  std::function<void(int64_t block)> before, after;
+};
+
 class Transformer {
  public:
   // `type` is that of weights, gradients and activations.
@@ -104,9 +109,11 @@ class Transformer {
 
   // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`, where a tensor without data is
   // frozen: no product is made for it, and layers below the last trained one are not gone through.
-  // `state` must be of the same weights.
+  // `state` must be of the same weights. `hooks` are told of every block that is gone through,
+  // the last one first (the caller has begun it), the embedding at the end.
   void backward(const ModelView& weights, const ModelView& gradients, const PackedBatch& batch,
-                Activations& state, const Tensor& dhidden, const AbortFlag& abort);
+                Activations& state, const Tensor& dhidden, const BlockHooks& hooks,
+                const AbortFlag& abort);
 
   RopeTable& rope() { return rope_; }
   Lora& lora() { return lora_; }

@@ -149,8 +149,8 @@ describe.skipIf(skipped !== '')(`kogrpo launch${skipped}`, () => {
   })
 
   it('shows the error of a recipe that cannot be, and its exit code', async () => {
-    const wrong = launch('wrong', ['--nproc-per-node', '2'], ['--shard', 'gradients'])
+    const wrong = launch('wrong', ['--nproc-per-node', '2'], ['--shard', 'parameters'])
     expect((await wrong.end).code).toBe(1)
-    expect(wrong.text()).toContain('shard: gradients is planned for')
+    expect(wrong.text()).toContain('shard: parameters is planned for')
   })
 })

@@ -69,8 +69,10 @@ void train(Engine& e, Result& result, int steps, int from = 0) {
   for (int step = from; step < from + steps; ++step) {
     const std::string label = "step " + std::to_string(step);
     for (int turn = 0; turn < kMicroBatches; turn += size) {
+      e.begin_turn(std::min(size, kMicroBatches - turn),
+                   "gradients, " + label + ", turn " + std::to_string(turn));
       if (turn + rank < kMicroBatches) backward(e, 10 * step + turn + rank);
-      e.accumulate(std::min(size, kMicroBatches - turn), "gradients, " + label);
+      e.accumulate();
     }
     result.norms.push_back(e.optimizer_step(kStep, "update, " + label));
   }
@@ -102,7 +104,7 @@ TEST_CASE("data parallel: weights and norms do not depend on ranks or sharding, 
   const Result one = among(1, Shard::none, 3);
   CHECK(one.norms[0] > 0.5);  // it is clipped
   for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
-    for (const Shard shard : {Shard::none, Shard::optimizer}) {
+    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients}) {
       CAPTURE(size);
       const Result r = among(size, shard, 3);
       CHECK(r.weights == one.weights);

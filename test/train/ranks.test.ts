@@ -137,6 +137,10 @@ describe('runs on several ranks', () => {
       [2, 'none'],
       [3, 'optimizer'],
       [4, 'optimizer'],
+      [1, 'gradients'],
+      [2, 'gradients'],
+      [3, 'gradients'],
+      [4, 'gradients'],
     ] as const) {
       const run = await train(size, { shard })
       expect(metrics(run)).toEqual(metrics(one))
@@ -205,8 +209,9 @@ it('an engine holds the moments of its slice only', async context => {
         await engine.join({ rank, size, shard: 'optimizer', ...waits })
         const tokens = Int32Array.of(1, 2, 3, 4)
         const cuSeqlens = Int32Array.of(0, 4)
+        await engine.beginTurn(size, 'gradients')
         await engine.forwardBackward({ tokens, cuSeqlens }, Float32Array.of(0, -1, -1, -1))
-        await engine.accumulate(size, 'gradients')
+        await engine.accumulate()
         await engine.optimizerStep({ learningRate: 1e-3, label: 'update' })
         return engine
       }),
