@@ -8,7 +8,7 @@ import yargs from 'yargs'
 import { describeKeys } from '../config/keys.ts'
 import { builtinRecipes } from '../config/load.ts'
 import { LANGUAGES } from '../messages/language.ts'
-import type { CommandFile } from './main.ts'
+import type { CommandFile } from './command-file.ts'
 import { choicesOf } from './options.ts'
 
 /** A line of the answer: the names of files may stand here as well. */

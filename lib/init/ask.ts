@@ -18,15 +18,35 @@ export async function askInTurn<K extends string>(
   output: NodeJS.WritableStream,
 ): Promise<Partial<Record<K, string>> | null> {
   const terminal = createInterface({ input, output })
+  // A queue of its own: the interface's iterator may resume the input after close(), and a process
+  // whose standard input flows does not end.
+  const early: string[] = []
+  let ended = false
+  let wake: () => void = () => {}
+  terminal.on('line', line => {
+    early.push(line)
+    wake()
+  })
+  terminal.on('close', () => {
+    ended = true
+    wake()
+  })
+  const next = async (): Promise<string | undefined> => {
+    while (early.length === 0 && !ended) {
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
+    }
+    return early.shift()
+  }
   try {
-    const lines = terminal[Symbol.asyncIterator]()
     const answers: Partial<Record<K, string>> = {}
     for (const { key, text, otherwise } of questions) {
       terminal.setPrompt(`${text}${otherwise === '' ? '' : ` [${otherwise}]`}: `)
       terminal.prompt()
-      const line = await lines.next()
-      if (line.done) return null
-      const answer = line.value.trim() || otherwise
+      const line = await next()
+      if (line === undefined) return null
+      const answer = line.trim() || otherwise
       if (answer !== '') answers[key] = answer
     }
     return answers

@@ -1,5 +1,5 @@
 /** A language's translations, checked as they are written: a translation has the places of its English. */
-import type { Places } from './keys.ts'
+import type { Places } from './places.ts'
 
 export interface Dictionary {
   /** By English text. */

@@ -8,9 +8,10 @@
  * the command line knows a language: `String(text)` is English, and `say` of the command line renders
  * the same text in the user's. Codes, keys, metrics, JSON and file formats are no texts and never change.
  */
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError, messageOf, type Words } from '../errors.ts'
 import type { Dictionary } from './catalogue.ts'
-import type { English, Places } from './keys.ts'
+import type { English } from './keys.ts'
+import type { Places } from './places.ts'
 
 /** What stands in a place; a text is rendered in the language of the whole. */
 export type Value = string | number | Phrase
@@ -76,8 +77,9 @@ export function english<const T extends English>(words: T): T {
 }
 
 /** `part` as a text, whichever it is. */
-export function phraseOf(part: string | Phrase): Phrase {
-  return typeof part === 'string' ? verbatim(part) : part
+export function phraseOf(part: string | Words): Phrase {
+  if (part instanceof Phrase) return part
+  return new Phrase(dictionary => (typeof part === 'string' ? part : part.in(dictionary)))
 }
 
 /** Several texts with `separator` between them. */

@@ -1,7 +1,8 @@
 /** Help in Korean: every text of every command, and the pages as they are printed. */
 import { describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../lib/cli/commands.ts'
 import { describeIn, usageIn } from '../../lib/cli/help-language.ts'
-import { COMMANDS, main } from '../../lib/cli/main.ts'
+import { main } from '../../lib/cli/main.ts'
 import { helpData } from '../../lib/messages/ko/help-data.ts'
 import { helpModel } from '../../lib/messages/ko/help-model.ts'
 import { helpRun } from '../../lib/messages/ko/help-run.ts'

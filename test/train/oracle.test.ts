@@ -52,7 +52,7 @@ const recipe = (base_url: string, oracle: object, judge: object): RecipeInput =>
     oracle: {
       rule: 'override',
       ...oracle,
-      judge: { kind: 'openai', base_url, model: 'm', timeout_s: 0.5, max_retries: 0, ...judge },
+      judge: { kind: 'openai', base_url, model: 'm', timeout_s: 2, max_retries: 0, ...judge },
     },
   },
 })
