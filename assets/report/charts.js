@@ -2,6 +2,7 @@
 
 import { debounce, h, short } from './dom.js'
 import { TIME } from './metrics.js'
+import { say } from './words.js'
 
 /** Distinguishable by people with colour-vision deficiencies; one list for each theme. */
 const COLOURS = {
@@ -9,7 +10,8 @@ const COLOURS = {
   dark: ['#6cb6f5', '#f59e6c', '#4fd1a5', '#f08fc8', '#e8c15a', '#a5d3f7', '#b9a3f5', '#b6bec9'],
 }
 const drawn = new Set()
-const smoothing = 0
+/** Weight of the past in the moving average that curves are drawn as; 0 draws them as they are. */
+let smoothing = 0
 
 function theme() {
   return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'
@@ -51,7 +53,11 @@ export function figure(title, about, lines) {
 
 function describeLine({ label, values }) {
   const numbers = values.filter(value => value !== null)
-  return `${label} from ${short(numbers[0])} to ${short(numbers.at(-1))}`
+  return say('{label} from {first} to {last}', {
+    label,
+    first: short(numbers[0]),
+    last: short(numbers.at(-1)),
+  })
 }
 
 function legend(lines) {
@@ -91,6 +97,16 @@ function yRange(_chart, low, high) {
   return [low >= 0 ? Math.max(0, low - air) : low - air, high + air]
 }
 
+/** Whether line `i` lies on an earlier one, which it would hide: it is dashed, so that both are seen. */
+function coincides(rows, i) {
+  const numbers = rows.flat().filter(value => value !== null)
+  const near = (Math.max(...numbers) - Math.min(...numbers)) / 100
+  return rows.slice(0, i).some(earlier => {
+    const apart = earlier.filter((value, k) => !(Math.abs(value - rows[i][k]) <= near)).length
+    return apart <= earlier.length / 4
+  })
+}
+
 function draw(entry) {
   const { plot, lines } = entry
   entry.chart?.destroy()
@@ -120,7 +136,7 @@ function draw(entry) {
         stroke: colours[i % 8],
         width: 2,
         spanGaps: true,
-        dash: i >= 8 ? [6, 4] : undefined,
+        dash: coincides(rows, i) || i >= 8 ? [6, 6] : undefined,
         points: { show: rows[i].filter(value => value !== null).length < 12, size: 5 },
       })),
     ],
@@ -139,10 +155,21 @@ function showValues({ plot, lines }, chart, steps, rows) {
     const at = index === null || index === undefined ? last : rows[i][index]
     places[i].textContent = short(at)
   })
-  plot.parentElement.dataset.step = index === null ? '' : `step ${steps[index]}`
+  plot.parentElement.dataset.step = index === null ? '' : say('step {step}', { step: steps[index] })
 }
 
-export function redraw() {
+/** Draws every curve as a moving average with `weight` of the past, 0 up to below 1. */
+export function setSmoothing(weight) {
+  smoothing = weight
+  redraw()
+}
+
+/** The weight that curves are drawn with. */
+export function smoothingNow() {
+  return smoothing
+}
+
+function redraw() {
   for (const entry of drawn) if (entry.seen && entry.plot.isConnected) draw(entry)
 }
 
@@ -161,7 +188,7 @@ export function timeBars(series) {
     return numbers.reduce((sum, value) => sum + value, 0) / Math.max(1, numbers.length)
   }
   const phases = Object.entries(series)
-    .filter(([key]) => TIME.test(key) && key !== 'timing_s/step')
+    .filter(([key]) => TIME.test(key) && key !== 'timing_s/step' && !key.includes('latency'))
     .map(([key, values]) => [key.slice('timing_s/'.length), mean(values)])
     .sort((a, b) => b[1] - a[1])
   if (phases.length === 0) return null
@@ -172,8 +199,8 @@ export function timeBars(series) {
     h(
       'figcaption',
       {},
-      h('h3', {}, 'Where the time goes'),
-      h('p', {}, `A step takes ${short(whole)} s in the mean.`),
+      h('h3', {}, say('Where the time goes')),
+      h('p', {}, say('A step takes {seconds} s in the mean.', { seconds: short(whole) })),
     ),
     h(
       'table',

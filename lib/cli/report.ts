@@ -35,7 +35,7 @@ async function handler(argv: ArgumentsCamelCase<ReportArguments>): Promise<void>
   const runs = []
   for (const path of paths) runs.push(await readRun(path, maxCompletions))
   try {
-    writeFileSync(output, reportPage(runs))
+    writeFileSync(output, reportPage(runs, { language: context.language }))
   } catch (cause) {
     throw new KogrpoError(
       'E_REPORT',
@@ -58,8 +58,10 @@ async function watch(
     watchRuns(paths, {
       port: argv.port ?? 0,
       maxCompletions,
+      language: context.language,
       signal,
-      onListening: address => context.stdout.write(`${address}  (Ctrl-C stops it)\n`),
+      onListening: address =>
+        context.stdout.write(`${context.say('{address}  (Ctrl-C stops it)', { address })}\n`),
     }),
   )
 }

@@ -11,7 +11,7 @@ import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
 import type { DeviceName } from '../engine/device.ts'
-import { inEnglish, phrase, type Say } from '../messages/phrase.ts'
+import { inEnglish, type Phrase, phrase, type Say } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
@@ -174,9 +174,9 @@ function consumersOf(
   context: CliContext,
 ): { consumers: Consumer[]; page: ReportWriter } {
   const { steps, completions, heartbeat_seconds, report_seconds, tensorboard } = recipe.logging
-  const page = new ReportWriter(directory.path, report_seconds, message =>
-    context.stderr.write(`${context.say('warning: {message}', { message })}\n`),
-  )
+  const warn = (message: Phrase): void =>
+    void context.stderr.write(`${context.say('warning: {message}', { message })}\n`)
+  const page = new ReportWriter(directory.path, report_seconds, warn, context.language)
   const consumers: Consumer[] = [
     new MetricsWriter(directory.metrics),
     ...(completions ? [new CompletionsWriter(directory.completions)] : []),

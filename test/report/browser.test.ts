@@ -4,31 +4,38 @@
  * complained about, every plot has ink, the browser of 10,000 completions filters and pages, and axe
  * finds nothing wrong on a phone and on a desktop, in light and in dark.
  */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Language } from '../../lib/messages/language.ts'
 import { reportPage } from '../../lib/report/page/page.ts'
 import type { RunData } from '../../lib/report/page/run-data.ts'
 import { kogrpo } from '../cli/running.ts'
-
-function findChromium(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    try {
-      return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim()
-    } catch {}
-  }
-  return undefined
-}
+import {
+  blankPlots,
+  browsingTimes,
+  findChromium,
+  openPage,
+  overflow,
+  VIEWS,
+  violations,
+} from './chromium.ts'
 
 const METRICS = [
   ...['reward', 'rewards/accuracy/mean', 'rewards/checker/mean', 'judge/tp', 'judge/fp', 'entropy'],
   ...['korean_thinking_rate', 'completions/mean_length', 'grad_norm', 'learning_rate', 'loss'],
   ...['frac_reward_zero_std', 'perf/throughput', 'timing_s/gen', 'timing_s/step', 'something_new'],
 ]
+
+/** Tokens of two characters, less and less likely. */
+function tokensOf(text: string): { token_ends: number[]; token_logprobs: number[] } {
+  const count = Math.ceil(text.length / 2)
+  const from = (place: number): number => Math.min(text.length, 2 * (place + 1))
+  const places = Array.from({ length: count }, (_, place) => place)
+  return { token_ends: places.map(from), token_logprobs: places.map(place => -place / 4) }
+}
 
 /** A run with 10,000 completions, 8 of each prompt and step. */
 function exampleRun(name: string): RunData {
@@ -59,6 +66,16 @@ function exampleRun(name: string): RunData {
       paired_differences: {
         rl_minus_base: { accuracy: { difference: 0.01, ci95: [-0.01, 0.03], n: 1000 } },
       },
+      oracle: {
+        rule: 'both',
+        judge: 'program',
+        ...{ tp: 6000, fp: 40, fn: 10, tn: 3950, agreement: 0.995, kappa: 0.98 },
+        ...{ calls: 10_000, failures: 0, failure_rate: 0, cache_hits: 0, requests: 0 },
+        ...{ prompt_tokens: 0, completion_tokens: 0 },
+      },
+      best: {
+        grpo: { step: 50, metric: 'eval_accuracy', value: 0.5, checkpoint: 'checkpoints/x' },
+      },
       wall_s: 60,
       seed: 1,
     },
@@ -70,6 +87,7 @@ function exampleRun(name: string): RunData {
       prompt_tokens: 20,
       completion_tokens: 12,
       finish_reason: i % 50 === 0 ? 'length' : 'stop',
+      ...tokensOf(`<think>\n생각 ${i}\n</think>\n\n정답: ${i % 7}개`),
       rewards: { accuracy: i % 2 },
       reward: i % 2,
       checker: i % 5 === 0,
@@ -86,88 +104,132 @@ if (!executablePath) console.warn('skipped: no Chromium, so the report page was 
 
 describe.skipIf(!executablePath)('the report in a browser', () => {
   let browser: Browser
-  const address = (...names: string[]): string => {
+  const addressIn = (language: Language, ...names: string[]): string => {
     const file = join(mkdtempSync(join(tmpdir(), 'kogrpo-browser-')), 'report.html')
-    writeFileSync(file, reportPage(names.map(exampleRun)))
+    writeFileSync(file, reportPage(names.map(exampleRun), { language }))
     return `file://${file}`
   }
+  const address = (...names: string[]): string => addressIn('en', ...names)
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] })
   })
   afterAll(async () => await browser?.close())
 
-  async function open(url: string, width: number, colorScheme: 'light' | 'dark'): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme })
-    const complaints: string[] = []
-    page.on('console', message => complaints.push(message.text()))
-    page.on('pageerror', error => complaints.push(error.message))
-    page.on('request', request => {
-      if (!request.url().startsWith('file:') && !request.url().startsWith('data:')) {
-        complaints.push(`request of ${request.url()}`)
-      }
-    })
-    await page.goto(url)
-    await page.waitForSelector('#completions .card')
+  let all: string[][] = []
+  afterEach(() => {
+    const complaints = all.flat()
+    all = []
     expect(complaints).toEqual([])
+  })
+
+  /** A page that nothing may go wrong on until the test is over. */
+  async function open(url: string, width: number, scheme: 'light' | 'dark'): Promise<Page> {
+    const { page, complaints } = await openPage(browser, url, width, scheme)
+    all.push(complaints)
     return page
   }
 
-  /** Scrolls every plot into view, and counts those without ink. */
-  async function blankPlots(page: Page): Promise<number> {
-    for (const figure of await page.locator('.plot').all()) {
-      await figure.scrollIntoViewIfNeeded()
-      await figure.locator('canvas').waitFor()
-    }
-    return await page.evaluate(
-      () =>
-        [...document.querySelectorAll('canvas')].filter(canvas => {
-          const { width, height } = canvas
-          const pixels = canvas.getContext('2d')!.getImageData(0, 0, width, height).data
-          const colours = new Set<number>()
-          for (let i = 0; i < pixels.length; i += 4) {
-            if (pixels[i + 3]! > 200)
-              colours.add((pixels[i]! << 16) | (pixels[i + 1]! << 8) | pixels[i + 2]!)
-          }
-          return colours.size < 3
-        }).length,
-    )
-  }
-
-  test.each([
-    [390, 'light'],
-    [390, 'dark'],
-    [1440, 'light'],
-    [1440, 'dark'],
-  ] as const)(
-    'at %i px in %s: every plot has ink, axe is content, nothing overflows',
-    async (width, scheme) => {
-      const page = await open(address('one'), width, scheme)
-      expect(await blankPlots(page)).toBe(0)
+  test.each(
+    VIEWS.flatMap(view => (['en', 'ko'] as const).map(language => [...view, language] as const)),
+  )(
+    'at %i px in %s (%s): every plot has ink, axe is content, nothing overflows',
+    async (width, scheme, language) => {
+      const page = await open(addressIn(language, 'one'), width, scheme)
+      expect(await blankPlots(page)).toEqual([])
       expect(await page.locator('.plot').count()).toBeGreaterThan(10)
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      )
-      expect(overflow).toBeLessThanOrEqual(0)
-      const axe = readFileSync(
-        createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
-        'utf8',
-      )
-      await page.evaluate(axe)
-      const violations = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-        }
-        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
-      })
-      expect(violations).toEqual([])
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      expect(await violations(page)).toEqual([])
+      await page
+        .getByLabel(language === 'ko' ? '토큰 색' : 'Colour tokens by')
+        .selectOption('advantage')
+      expect(await violations(page)).toEqual([])
       await page.close()
     },
   )
 
+  test('in Korean, only names stay English', async () => {
+    const page = await open(addressIn('ko', 'one'), 1440, 'light')
+    const words = await page.evaluate(() => {
+      // Names of metrics, of runs and of stages, and a completion's own text.
+      for (const part of document.querySelectorAll(
+        '.legend, pre, .prompt, .card footer span, .bars th',
+      ))
+        part.remove()
+      return [...new Set(document.querySelector('main')!.innerText.match(/[A-Za-z][A-Za-z_]+/g))]
+    })
+    const names = [
+      'one',
+      'grpo',
+      'base',
+      'SFT',
+      'RL',
+      'both',
+      'best',
+      'eval_accuracy',
+      'max_completion_length',
+    ]
+    expect(words.filter(word => !names.includes(word)).sort()).toEqual(
+      ['KL', 'fn', 'fp', 'nat', 'on', 'policy'].filter(word => words.includes(word)),
+    )
+    await page.close()
+  }, 60_000)
+
+  test('smooths the curves and stays at it from one stage to another', async () => {
+    const { page, complaints } = await openPage(browser, address('one'), 1440, 'light')
+    const ink = (): Promise<string> =>
+      page
+        .locator('.plot canvas')
+        .first()
+        .evaluate(canvas => (canvas as HTMLCanvasElement).toDataURL())
+    await page.locator('.plot canvas').first().waitFor()
+    const before = await ink()
+    expect(await page.getByLabel('Smoothing').inputValue()).toBe('0')
+    await page.getByLabel('Smoothing').fill('0.9')
+    expect(await ink()).not.toBe(before)
+    await page.getByLabel('Stage').first().selectOption('grpo')
+    expect(await page.getByLabel('Smoothing').inputValue()).toBe('0.9')
+    expect(complaints).toEqual([])
+    await page.close()
+  }, 60_000)
+
+  test('colours tokens by log-prob, by advantage, or not', async () => {
+    const page = await open(address('one'), 1440, 'light')
+    const first = page.locator('.card').first().locator('.token')
+    const style = (i: number): Promise<string | null> => first.nth(i).getAttribute('style')
+    // -log-prob / 4, at most 1: the third token has -0.5, the last one of 13 -3.
+    expect([await style(0), await style(2)]).toEqual(['--strength: 0.00;', '--strength: 0.13;'])
+    expect(await first.nth(2).getAttribute('title')).toBe('log-prob -0.5')
+    const colours = page.getByLabel('Colour tokens by')
+    await colours.selectOption('advantage')
+    // |advantage| 0.5 × (1 − exp(-0.5)) = 0.1967, its root 0.44; the first completion has advantage −0.5.
+    expect(await style(2)).toBe('--strength: 0.44;')
+    expect(await first.nth(2).getAttribute('class')).toBe('token down')
+    await colours.selectOption('none')
+    expect(await first.count()).toBe(0)
+    await page.close()
+  }, 60_000)
+
+  test('shows what checker and judge said as a table', async () => {
+    const page = await open(address('one'), 1440, 'light')
+    expect(await page.locator('#oracle td').allTextContents()).toEqual([
+      '',
+      '6000',
+      '40',
+      '10',
+      '3950',
+    ])
+    expect(await page.locator('#oracle li').textContent()).toContain('agreement 99.5 %, kappa 0.98')
+    expect(await page.locator('#results li').allTextContents()).toEqual([
+      'RL − base: +1.0 points of accuracy (95 %: −1.0 … +3.0, n = 1000) – inside the noise',
+      'best of grpo: step 50, eval_accuracy 0.5',
+    ])
+    await page.close()
+  }, 60_000)
+
   test('filters, pages and follows a prompt through 10,000 completions', async () => {
     const page = await open(address('one'), 1440, 'light')
-    const status = page.locator('#completions .status')
+    const status = page.locator('#completions .status').first()
     expect(await status.textContent()).toBe(
       "10000 of 10000 completions (an even selection of the run's 20000)",
     )
@@ -196,23 +258,9 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     }
     await page.keyboard.press('Enter')
     expect(await page.locator('.pager span').textContent()).toBe('page 2 of 500')
-    // What the page itself takes to filter 10,000 completions and draw the first 20: the least of
-    // several, since other processes may be at work.
-    const milliseconds = await page.evaluate(() => {
-      const verdict = [...document.querySelectorAll('select')].find(select =>
-        [...select.options].some(({ value }) => value === 'fp'),
-      )!
-      const took = ['fp', '', 'fn', '', 'fp', ''].map(value => {
-        const started = performance.now()
-        verdict.value = value
-        verdict.dispatchEvent(new Event('input', { bubbles: true }))
-        verdict.dispatchEvent(new Event('change', { bubbles: true }))
-        document.body.getBoundingClientRect()
-        return performance.now() - started
-      })
-      return Math.min(...took)
-    })
-    expect(milliseconds).toBeLessThan(200)
+    const { filter, turn } = await browsingTimes(page)
+    expect(filter).toBeLessThan(200)
+    expect(turn).toBeLessThan(200)
     await page.close()
   })
 
@@ -222,10 +270,10 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
     const { code } = await kogrpo(['train', 'mini', '--output-dir', directory, ...short])
     expect(code).toBe(0)
     const page = await open(`file://${join(directory, 'report.html')}`, 1440, 'light')
-    expect(await blankPlots(page)).toBe(0)
-    expect(await page.locator('.results tbody tr').count()).toBe(3)
+    expect(await blankPlots(page)).toEqual([])
+    expect(await page.locator('#results tbody tr').count()).toBe(3)
     // 2 × 256 of the steps and 3 × 8 of the evaluations.
-    const status = await page.locator('#completions .status').textContent()
+    const status = await page.locator('#completions .status').first().textContent()
     expect(status).toMatch(/^536 of 536 completions/)
     await page.close()
   })
@@ -236,7 +284,9 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
       has: page.getByRole('heading', { name: 'reward', exact: true }),
     })
     expect(await legend.locator('.legend li').allTextContents()).toHaveLength(2)
-    expect(await page.locator('.results tbody tr').count()).toBe(4)
+    expect(await page.locator('#results tbody tr').count()).toBe(4)
+    expect(await page.locator('#oracle tbody tr').count()).toBe(4)
+    expect(await violations(page)).toEqual([])
     await page.close()
   })
 })

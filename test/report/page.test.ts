@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { KOREAN } from '../../assets/report/ko.js'
 import { packRuns, reportPage } from '../../lib/report/page/page.ts'
 import { ReportWriter } from '../../lib/report/page/report-writer.ts'
 import { type RunData, readRun } from '../../lib/report/page/run-data.ts'
@@ -70,6 +71,25 @@ describe('reading a run', () => {
     expect(1000 - steps.at(-1)!).toBeLessThan(gaps[0]!)
   })
 
+  test('keeps the same problems of every evaluation, so that a prompt can be followed', async () => {
+    const stages = ['base', 'sft', 'grpo', 'rl'].flatMap(stage =>
+      Array.from({ length: stage === 'grpo' ? 800 : 100 }, (_, i) => ({
+        ...completion(0),
+        stage,
+        prompt: `${stage === 'grpo' ? 'trained' : 'held out'} ${i}`,
+      })),
+    )
+    const { completions } = await readRun(runDirectory(stages), 400)
+    expect(completions.length).toBeGreaterThan(200)
+    const prompts = (stage: string): string[] =>
+      completions.filter(row => row.stage === stage).map(row => row.prompt)
+    expect(prompts('base').length).toBeGreaterThan(20)
+    expect(prompts('sft')).toEqual(prompts('base'))
+    expect(prompts('rl')).toEqual(prompts('base'))
+    const few = await readRun(runDirectory(stages), 10)
+    expect(few.completions).toHaveLength(10)
+  })
+
   test('leaves out a last line that is still being written, and refuses a bad one before it', async () => {
     const path = runDirectory([completion(1)])
     writeFileSync(join(path, 'completions.jsonl'), '{"stage":"grp', { flag: 'a' })
@@ -112,7 +132,7 @@ describe('the page', () => {
   test('is written when a stage is over', async () => {
     const path = runDirectory([completion(1)])
     const warnings: string[] = []
-    const writer = new ReportWriter(path, 1e6, message => warnings.push(message))
+    const writer = new ReportWriter(path, 1e6, message => warnings.push(String(message)))
     writer.handle({ type: 'step', stage: 'grpo', step: 1, metrics: {} })
     await writer.finished()
     expect(() => readFileSync(join(path, 'report.html'))).toThrow('ENOENT')
@@ -133,6 +153,7 @@ test('the watching server answers two paths, on loopback names, and 304 until a 
   const served = watchRuns([path], {
     port: 0,
     maxCompletions: 10,
+    language: 'en',
     signal: stop.signal,
     onListening: listening,
   })
@@ -150,4 +171,21 @@ test('the watching server answers two paths, on loopback names, and 304 until a 
   expect((await fetch(`${base}config.json`)).status).toBe(404)
   stop.abort()
   await served
+})
+
+test('every word of the page has its Korean, with the same places, and no other has', () => {
+  const sources = readdirSync('assets/report')
+    .filter(name => name.endsWith('.js') && name !== 'ko.js')
+    .map(name => readFileSync(join('assets/report', name), 'utf8'))
+    .join('\n')
+  const literal = /\bsay\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g
+  const said = new Set([...sources.matchAll(literal)].map(([, one, other]) => one ?? other!))
+  expect(said.size).toBeGreaterThan(90)
+  expect([...said].filter(text => !Object.hasOwn(KOREAN, text))).toEqual([])
+  expect(Object.keys(KOREAN).filter(text => !said.has(text))).toEqual([])
+  const places = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort()
+  for (const [english, korean] of Object.entries(KOREAN)) {
+    expect(places(korean), english).toEqual(places(english))
+    expect(korean, english).toMatch(/[가-힣]/)
+  }
 })

@@ -13,6 +13,8 @@ export const terminal = catalogue({
   generation: '생성',
   update: '갱신',
   refinement: '다듬기',
+  'report.html was not written: {reason}': 'report.html: 쓰지 못했습니다: {reason}',
+  '{address}  (Ctrl-C stops it)': '{address}  (Ctrl-C로 멈춥니다)',
   'run directory: {path}': '실행 디렉터리: {path}',
   'warning: {message}': '경고: {message}',
   'grpo: {steps} steps. Watch the reward, not the loss: on-policy the loss is about 0 by construction':

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import type { Language } from '../../messages/language.ts'
 import type { RunData } from './run-data.ts'
 
 const assets = fileURLToPath(new URL('../../../assets/report/', import.meta.url))
@@ -17,9 +18,20 @@ const uplot = dirname(createRequire(import.meta.url).resolve('uplot'))
  * The page's modules, each after those it imports. A self-contained page has no files to import from,
  * so they are joined into one scope: import lines fall away, and `export` before a declaration.
  */
-const SCRIPTS = ['dom.js', 'metrics.js', 'charts.js', 'diff.js', 'completions.js', 'main.js']
+const SCRIPTS = [
+  ...['ko.js', 'words.js', 'dom.js', 'metrics.js', 'charts.js', 'diff.js'],
+  ...['tokens.js', 'completions.js', 'results.js', 'main.js'],
+]
+
+/** What stands on the page until its script runs. */
+const NEEDS_SCRIPT: Record<Language, string> = {
+  en: 'This page needs JavaScript.',
+  ko: '이 페이지에는 JavaScript가 필요합니다.',
+}
 
 export interface PageOptions {
+  /** What the page is written in (default: English); names of metrics and recipe keys never change. */
+  language?: Language
   /** Ask for newer data at this address every so often (`report --watch`). */
   live?: string
 }
@@ -32,9 +44,10 @@ export function reportPage(runs: readonly RunData[], options: PageOptions = {}):
     ...SCRIPTS.map(name => joined(read(assets, name))),
   ].join('\n')
   const connect = options.live === undefined ? "'none'" : "'self'"
+  const language = options.language ?? 'en'
   const title = runs.map(({ name }) => escapeHtml(name)).join(' · ')
   return `<!doctype html>
-<html lang="en">
+<html lang="${language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -44,7 +57,7 @@ export function reportPage(runs: readonly RunData[], options: PageOptions = {}):
 <style>${style}</style>
 </head>
 <body data-live="${escapeHtml(options.live ?? '')}">
-<main id="page"><h1>${title}</h1><p>This page needs JavaScript.</p></main>
+<main id="page"><h1>${title}</h1><p>${NEEDS_SCRIPT[language]}</p></main>
 <script type="application/octet-stream" id="data">${packRuns(runs)}</script>
 <script>${script}</script>
 </body>

@@ -5,7 +5,8 @@
  * the files it is made of are the record.
  */
 import { renameSync, writeFileSync } from 'node:fs'
-import { messageOf } from '../../errors.ts'
+import type { Language } from '../../messages/language.ts'
+import { failure, type Phrase, phrase } from '../../messages/phrase.ts'
 import type { Consumer, RunEvent } from '../events.ts'
 import { reportPage } from './page.ts'
 import { readRun, reportPath } from './run-data.ts'
@@ -16,15 +17,23 @@ export const PAGE_COMPLETIONS = 10_000
 export class ReportWriter implements Consumer {
   readonly #directory: string
   readonly #interval: number
-  readonly #warn: (message: string) => void
+  readonly #warn: (message: Phrase) => void
+  readonly #language: Language
   #written = performance.now()
   #work: Promise<void> = Promise.resolve()
   #waiting = false
 
-  constructor(directory: string, seconds: number, warn: (message: string) => void) {
+  /** `warn` is told when a page could not be written. */
+  constructor(
+    directory: string,
+    seconds: number,
+    warn: (message: Phrase) => void,
+    language: Language = 'en',
+  ) {
     this.#directory = directory
     this.#interval = seconds * 1000
     this.#warn = warn
+    this.#language = language
   }
 
   handle(event: RunEvent): void {
@@ -44,16 +53,18 @@ export class ReportWriter implements Consumer {
     this.#work = this.#work
       .then(() => {
         this.#waiting = false
-        return writeReport(this.#directory)
+        return writeReport(this.#directory, this.#language)
       })
-      .catch(error => this.#warn(`report.html was not written: ${messageOf(error)}`))
+      .catch(error =>
+        this.#warn(phrase('report.html was not written: {reason}', { reason: failure(error) })),
+      )
   }
 }
 
 /** Writes DIR/report.html, whole or not at all. */
-export async function writeReport(directory: string): Promise<void> {
+export async function writeReport(directory: string, language: Language): Promise<void> {
   const path = reportPath(directory)
-  const page = reportPage([await readRun(directory, PAGE_COMPLETIONS)])
+  const page = reportPage([await readRun(directory, PAGE_COMPLETIONS)], { language })
   writeFileSync(`${path}.partial`, page)
   renameSync(`${path}.partial`, path)
 }

@@ -20,6 +20,9 @@ export interface StageSeries {
   series: Record<string, (number | null)[]>
 }
 
+/** Rows that are kept or left out together. */
+const BLOCK = 8
+
 export interface RunData {
   name: string
   recipe: Record<string, unknown>
@@ -77,26 +80,34 @@ function addStep(stages: Map<string, StageSeries>, row: Record<string, unknown>)
 
 /**
  * At most `limit` rows: of a file with more, whole blocks of 8 rows (a group's completions stay
- * together) taken evenly from its length, so that the first and last steps are always among them.
+ * together) taken evenly from the length of each stage, so that its first and last steps are always
+ * among them, and the evaluations before, between and after keep the same problems.
  */
 async function selectCompletions(
   path: string,
   limit: number,
 ): Promise<{ rows: CompletionRow[]; total: number }> {
-  const block = 8
-  let rows: CompletionRow[] = []
+  const seen = new Map<unknown, number>()
+  let kept: { row: CompletionRow; block: number }[] = []
   let every = 1
   let total = 0
-  await eachLine(path, row => {
-    const index = Math.floor(total++ / block)
-    if (index % every !== 0) return
-    rows.push(row as CompletionRow)
-    if (rows.length < 2 * limit) return
+  const thin = (): void => {
     every *= 2
-    rows = rows.filter((_, i) => Math.floor(i / block) % 2 === 0)
+    kept = kept.filter(({ block }) => block % every === 0)
+  }
+  await eachLine(path, row => {
+    total++
+    const place = seen.get(row.stage) ?? 0
+    seen.set(row.stage, place + 1)
+    const block = Math.floor(place / BLOCK)
+    if (block % every !== 0) return
+    kept.push({ row: row as CompletionRow, block })
+    if (kept.length >= 2 * limit) thin()
   })
-  if (rows.length > limit) rows = rows.filter((_, i) => Math.floor(i / block) % 2 === 0)
-  return { rows, total }
+  // The first block of every stage stays, however small the limit.
+  const first = (): boolean => kept.every(({ block }) => block === 0)
+  while (kept.length > limit && !first()) thin()
+  return { rows: kept.slice(0, limit).map(({ row }) => row), total }
 }
 
 async function eachLine(path: string, use: (row: Record<string, unknown>) => void): Promise<void> {

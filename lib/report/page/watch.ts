@@ -8,6 +8,7 @@ import { statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { KogrpoError, messageOf } from '../../errors.ts'
+import type { Language } from '../../messages/language.ts'
 import { failure, phrase } from '../../messages/phrase.ts'
 import { runDirectory } from '../run-directory.ts'
 import { packRuns, reportPage } from './page.ts'
@@ -17,6 +18,7 @@ export interface WatchOptions {
   /** Port on the loopback address; 0: one that is free. */
   port: number
   maxCompletions: number
+  language: Language
   signal: AbortSignal
   onListening(address: string): void
 }
@@ -24,7 +26,7 @@ export interface WatchOptions {
 /** Serves until the signal aborts. Errors: `E_REPORT` when the port cannot be had. */
 export async function watchRuns(paths: readonly string[], options: WatchOptions): Promise<void> {
   const server = createServer((request, response) => {
-    answer(paths, options.maxCompletions, request, response).catch(error => {
+    answer(paths, options, request, response).catch(error => {
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' })
       response.end(messageOf(error))
     })
@@ -61,7 +63,7 @@ async function listen(server: Server, port: number): Promise<void> {
 
 async function answer(
   paths: readonly string[],
-  maxCompletions: number,
+  { maxCompletions, language }: WatchOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -80,7 +82,7 @@ async function answer(
   for (const path of paths) runs.push(await readRun(path, maxCompletions))
   const [type, body] =
     request.url === '/'
-      ? ['text/html; charset=utf-8', reportPage(runs, { live: '/data' })]
+      ? ['text/html; charset=utf-8', reportPage(runs, { live: '/data', language })]
       : ['text/plain', packRuns(runs)]
   response
     .writeHead(200, { 'content-type': type, etag: tag, 'cache-control': 'no-store' })
