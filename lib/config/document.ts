@@ -51,14 +51,18 @@ function guarded<T>(file: string, read: () => T): T {
   }
 }
 
-/** The value, which is not nested deeper than any recipe. */
+/** The value, which is not nested deeper than any recipe. Each of its objects is looked at once a level: an
+ *  alias may stand in many places, and within what it stands for. */
 function shallow(value: unknown): Record<string, unknown> {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MOST_DEPTH) throw new Error(`nested deeper than ${MOST_DEPTH} levels`)
-    level = level.flatMap(item =>
-      typeof item === 'object' && item !== null ? Object.values(item) : [],
-    )
+  let level = new Set<unknown>([value])
+  for (let depth = 0; level.size > 0; depth++) {
+    if (depth > MOST_DEPTH) {
+      throw new Error(
+        `nested deeper than ${MOST_DEPTH} levels, or an alias within what it stands for`,
+      )
+    }
+    const items = [...level].filter(item => typeof item === 'object' && item !== null) as object[]
+    level = new Set(items.flatMap(item => Object.values(item)))
   }
   return value as Record<string, unknown>
 }

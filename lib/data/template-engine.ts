@@ -3,7 +3,8 @@
  * (@huggingface/jinja) works on values of its own, in Maps, and gives a template no way to an object
  * of JavaScript, its constructor or its prototype; what it does not have is a bound. Here is one, in
  * steps and sizes rather than in seconds, so that it is the same on every machine: every expression
- * and statement that is evaluated is a step, and no value may grow beyond a size.
+ * and statement that is evaluated is a step, no value may grow beyond a size, and what goes through values
+ * element by element (a slice, a filter, a test, a call) may go through so many elements in all.
  */
 import * as library from '@huggingface/jinja'
 
@@ -18,7 +19,7 @@ interface Scope {
 interface InterpreterClass {
   run(program: Program): RuntimeValue
   /** Evaluates one statement or expression, and everything below it by calling itself. */
-  evaluate(statement: object | undefined, scope: Scope): RuntimeValue
+  evaluate(statement: Expression | undefined, scope: Scope): RuntimeValue
 }
 
 /** The parts that are used, with their types: the package's own declarations import each other without
@@ -38,16 +39,59 @@ const MOST_RANGE = 100_000
 /** Characters of a template; those in use have up to 20,000. */
 const MOST_SOURCE = 1 << 18
 
+/** Elements that are gone through; a slice takes some 0.1 µs for each. */
+const MOST_WORK = 1 << 25
+
+/** An expression as the parser makes it. */
+interface Expression {
+  type?: string
+  operator?: { value: string }
+  property?: Expression
+}
+
+/** Whether evaluating `by` goes through the elements of its operand `value`. Texts are joined without that. */
+function goesThrough(by: Expression | undefined, value: unknown): boolean {
+  switch (by?.type) {
+    case 'MemberExpression': // a slice, or a method of a text
+      return typeof value === 'string' || by.property?.type === 'SliceExpression'
+    case 'BinaryExpression':
+      return !(typeof value === 'string' && /^[+~]$/.test(by.operator?.value ?? ''))
+    case 'CallExpression':
+    case 'FilterExpression':
+    case 'TestExpression':
+      return true
+    default:
+      return false
+  }
+}
+
 class BoundedInterpreter extends Interpreter {
   #steps = 0
+  #work = 0
+  /** What is being evaluated: the next value is an operand of it. */
+  #by: Expression | undefined
 
-  override evaluate(statement: object | undefined, scope: Scope): RuntimeValue {
+  override evaluate(statement: Expression | undefined, scope: Scope): RuntimeValue {
     if (++this.#steps > MOST_STEPS) throw new Error(`it takes more than ${MOST_STEPS} steps`)
-    const result = super.evaluate(statement, scope)
-    const { value } = result
-    if ((typeof value === 'string' || Array.isArray(value)) && value.length > MOST_SIZE)
+    const by = this.#by
+    this.#by = statement
+    try {
+      const result = super.evaluate(statement, scope)
+      this.#weigh(result.value, statement, by)
+      return result
+    } finally {
+      this.#by = by // a loop's break and continue are thrown
+    }
+  }
+
+  /** `made`: the expression that `value` is of; `by`: the one that it is an operand of. */
+  #weigh(value: unknown, made: Expression | undefined, by: Expression | undefined): void {
+    if (typeof value !== 'string' && !Array.isArray(value)) return
+    if (value.length > MOST_SIZE)
       throw new Error(`it makes a value of more than ${MOST_SIZE} elements`)
-    return result
+    const gathered = made?.type === 'CallExpression' || made?.type === 'FilterExpression'
+    this.#work += value.length * (Number(gathered) + Number(goesThrough(by, value)))
+    if (this.#work > MOST_WORK) throw new Error(`it goes through more than ${MOST_WORK} elements`)
   }
 }
 

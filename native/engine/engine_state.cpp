@@ -124,7 +124,8 @@ struct StateFile {
                  (e.parameters + (header.moments ? e.moment_words : 0)) * kWord;
     if (at > size || (size - at) % slot_bytes != 0 || (size - at) / slot_bytes != header.slots)
       refuse("is damaged: it has " + std::to_string(size) + " bytes, and its header describes " +
-             std::to_string(at + header.slots * slot_bytes));
+             std::to_string(at) + " and " + std::to_string(header.slots) + " slots of " +
+             std::to_string(slot_bytes));
     for (int64_t i = 0; i < header.slots; ++i, at += slot_bytes) {
       SlotName stored, canonical;
       read_tensor(path, at, DType::f32, reinterpret_cast<float*>(stored.text), kSlotNameFloats);

@@ -87,7 +87,7 @@ void rewrite_tensors(const std::string& path, std::span<const uint8_t> header,
   TensorFileWriter out(path, header);
   std::vector<float> block;
   for (const TensorSource& s : sources) {
-    if (!countable(s.rows, s.cols) || s.added.rank < 0 ||
+    if (s.rows < 1 || !countable(s.rows, s.cols) || s.added.rank < 0 ||
         !countable(s.added.rank, std::max(s.rows, s.cols)))
       throw std::invalid_argument("rows and cols must be positive, and their product a size");
     if (!s.row_scale.empty() && static_cast<int64_t>(s.row_scale.size()) != s.rows)

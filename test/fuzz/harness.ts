@@ -4,7 +4,9 @@
  * something on a prototype, or when the target itself finds a promise broken.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createContext, Script } from 'node:vm'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { createContext, runInNewContext, Script } from 'node:vm'
 import { KogrpoError } from '../../lib/errors.ts'
 import { HttpError } from '../../lib/serve/errors.ts'
 import { Random } from './mutate.ts'
@@ -23,6 +25,7 @@ export interface FuzzFigures {
   cpu_seconds: number
   slowest_ms: number
   refused: number
+  /** Of what is in use after a collection, from the first tenth of the cases on. */
   heap_growth_mb: number
 }
 
@@ -53,14 +56,15 @@ export async function fuzz(
       if (error instanceof KogrpoError || error instanceof HttpError) refused++
       else throw broken(target, input, { seed, index, directory }, error)
     }
+    // Finalizers run between turns of the loop, as they do in a server.
+    if (index % 100 === 0) await setImmediate()
     const { user, system } = process.cpuUsage(from)
     slowest = Math.max(slowest, (user + system) / 1000)
     if (slowest > LIMIT_MS)
       throw broken(target, input, { seed, index, directory }, `took ${slowest} ms`)
     if (prototypes() !== before)
       throw broken(target, input, { seed, index, directory }, 'a prototype has changed')
-    // From the first tenth on, the least that is in use after collections.
-    if (index === Math.floor(cases / 10)) heap = process.memoryUsage().heapUsed
+    if (index === Math.floor(cases / 10)) heap = await heapInUse()
   }
   const { user, system } = process.cpuUsage(started)
   return {
@@ -69,8 +73,21 @@ export async function fuzz(
     cpu_seconds: Math.round((user + system) / 1e6),
     slowest_ms: Math.round(slowest),
     refused,
-    heap_growth_mb: Math.round((process.memoryUsage().heapUsed - heap) / 2 ** 20),
+    heap_growth_mb: Math.round(((await heapInUse()) - heap) / 2 ** 20),
   }
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Bytes in use once what nothing refers to is gone, what is cleared up behind it (finalizers) too. */
+async function heapInUse(): Promise<number> {
+  for (let turn = 0; turn < 3; turn++) {
+    collect()
+    await setImmediate()
+  }
+  collect()
+  return process.memoryUsage().heapUsed
 }
 
 /** Everything that hangs on the prototypes that a reader could write to. */
