@@ -50,7 +50,7 @@ export const recipeSchema = z.strictObject({
     .enum(['none', 'optimizer', 'gradients', 'parameters'])
     .default('none')
     .describe(
-      'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, or also the gradients; parameters can only be planned for so far',
+      'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, also the gradients, or also the weights (ZeRO 1 to 3); no bit of the result changes',
     ),
   output_dir: name.optional().describe('run directory (default: runs/NAME-DATE-TIME)'),
   model: model.prefault({}).describe('the model to start from'),

@@ -176,8 +176,8 @@ export interface JoinOptions {
   patience: number
   /** Seconds that ranks wait for a slow one. */
   limit: number
-  /** Whether every rank holds all of AdamW's moments, or its slice. */
-  shard: 'none' | 'optimizer' | 'gradients'
+  /** What every rank holds its pieces of, instead of all: each includes what is before it. */
+  shard: 'none' | 'optimizer' | 'gradients' | 'parameters'
 }
 
 /** A copy of the engine's state; `release` gives its memory back at once, the blocks are then empty. */
@@ -478,6 +478,15 @@ export class Engine implements AsyncDisposable {
   /** Ends the turn: its gradients are in the sum of the step. */
   async accumulate(): Promise<void> {
     await this.#native.accumulate()
+  }
+
+  /**
+   * With `shard: 'parameters'`, gathers the weights on all ranks (a collective) unless they are there:
+   * whatever uses them outside of a turn needs it, and the next turn or change ends it. `slots`: those of
+   * the parameter slots too.
+   */
+  async holdWeights(slots: boolean, label: string): Promise<void> {
+    await this.#native.holdWeights({ slots, label })
   }
 
   /** The bytes of every rank, in the order of ranks. */

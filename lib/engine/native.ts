@@ -137,6 +137,7 @@ export interface NativeEngine {
   join(options: object): Promise<void>
   beginTurn(options: { contributors: number; label: string }): Promise<void>
   accumulate(): Promise<void>
+  holdWeights(options: { slots: boolean; label: string }): Promise<void>
   allGatherBytes(options: { bytes: Uint8Array; label: string }): Promise<Uint8Array[]>
   zeroGradients(): Promise<void>
   optimizerStep(options: object): Promise<number>

@@ -14,6 +14,7 @@ export async function saveCheckpoint(session: Session, name: string): Promise<st
   const { engine, config, directory, ranks } = session
   const path = join(config.output_dir, name)
   const dtype = config.model.save_dtype === 'bfloat16' ? 'BF16' : 'F32'
+  await ranks.hold(`checkpoint ${name}`)
   await ranks.once(`checkpoint ${name}`, async () => {
     if (engine.lora) {
       await writeAdapterDirectory(path, {

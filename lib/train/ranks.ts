@@ -18,12 +18,20 @@ export class Ranks {
   /** Aborted when the run is to stop: for several ranks at a step boundary, on all at once. */
   readonly signal: AbortSignal
   readonly #asked: AbortSignal
+  readonly #shard: JoinOptions['shard']
   readonly #stop: AbortController | null
   /** Null for a process alone. */
   readonly #engine: Engine | null
   #label = ''
 
-  private constructor(engine: Engine | null, rank: number, size: number, asked: AbortSignal) {
+  private constructor(
+    engine: Engine | null,
+    rank: number,
+    size: number,
+    asked: AbortSignal,
+    shard: JoinOptions['shard'] = 'none',
+  ) {
+    this.#shard = shard
     this.#engine = engine
     this.rank = rank
     this.size = size
@@ -46,7 +54,7 @@ export class Ranks {
     signal: AbortSignal,
   ): Promise<Ranks> {
     await engine.join({ ...place, shard })
-    return new Ranks(engine, place.rank, place.size, signal)
+    return new Ranks(engine, place.rank, place.size, signal, shard)
   }
 
   /** Whether this rank reports and writes files. */
@@ -61,11 +69,26 @@ export class Ranks {
     return all.map(bytes => deserialize(bytes) as T)
   }
 
+  /** With weights in pieces: they are whole until the next step's gradients; `slots` too, if asked. */
+  async hold(label: string, slots = false): Promise<void> {
+    if (this.#engine === null || this.#shard !== 'parameters') return
+    await this.#engine.holdWeights(slots, this.#unique(`weights for ${label}`))
+  }
+
   /**
-   * Hands out the items; `work` gets this rank's and their places among all. Returns the results of
-   * all ranks in the order of the items.
+   * Hands out the items; `work` gets this rank's and their places among all, and may use the engine's
+   * weights. Returns the results of all ranks in the order of the items.
    */
   async share<T, R>(
+    items: readonly T[],
+    label: string,
+    work: (own: T[], places: number[]) => Promise<R[]>,
+  ): Promise<R[]> {
+    await this.hold(label)
+    return await this.#share(items, label, work)
+  }
+
+  async #share<T, R>(
     items: readonly T[],
     label: string,
     work: (own: T[], places: number[]) => Promise<R[]>,
@@ -112,7 +135,7 @@ export class Ranks {
       if (place < items.length) own.push(await work(items[place]!, place))
       await this.#engine?.accumulate()
     }
-    return await this.share(items, `results, ${label}`, async () => own)
+    return await this.#share(items, `results, ${label}`, async () => own)
   }
 
   /** Call between two steps: stops all ranks if any was asked to. Throws the abort. */

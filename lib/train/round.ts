@@ -84,6 +84,7 @@ export async function prepareRound(
   if (mode === 'none' && stage.beta === 0 && !refined)
     return { batches, options, metrics: importanceMetrics([]) }
   // Every rank prepares the micro-batches that it will train on.
+  await ranks.hold(`log-probs, step ${step}`, stage.beta !== 0)
   const stats = await ranks.map(
     batches,
     `old and reference log-probs, step ${step}`,

@@ -40,6 +40,7 @@ import type { Boundary, SavedState } from './run-state.ts'
 import { SameRun } from './same-run.ts'
 import { StateSaver, statesToKeep } from './save-state.ts'
 import { isBuiltin, modelPath, sourceRecords } from './sources.ts'
+import { trainsParts } from './trained-part.ts'
 
 export { modelPath } from './sources.ts'
 
@@ -177,12 +178,11 @@ async function joinRanks(
 ): Promise<{ config: Recipe; ranks: Ranks }> {
   if (!place) return { config, ranks: Ranks.alone(signal) }
   const { shard } = config
-  if (shard === 'parameters') {
+  if (shard === 'parameters' && (config.lora || trainsParts(config))) {
     throw new KogrpoError(
       'E_CONFIG',
       phrase(
-        'shard: {shard} is planned for (kogrpo plan) but cannot be trained with yet; choose gradients',
-        { shard },
+        'shard: parameters divides what is trained, and lora, train_only and trainable_neurons train a part; choose gradients',
       ),
     )
   }

@@ -21,7 +21,7 @@ export async function setTrainedPart(
   stage: FreezingOptions,
 ): Promise<void> {
   // Adapters are what is trained wherever there are some.
-  if (engine.lora !== null || !staged(config)) return
+  if (engine.lora !== null || !trainsParts(config)) return
   const part = await trainedPart(directory, name, stage)
   await engine.setTrainable(part)
   const { parameters, total } = parameterLayout(directory.config)
@@ -35,7 +35,8 @@ export async function setTrainedPart(
   })
 }
 
-function staged({ pretrain, sft, grpo }: Pick<Recipe, StageName>): boolean {
+/** Whether a stage of the recipe names what it trains. */
+export function trainsParts({ pretrain, sft, grpo }: Pick<Recipe, StageName>): boolean {
   return [pretrain, sft, grpo].some(
     stage => stage?.train_only !== undefined || stage?.trainable_neurons !== undefined,
   )

@@ -8,6 +8,7 @@ import type { Session } from './session.ts'
 
 /** Throws `E_WEIGHTS` or `E_RANKS` where any copy differs. Call on all ranks, between two updates. */
 export async function checkWeights({ engine, ranks }: Session, step: number): Promise<void> {
+  await ranks.hold(`their comparison, step ${step}`)
   const { parameters, sampler, expected } = await engine.weightDigests()
   if (sampler !== expected) {
     throw new KogrpoError(

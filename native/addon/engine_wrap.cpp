@@ -91,6 +91,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::join>("join"),
                          InstanceMethod<&EngineWrap::begin_turn>("beginTurn"),
                          InstanceMethod<&EngineWrap::accumulate>("accumulate"),
+                         InstanceMethod<&EngineWrap::hold_weights>("holdWeights"),
                          InstanceMethod<&EngineWrap::all_gather_bytes>("allGatherBytes"),
                          InstanceMethod<&EngineWrap::zero_gradients>("zeroGradients"),
                          InstanceMethod<&EngineWrap::optimizer_step>("optimizerStep"),
@@ -169,9 +170,10 @@ Napi::Value EngineWrap::join(Info info) {
   store.patience_s = number(o, "patience");
   store.limit_s = number(o, "limit");
   const std::string name = string(o.Get("shard"), "shard");
-  const std::array<std::string_view, 3> names{"none", "optimizer", "gradients"};
+  const std::array<std::string_view, 4> names{"none", "optimizer", "gradients", "parameters"};
   const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end()) throw bad(info.Env(), "shard", "none, optimizer or gradients");
+  if (found == names.end())
+    throw bad(info.Env(), "shard", "none, optimizer, gradients or parameters");
   const auto shard = static_cast<Shard>(found - names.begin());
   return run(info, info[1], [store, shard](Engine& engine, JobControl&) {
     if (store.size == 1)
@@ -188,6 +190,16 @@ Napi::Value EngineWrap::begin_turn(Info info) {
              [contributors = static_cast<int>(integer(o, "contributors")),
               label = string(o.Get("label"), "label")](Engine& engine, JobControl&) {
                engine.begin_turn(contributors, label);
+               return undefined();
+             });
+}
+
+Napi::Value EngineWrap::hold_weights(Info info) {
+  const Napi::Object o = object(info[0], "arguments");
+  return run(info, info[1],
+             [slots = boolean_or(o, "slots", false), label = string(o.Get("label"), "label")](
+                 Engine& engine, JobControl&) {
+               engine.hold_weights(slots, label);
                return undefined();
              });
 }

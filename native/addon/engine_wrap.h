@@ -50,6 +50,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value join(Info);
   Napi::Value begin_turn(Info);
   Napi::Value accumulate(Info);
+  Napi::Value hold_weights(Info);
   Napi::Value all_gather_bytes(Info);
   Napi::Value zero_gradients(Info);
   Napi::Value optimizer_step(Info);

@@ -57,6 +57,7 @@ void DataParallel::begin_turn(int contributors, const std::string& label) {
   contributors_ = contributors;
   label_ = label;
   next_ = 0;
+  gathers_ = 0;
   in_turn_ = true;
   sum();
   summed_ = true;
@@ -72,8 +73,7 @@ uint64_t DataParallel::exchange(size_t unit, const float* gradient) {
 
 void DataParallel::end_turn() {
   if (!in_turn_) throw std::invalid_argument("there is no turn to end: begin it first");
-  const bool contributes = communicator_->rank() < contributors_;
-  if (contributes && next_ < order_.size())
+  if (contributes() && next_ < order_.size())
     throw std::invalid_argument(label_ + ": this rank's micro-batch has had no backward");
   while (next_ < order_.size()) exchange(order_[next_], nullptr);
   queue_.wait_all();
@@ -150,6 +150,16 @@ void DataParallel::clear() {
 
 void DataParallel::gather(size_t unit, const float* mine, float* whole, const std::string& label) {
   queue_.wait_all();
+  gather_now(unit, mine, whole, label);
+}
+
+uint64_t DataParallel::gather_ahead(size_t unit, const float* mine, float* whole) {
+  const std::string label = label_ + ", weights " + std::to_string(++gathers_);
+  return queue_.post([this, unit, mine, whole, label] { gather_now(unit, mine, whole, label); });
+}
+
+void DataParallel::gather_now(size_t unit, const float* mine, float* whole,
+                              const std::string& label) {
   const int size = communicator_->size();
   const Slice run = partition_.units()[unit].run;
   const int64_t longest = partition_.longest_piece(unit);

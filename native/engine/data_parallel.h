@@ -15,6 +15,7 @@
 //   optimizer   a rank holds the moments of its pieces only and updates these; then the parameters
 //               are gathered
 //   gradients   no rank has room for a whole gradient (Rooms): a block's is gone when it is sent
+//   parameters  nor for whole weights while it trains: a block's are gathered when they are needed
 
 #include <cstdint>
 #include <functional>
@@ -30,7 +31,7 @@
 
 namespace kogrpo {
 
-enum class Shard { none, optimizer, gradients };
+enum class Shard { none, optimizer, gradients, parameters };
 
 class DataParallel {
  public:
@@ -57,6 +58,11 @@ class DataParallel {
   // Takes part in the exchanges that were not called for; when it returns the turn is in the sum.
   void end_turn();
   bool in_turn() const { return in_turn_; }
+  // Whether this rank has one of the turn's micro-batches.
+  bool contributes() const { return communicator_->rank() < contributors_; }
+  // gather() in a turn, beside what is computed; the number is for wait(). `mine` and `whole` must
+  // stay until then.
+  uint64_t gather_ahead(size_t unit, const float* mine, float* whole);
 
   // Norm of the sum, the same bits on every rank.
   double norm(const std::string& label);
@@ -75,6 +81,7 @@ class DataParallel {
  private:
   // Units in the order of the backward.
   std::vector<size_t> backward_order() const;
+  void gather_now(size_t unit, const float* mine, float* whole, const std::string& label);
   void add(size_t unit, const float* gradient, const std::string& label);
 
   std::unique_ptr<Communicator> communicator_;
@@ -91,8 +98,9 @@ class DataParallel {
   int contributors_ = 0;
   std::string label_;
   std::vector<size_t> order_;
-  size_t next_ = 0;  // of order_
-  JobQueue queue_;   // the last member: its jobs use the others
+  size_t next_ = 0;       // of order_
+  uint64_t gathers_ = 0;  // of this turn
+  JobQueue queue_;        // the last member: its jobs use the others
 };
 
 }  // namespace kogrpo

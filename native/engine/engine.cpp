@@ -86,7 +86,12 @@ void Engine::set_trainable(std::span<const std::string> names, std::span<const T
         "setTrainable: rows or columns of a matrix are trained on the CPU "
         "only, not on " +
         device_->name());
-  trainable_ = Trainable(layout_, names, parts);
+  Trainable trained(layout_, names, parts);
+  if (weights_in_pieces() && (!parts.empty() || trained.elements() != layout_.total()))
+    throw std::invalid_argument(
+        "setTrainable: with shard: parameters everything is trained; use shard: gradients to train "
+        "a part");
+  trainable_ = std::move(trained);
   gradients_.release();
   gradient_state_ = Gradients::scrap;
   reset_optimizer();
@@ -106,15 +111,20 @@ std::string Engine::memory_table() const {
 }
 
 const ModelView& Engine::view(const std::string& slot) const {
-  if (slot == "policy") return policy_;
+  if (slot == "policy") {
+    require_whole(parameters_);
+    return policy_;
+  }
   if (slot == "base" && base_) return *base_;
   const auto found = slots_.find(slot);
   if (found == slots_.end())
     throw std::invalid_argument("slot: there is no parameter slot named '" + slot + "'");
+  require_whole(found->second.parameters);
   return found->second.view;
 }
 
 const PackedModel& Engine::packed() {
+  require_whole(parameters_);
   if (!packed_) packed_ = std::make_unique<PackedModel>(ops_, policy_);
   return *packed_;
 }
@@ -180,8 +190,9 @@ void Engine::check_coefficients(const PackedBatch& batch, const HeadRows& rows,
 
 TokenValues Engine::forward(const BatchArguments& arguments, const std::string& slot, bool keep,
                             int64_t* handle, const AbortFlag& abort) {
-  const ModelView& weights = view(slot);
-  if (keep && &weights != &policy_)
+  const bool streams = weights_in_pieces() && ranks_->in_turn();
+  const ModelView& weights = streams ? *streamed_ : view(slot);
+  if ((keep || streams) && slot != "policy")
     throw std::invalid_argument("keep: only the slot 'policy' has gradients");
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
@@ -193,7 +204,8 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   TokenValues values(kept->batch.whole_size());
   const PackedModel* packed = packed_of(slot);
   with_plan([&] {
-    transformer_.forward(weights, packed, kept->batch, kept->activations, abort);
+    transformer_.forward(weights, packed, kept->batch, kept->activations,
+                         streams ? weight_hooks() : BlockHooks{}, abort);
     head_.forward(kept->activations.hidden.view(type_, t, config_.hidden_size), weights.head,
                   packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);
   });
@@ -213,14 +225,12 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
   const BlockHooks hooks = gradient_hooks();
   const ModelView g = gradient_view();
   gradient_state_ = Gradients::sum;
-  if (hooks.before) {
-    if (policy_.head.data == policy_.embed.data) hooks.before(0);
-    hooks.before(layout_.blocks() - 1);
-  }
+  begin_backward(hooks);
+  const ModelView& weights = weights_in_pieces() ? *streamed_ : policy_;
   const Tensor dhidden = dhidden_.reserve(*device_, type_, t, h);
-  head_.forward_backward(kept.activations.hidden.view(type_, t, h), policy_.head, kept.rows,
+  head_.forward_backward(kept.activations.hidden.view(type_, t, h), weights.head, kept.rows,
                          kept.options, coef, coef_entropy, values, dhidden, g.head, abort);
-  transformer_.backward(policy_, g, kept.batch, kept.activations, dhidden, hooks, abort);
+  transformer_.backward(weights, g, kept.batch, kept.activations, dhidden, hooks, abort);
 }
 
 void Engine::backward(int64_t handle, std::span<const float> coef,
@@ -246,6 +256,7 @@ void Engine::release(int64_t handle) {
 
 TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<const float> coef,
                                      std::span<const float> coef_entropy, const AbortFlag& abort) {
+  require_turn();
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
   kept->rows = HeadRows::select(kept->batch, arguments.mask, arguments.targets);
@@ -256,7 +267,9 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
     check_coefficients(kept->batch, kept->rows, coef_entropy, "entropyCoef");
   TokenValues values(coef.size());
   with_plan([&] {
-    transformer_.forward(policy_, packed_.get(), kept->batch, kept->activations, abort);
+    const bool streams = weights_in_pieces();
+    transformer_.forward(streams ? *streamed_ : policy_, packed_.get(), kept->batch,
+                         kept->activations, streams ? weight_hooks() : BlockHooks{}, abort);
     backward_from_rows(*kept, coef, coef_entropy, values, abort);
   });
   spare_ = std::move(kept);
@@ -288,7 +301,7 @@ std::vector<float> Engine::logits(std::span<const int32_t> tokens,
       throw std::invalid_argument("positions: " + std::to_string(p) + " is outside the sequence");
   Activations state;
   state.recompute = true;
-  transformer_.forward(policy_, packed_.get(), batch, state, AbortFlag());
+  transformer_.forward(view("policy"), packed_.get(), batch, state, {}, AbortFlag());
   const Tensor z = head_.logits(state.hidden.view(type_, batch.size(), config_.hidden_size),
                                 positions, policy_.head, packed_ ? packed_->head.get() : nullptr);
   return to_host(*device_, z);

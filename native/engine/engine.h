@@ -167,6 +167,10 @@ class Engine {
   void begin_turn(int contributors, const std::string& label);
   void accumulate();
 
+  // With sharded parameters: the whole weights on every rank, and those of the slots too if asked;
+  // they stay until the next turn or change. A collective where they are not there already.
+  void hold_weights(bool slots, const std::string& label);
+
   // Of the step so far, among ranks this one's part of the sum.
   void zero_gradients();
   // Global norm of the gradients before clipping. Steps only if it is finite (otherwise the
@@ -214,8 +218,26 @@ class Engine {
   size_t room_of(int64_t block) const;
   // What the backward tells: a block's gradient is cleared where it has a room in turns, and sent.
   BlockHooks gradient_hooks();
+  void require_turn() const;
   void begin_gradient(int64_t block);
   void send_gradient(int64_t block);
+  // Weights in pieces: engine_weights.cpp.
+  bool weights_in_pieces() const;
+  void make_view();
+  void cut_weights();
+  void take_pieces(const ParameterStore& whole, const Tensor& pieces);
+  void gather_whole(const Storage& pieces, ParameterStore& whole, const std::string& label);
+  void drop_weights();
+  void require_whole(const ParameterStore& parameters) const;
+  void forget_rooms();
+  bool share_room(int64_t a, int64_t b) const;
+  void want_weights(int64_t block);
+  // Returns when the block's weights are in their room; those of `next` are on their way.
+  void begin_weights(int64_t block, int64_t next);
+  BlockHooks weight_hooks();
+  void begin_backward(const BlockHooks& hooks);
+  // The collectives of a turn without a micro-batch of one's own.
+  void idle_turn();
   // What of the trained parameters this rank has moments of, and where: all but for a sharded
   // optimizer; and of how many.
   std::vector<Held> moments() const;
@@ -254,12 +276,17 @@ class Engine {
   Optimizer optimizer_;
   std::unique_ptr<DataParallel> ranks_;
   Rooms gradient_rooms_;
-  std::vector<uint8_t> block_begun_;            // in this turn
+  Storage pieces_, weight_rooms_;        // of weights in pieces; the rooms are those of gradients
+  std::optional<ModelView> streamed_;    // of what is in the rooms
+  std::vector<uint64_t> weights_there_;  // by block: the gather that put them there, or 0
+  std::vector<uint8_t> block_begun_;     // in this turn
   std::array<uint64_t, 3> gradient_sent_ = {};  // the last exchange by room
   struct Slot {
-    ParameterStore parameters;  // the trained ones
+    ParameterStore parameters;  // the trained ones; of weights in pieces, only while they are held
     ModelView view;
+    Storage pieces;  // of weights in pieces
   };
+  Slot& slot_in_pieces(const std::string& slot);
   std::map<std::string, Slot> slots_;
   std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
   Transformer transformer_;

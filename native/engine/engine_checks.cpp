@@ -11,6 +11,7 @@
 namespace kogrpo {
 
 WeightDigests Engine::weight_digests() {
+  require_whole(parameters_);
   std::vector<uint64_t> pieces;  // one where tensors lie in the host's memory
   parameters_.visit(0, layout_.total(), [&](const float* values, int64_t n) {
     pieces.push_back(xxh64(values, static_cast<size_t>(n) * sizeof(float)));
@@ -50,7 +51,7 @@ std::optional<NonFinite> Engine::trace(const BatchArguments& arguments, const st
   const PackedBatch batch = make_batch(arguments);
   const ModelView& weights = view(slot);
   Activations state;
-  transformer_.forward(weights, nullptr, batch, state, abort);
+  transformer_.forward(weights, nullptr, batch, state, {}, abort);
   const int64_t t = batch.size(), h = config_.hidden_size;
   const auto look = [&](const std::string& name, const Storage& x, int64_t cols) {
     const DType type = cols == 1 ? DType::f32 : type_;  // 1/rms

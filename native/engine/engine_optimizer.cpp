@@ -46,12 +46,19 @@ ModelView Engine::gradient_view() {
           type_};
 }
 
-BlockHooks Engine::gradient_hooks() {
+void Engine::require_turn() const {
   if (gradients_in_turns() && !ranks_->in_turn())
     throw std::invalid_argument(
         "backward: with sharded gradients there is no room for a whole one: begin a turn first");
+}
+
+BlockHooks Engine::gradient_hooks() {
+  require_turn();
   if (!ranks_ || !ranks_->in_turn()) return {};
-  return {[this](int64_t block) { begin_gradient(block); },
+  return {[this](int64_t block) {
+            if (weights_in_pieces() && block > 0) begin_weights(block, block - 1);
+            begin_gradient(block);
+          },
           [this](int64_t block) { send_gradient(block); }};
 }
 
@@ -60,10 +67,16 @@ size_t Engine::room_of(int64_t block) const {
   return block == 0 || block + 1 == layout_.blocks() ? 2 : static_cast<size_t>(block % 2);
 }
 
+void Engine::begin_backward(const BlockHooks& hooks) {
+  if (!hooks.before) return;
+  if (policy_.head.data == policy_.embed.data) hooks.before(0);
+  hooks.before(layout_.blocks() - 1);
+}
+
 void Engine::begin_gradient(int64_t block) {
-  auto begun = block_begun_.begin() + static_cast<std::ptrdiff_t>(block);
-  if (!gradients_in_turns() || *begun) return;
-  *begun = true;
+  uint8_t& begun = block_begun_[static_cast<size_t>(block)];
+  if (!gradients_in_turns() || begun || !ranks_->contributes()) return;
+  begun = 1;
   ranks_->wait(gradient_sent_[room_of(block)]);
   const std::vector<Unit>& units = ranks_->partition().units();
   const Tensor room = gradients_.view(type_, 1, gradient_rooms_.size);
@@ -77,8 +90,9 @@ void Engine::send_gradient(int64_t block) {
   for (size_t u = 0; u < units.size(); ++u) {
     if (units[u].block != block) continue;
     float* const gradient = static_cast<float*>(gradients_.data()) + gradient_at(u);
-    trainable_.clear_frozen(ops_, units[u].run, gradient);
-    gradient_sent_[room_of(block)] = ranks_->exchange(u, gradient);
+    if (ranks_->contributes()) trainable_.clear_frozen(ops_, units[u].run, gradient);
+    gradient_sent_[room_of(block)] =
+        ranks_->exchange(u, ranks_->contributes() ? gradient : nullptr);
   }
 }
 
@@ -145,19 +159,23 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
                            ? static_cast<float>(a.max_grad_norm / (norm + 1e-6))
                            : 1.0f;
+    float* const pieces = weights_in_pieces() ? static_cast<float*>(pieces_.data()) : nullptr;
     const auto update = [&](const Tensor& grad) {
-      with_plan([&] { optimizer_.step(parameters_, trainable_, grad, moments(), a, clip); });
+      with_plan(
+          [&] { optimizer_.step(parameters_, pieces, trainable_, grad, moments(), a, clip); });
     };
     if (!ranks_) {
       update(g);
     } else if (ranks_->sharded()) {
       update(vector(const_cast<float*>(ranks_->sum()), ranks_->held()));
-      gather_parameters(label);
+      if (!weights_in_pieces()) gather_parameters(label);
     } else {
       for (size_t u = 0; u < ranks_->own().size(); ++u)
         ranks_->gather(u, ranks_->sum() + ranks_->own()[u].at, g.f32() + gradient_at(u), label);
       update(g);
     }
+    drop_weights();
+    forget_rooms();
     parameters_changed(options_.lora.rank == 0);
   }
   zero_gradients();
@@ -170,12 +188,20 @@ void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
   if (device_->memory().total > 0)
     throw std::invalid_argument("join: several ranks train on CPUs only so far, not on " +
                                 device_->name());
+  if (shard == Shard::parameters && options_.lora.rank > 0)
+    throw std::invalid_argument(
+        "join: shard: parameters divides what is trained, and of a model with adapters that is "
+        "little; use shard: gradients");
+  if (shard == Shard::parameters && trainable_.total() != layout_.total())
+    throw std::invalid_argument(
+        "join: with shard: parameters everything is trained; use shard: gradients to train a part");
   const int size = communicator->size();
   ranks_ = std::make_unique<DataParallel>(
       std::move(communicator), ops_,
       Partition(trainable_.units(layout_), size, layout_.alignment()), shard);
   gradients_.release();
   make_gradient_rooms();
+  if (weights_in_pieces()) cut_weights();
 }
 
 void Engine::make_gradient_rooms() {
@@ -189,6 +215,7 @@ DataParallel& Engine::ranks() {
 }
 
 void Engine::begin_turn(int contributors, const std::string& label) {
+  drop_weights();
   ranks().begin_turn(contributors, label);
   block_begun_.assign(static_cast<size_t>(layout_.blocks()), 0);
   gradient_sent_ = {};
@@ -196,6 +223,7 @@ void Engine::begin_turn(int contributors, const std::string& label) {
 }
 
 void Engine::accumulate() {
+  if (weights_in_pieces() && ranks_->in_turn() && !ranks_->contributes()) idle_turn();
   ranks().end_turn();
   gradient_state_ = Gradients::scrap;
 }
@@ -208,7 +236,9 @@ MemoryUse Engine::memory_use() const {
   MemoryUse use{parameters_.bytes(), static_cast<int64_t>(gradients_.bytes()), optimizer_.bytes(),
                 0};
   if (ranks_) use.gradients += ranks_->bytes();
-  for (const auto& [name, slot] : slots_) use.slots += slot.parameters.bytes();
+  use.parameters += static_cast<int64_t>(pieces_.bytes() + weight_rooms_.bytes());
+  for (const auto& [name, slot] : slots_)
+    use.slots += slot.parameters.bytes() + static_cast<int64_t>(slot.pieces.bytes());
   return use;
 }
 

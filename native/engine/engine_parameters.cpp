@@ -12,6 +12,7 @@ namespace kogrpo {
 
 void Engine::initialize(const InitOptions& options, bool adapters) {
   require_idle("initialize");
+  require_whole(parameters_);
   for (const Parameter& p : layout_.all()) {
     if (p.adapter != adapters) continue;
     constexpr int64_t kBlock = 4096;
@@ -27,6 +28,7 @@ void Engine::initialize(const InitOptions& options, bool adapters) {
 void Engine::load_parameter(const std::string& name, const std::string& path, int64_t offset,
                             DType dtype) {
   require_idle("loadParameters");
+  require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   const auto size = static_cast<int64_t>(size_of(dtype));
   parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
@@ -37,6 +39,7 @@ void Engine::load_parameter(const std::string& name, const std::string& path, in
 
 void Engine::save_parameters(const std::string& path, std::span<const uint8_t> header,
                              const std::vector<std::string>& names, DType dtype) {
+  require_whole(parameters_);
   TensorFileWriter file(path, header);
   for (const std::string& name : names) {
     const Parameter& p = layout_.find(name);
@@ -47,6 +50,7 @@ void Engine::save_parameters(const std::string& path, std::span<const uint8_t> h
 }
 
 std::vector<float> Engine::read_parameter(const std::string& name) const {
+  require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   std::vector<float> all;
   parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
@@ -57,6 +61,7 @@ std::vector<float> Engine::read_parameter(const std::string& name) const {
 
 void Engine::write_parameter(const std::string& name, std::span<const float> values) {
   require_idle("writeParameter");
+  require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   if (static_cast<int64_t>(values.size()) != p.size())
     throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
@@ -92,6 +97,13 @@ void Engine::update_slot(const std::string& slot, float alpha) {
         "alpha = " + std::to_string(alpha) +
         ": a slot that follows slowly needs more bits than the bfloat16 that " + device_->name() +
         " stores; use alpha 1, a copy, or dtype float32");
+  if (weights_in_pieces()) {
+    const int64_t n = std::max<int64_t>(ranks_->held(), 1);
+    Slot& held = slot_in_pieces(slot);
+    held.parameters.release();
+    ops_.lerp(held.pieces.view(type_, 1, n), pieces_.view(type_, 1, n), alpha);
+    return;
+  }
   with_plan([&] {
     const Tensor values = slot_parameters(slot).flat(), all = parameters_.flat();
     for (const Trainable::Piece& p : trainable_.pieces())
@@ -105,10 +117,20 @@ ParameterStore& Engine::slot_parameters(const std::string& slot) {
   const int64_t n = trainable_.total();
   ParameterStore run(*device_, type_, n, n);
   ModelView view(config_, layout_, options_.lora, locate(&run), type_, options_.precision);
-  return slots_.emplace(slot, Slot{std::move(run), std::move(view)}).first->second.parameters;
+  return slots_.emplace(slot, Slot{std::move(run), std::move(view), {}}).first->second.parameters;
+}
+
+Engine::Slot& Engine::slot_in_pieces(const std::string& slot) {
+  const auto found = slots_.find(slot);
+  if (found != slots_.end()) return found->second;
+  Slot made{ParameterStore(*device_, type_, 0, 0), *streamed_, {}};
+  made.pieces.reserve(*device_, type_, 1, std::max<int64_t>(ranks_->held(), 1));
+  return slots_.emplace(slot, std::move(made)).first->second;
 }
 
 void Engine::parameters_changed(bool weights) {
+  if (weights_in_pieces() && parameters_.there())
+    take_pieces(parameters_, pieces_.view(type_, 1, std::max<int64_t>(ranks_->held(), 1)));
   if (weights) packed_.reset();
   if (session_) session_->scheduler.forget_prefixes();
 }

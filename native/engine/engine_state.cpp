@@ -163,7 +163,11 @@ void Engine::stream_state(const StateSink& sink) {
   header.moments = gathers ? header.step > 0 : optimizer_.form();
   header.slots = static_cast<int64_t>(slots_.size());
   put(&header, sizeof header);
-  if (writes) put_run(kept, parameters_);
+  if (weights_in_pieces())
+    ranks_->stream(static_cast<const float*>(pieces_.data()), "weights for a saved state",
+                   put_floats);
+  else if (writes)
+    put_run(kept, parameters_);
   if (header.moments) {
     for (const Tensor& array : optimizer_.arrays(moment_count())) {
       if (gathers) {
@@ -178,12 +182,16 @@ void Engine::stream_state(const StateSink& sink) {
         }
     }
   }
-  if (!writes) return;
+  if (!writes && !weights_in_pieces()) return;
   for (const auto& [slot, held] : slots_) {
     SlotName name;
     slot.copy(name.text, sizeof name.text);
     put(name.text, sizeof name.text);
-    put_run(trained, held.parameters);
+    if (weights_in_pieces())
+      ranks_->stream(static_cast<const float*>(held.pieces.data()),
+                     "slot " + slot + " for a saved state", put_floats);
+    else
+      put_run(trained, held.parameters);
   }
 }
 
@@ -235,7 +243,20 @@ void Engine::load_state(const std::string& path) {
                        {elements(kept), n, optimizer_.form_of_these(),
                         moment_words(optimizer_, trainable_.total(), trained), device_->name()});
   auto at = static_cast<int64_t>(sizeof(StateHeader));
-  read(path, at, kept, parameters_);
+  // Of weights in pieces, from byte `from` on.
+  const auto read_pieces = [&](int64_t from, const Storage& pieces) {
+    for (const Held& held : ranks_->own())
+      if (held.run.size() > 0)
+        read_tensor(path, from + held.run.begin * kWord, DType::f32,
+                    static_cast<float*>(pieces.data()) + held.at, held.run.size());
+  };
+  if (weights_in_pieces()) {
+    drop_weights();
+    forget_rooms();
+    read_pieces(at, pieces_);
+  } else {
+    read(path, at, kept, parameters_);
+  }
   at += file.header.parameters * kWord;
   reset_optimizer();
   if (file.header.moments) {
@@ -263,7 +284,11 @@ void Engine::load_state(const std::string& path) {
     }
   }
   slots_.clear();
-  for (const auto& [slot, begin] : file.slots) read(path, begin, trained, slot_parameters(slot));
+  for (const auto& [slot, begin] : file.slots)
+    if (weights_in_pieces())
+      read_pieces(begin, slot_in_pieces(slot).pieces);
+    else
+      read(path, begin, trained, slot_parameters(slot));
   optimizer_.set_steps(file.header.step);
   zero_gradients();
   parameters_changed();

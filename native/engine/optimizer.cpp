@@ -36,8 +36,9 @@ std::vector<Tensor> Optimizer::arrays(int64_t n) const {
   return all;
 }
 
-void Optimizer::step(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
-                     std::span<const Held> mine, const OptimizerArguments& a, float clip) {
+void Optimizer::step(ParameterStore& parameters, float* pieces, const Trainable& trainable,
+                     const Tensor& grad, std::span<const Held> mine, const OptimizerArguments& a,
+                     float clip) {
   int64_t n = 0;
   for (const Held& held : mine) n += held.run.size();
   reserve(n);
@@ -46,18 +47,18 @@ void Optimizer::step(ParameterStore& parameters, const Trainable& trainable, con
     for (const Trainable::Piece& p : trainable.pieces()) {
       const Slice both{std::max(p.at, held.run.begin), std::min(p.at + p.size, held.run.end)};
       if (both.size() > 0)
-        update(parameters, trainable, grad, p, both, held.at + both.begin - held.run.begin, a,
-               clip);
+        update(parameters, pieces, trainable, grad, p, both, held.at + both.begin - held.run.begin,
+               a, clip);
     }
 }
 
-void Optimizer::update(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
-                       const Trainable::Piece& p, Slice run, int64_t at,
+void Optimizer::update(ParameterStore& parameters, float* pieces, const Trainable& trainable,
+                       const Tensor& grad, const Trainable::Piece& p, Slice run, int64_t at,
                        const OptimizerArguments& a, float clip) {
   const int64_t n = run.size(), begin = run.begin - p.at, place = p.parameter + begin;
   float decay = p.decay ? a.weight_decay : 0.0f;
   if (parameters.type() == DType::f32) {
-    float* const values = parameters.flat().f32() + place;
+    float* const values = pieces ? pieces + at : parameters.flat().f32() + place;
     if (p.part >= 0 && decay != 0) {
       const double factor = 1 - double(a.learning_rate) * double(decay);
       trainable.decay(device_.ops(), p, begin, begin + n, values, static_cast<float>(factor));

@@ -25,8 +25,10 @@ class Optimizer {
   // One step on the pieces `mine` of the trained run (the same ones at each step), all of it on a
   // device that stores bf16. Moments and `grad`, which is multiplied by `clip` first, lie as they
   // do.
-  void step(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
-            std::span<const Held> mine, const OptimizerArguments& arguments, float clip);
+  // `pieces`: the parameters lie as they do too, and not in the store; null: in the store.
+  void step(ParameterStore& parameters, float* pieces, const Trainable& trainable,
+            const Tensor& grad, std::span<const Held> mine, const OptimizerArguments& arguments,
+            float clip);
   int64_t steps() const { return steps_; }
   // Forgets moments and step count.
   void reset();
@@ -45,8 +47,8 @@ class Optimizer {
  private:
   void reserve(int64_t n);
   // Elements `run` of a piece; their moments and gradient lie from `at` on.
-  void update(ParameterStore& parameters, const Trainable& trainable, const Tensor& grad,
-              const Trainable::Piece& piece, Slice run, int64_t at,
+  void update(ParameterStore& parameters, float* pieces, const Trainable& trainable,
+              const Tensor& grad, const Trainable::Piece& piece, Slice run, int64_t at,
               const OptimizerArguments& arguments, float clip);
 
   Device& device_;

@@ -38,6 +38,11 @@ ParameterStore::ParameterStore(Device& device, DType type, int64_t total, int64_
     zero(device, remainders_.reserve(device, DType::bf16, 1, total - master_from));
 }
 
+void ParameterStore::release() {
+  weights_.release();
+  remainders_.release();
+}
+
 bool ParameterStore::in_place() const {
   return type_ == DType::f32 && device_->memory().total == 0;
 }

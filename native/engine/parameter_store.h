@@ -24,6 +24,9 @@ class ParameterStore {
     if (remainders_.empty() || offset < master_from_) return nullptr;
     return static_cast<int16_t*>(remainders_.data()) + (offset - master_from_);
   }
+  bool there() const { return !weights_.empty(); }
+  // Gives the memory back: nothing is there until another store takes its place.
+  void release();
   int64_t bytes() const { return static_cast<int64_t>(weights_.bytes() + remainders_.bytes()); }
 
   // Elements [offset, offset + n) from what `make(out, at, count)` writes for elements

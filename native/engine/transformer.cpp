@@ -179,21 +179,26 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
 }
 
 void Transformer::forward(const ModelView& weights, const PackedModel* packed,
-                          const PackedBatch& batch, Activations& state, const AbortFlag& abort,
-                          const LayerTap& tap) {
+                          const PackedBatch& batch, Activations& state, const BlockHooks& hooks,
+                          const AbortFlag& abort, const LayerTap& tap) {
   const int64_t t = batch.size(), h = config_.hidden_size;
+  const auto before = [&](int64_t block) {
+    if (hooks.before) hooks.before(block);
+  };
   rope_.reserve(batch.longest());
   state.layers.resize(weights.layers.size());
   if (state.recompute) allocate(recomputed_, t);
 
   const Tensor ids = ints(const_cast<int32_t*>(batch.tokens.data()), t);
   const Tensor x = state.x.reserve(device_, type_, t, h);
+  before(0);
   ops_.embedding_forward(
       {ids, weights.embed,
        state.layers.empty() ? x : state.layers[0].x0.reserve(device_, type_, t, h)});
 
   for (size_t l = 0; l < weights.layers.size(); ++l) {
     abort.check();
+    before(static_cast<int64_t>(l) + 1);
     const bool last = l + 1 == weights.layers.size();
     const Tensor output = last ? x : state.layers[l + 1].x0.reserve(device_, type_, t, h);
     LayerActivations& a = state.layers[l];
@@ -209,6 +214,7 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
     if (tap)
       tap(l, state.recompute ? recomputed_ : a, act_.view(type_, t, config_.intermediate_size));
   }
+  before(config_.num_layers + 1);
   ops_.rmsnorm_forward({x, weights.final_norm, state.hidden.reserve(device_, type_, t, h),
                         state.rstd.reserve(device_, DType::f32, 1, t), config_.rms_norm_eps});
 }

@@ -103,9 +103,11 @@ class Transformer {
         rope_(device, config),
         lora_(device) {}
 
-  // Fills `state`; state.hidden [T,H] is the input of the LM head.
+  // Fills `state`; state.hidden [T,H] is the input of the LM head. `hooks` are told of every block,
+  // the embedding first; of the last one the head is left to the caller.
   void forward(const ModelView& weights, const PackedModel* packed, const PackedBatch& batch,
-               Activations& state, const AbortFlag& abort, const LayerTap& tap = {});
+               Activations& state, const BlockHooks& hooks, const AbortFlag& abort,
+               const LayerTap& tap = {});
 
   // From dhidden [T,H] = ∂L/∂hidden; accumulates into `gradients`, where a tensor without data is
   // frozen: no product is made for it, and layers below the last trained one are not gone through.

@@ -149,8 +149,12 @@ describe.skipIf(skipped !== '')(`kogrpo launch${skipped}`, () => {
   })
 
   it('shows the error of a recipe that cannot be, and its exit code', async () => {
-    const wrong = launch('wrong', ['--nproc-per-node', '2'], ['--shard', 'parameters'])
+    const wrong = launch(
+      'wrong',
+      ['--nproc-per-node', '2'],
+      ['--shard', 'parameters', '--lora', '{}'],
+    )
     expect((await wrong.end).code).toBe(1)
-    expect(wrong.text()).toContain('shard: parameters is planned for')
+    expect(wrong.text()).toContain('shard: parameters divides what is trained')
   })
 })

@@ -2,6 +2,7 @@
 // any other number, and close to one process that knows no ranks.
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 
@@ -35,6 +36,7 @@ struct Result {
   std::vector<float> weights;
   std::vector<double> norms;
   int64_t moments = 0;
+  MemoryUse use;
 };
 
 void backward(Engine& engine, int micro_batch) {
@@ -54,6 +56,7 @@ std::unique_ptr<Engine> engine() {
 }
 
 std::vector<float> weights(Engine& e) {
+  e.hold_weights(false, "weights to look at");
   std::vector<float> all;
   for (const Parameter& p : e.layout().all()) {
     const auto values = e.read_parameter(p.name);
@@ -76,6 +79,7 @@ void train(Engine& e, Result& result, int steps, int from = 0) {
     }
     result.norms.push_back(e.optimizer_step(kStep, "update, " + label));
   }
+  result.use = e.memory_use();
   result.weights = weights(e);
   result.moments = e.memory_use().moments;
 }
@@ -104,7 +108,7 @@ TEST_CASE("data parallel: weights and norms do not depend on ranks or sharding, 
   const Result one = among(1, Shard::none, 3);
   CHECK(one.norms[0] > 0.5);  // it is clipped
   for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
-    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients}) {
+    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
       CAPTURE(size);
       const Result r = among(size, shard, 3);
       CHECK(r.weights == one.weights);
@@ -116,6 +120,85 @@ TEST_CASE("data parallel: weights and norms do not depend on ranks or sharding, 
         CHECK(share == doctest::Approx(1.0 / size).epsilon(0.1));
     }
   }
+}
+
+TEST_CASE("data parallel: a rank holds what partition and rooms say") {
+  const Engine whole(tiny(), {.threads = 1});
+  const int64_t all = whole.layout().total() * 4;
+  const int64_t embed = 97 * 32 * 4, norm = 32 * 4, layer = (all - embed - norm) / 2;
+  for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
+    CAPTURE(size);
+    const MemoryUse none = among(size, Shard::none, 1).use,
+                    optimizer = among(size, Shard::optimizer, 1).use,
+                    gradients = among(size, Shard::gradients, 1).use,
+                    parameters = among(size, Shard::parameters, 1).use;
+    const double share = double(all) / size;
+    const auto near = [](double x) { return doctest::Approx(x).epsilon(0.1); };
+    CHECK(none.parameters == all);
+    CHECK(double(none.gradients) == near(double(all) + share));
+    CHECK(none.moments == 2 * all);
+    CHECK(double(optimizer.gradients) == near(double(all) + share));
+    CHECK(double(optimizer.moments) == near(2 * share));
+    CHECK(gradients.parameters == all);
+    CHECK(double(gradients.gradients) == near(double(embed + norm + 2 * layer) + share));
+    CHECK(double(gradients.moments) == near(2 * share));
+    CHECK(double(parameters.parameters) == near(double(embed + norm + 2 * layer) + share));
+    CHECK(double(parameters.gradients) == near(double(embed + norm + 2 * layer) + share));
+    CHECK(double(parameters.moments) == near(2 * share));
+  }
+}
+
+namespace {
+
+// Rank 0 of 2, whose transfers end when they are let.
+class Gate final : public Communicator {
+ public:
+  explicit Gate(std::shared_ptr<Store> store) : Communicator(0, 2, std::move(store)) {}
+  std::string name() const override { return "gate"; }
+  std::atomic<int> begun = 0, let = 0;
+
+ private:
+  void pass() {
+    const int mine = ++begun;
+    while (let < mine) std::this_thread::yield();
+  }
+  void do_all_reduce(float*, size_t) override { pass(); }
+  void do_all_reduce(double*, size_t) override { pass(); }
+  void do_all_gather(const void*, void*, size_t) override { pass(); }
+  void do_all_to_all(const void*, void*, size_t) override { pass(); }
+  void do_broadcast(void*, size_t, int) override { pass(); }
+  std::vector<std::vector<uint8_t>> do_all_gather_bytes(std::span<const uint8_t>) override {
+    return {};
+  }
+  void do_barrier() override { pass(); }
+};
+
+}  // namespace
+
+TEST_CASE("data parallel: transfers go on beside the caller, one after the other, in order") {
+  const auto store =
+      std::make_shared<kogrpo::testing::MemoryStore>(std::make_shared<SharedStore>(), 1);
+  auto owned = std::make_unique<Gate>(store);
+  Gate& gate = *owned;
+  const auto device = open_device("cpu", false, 1);
+  DataParallel ranks(std::move(owned), device->ops(),
+                     Partition({{{0, 256}, 0}, {{256, 512}, 1}}, 2), Shard::gradients);
+  const std::vector<float> gradient(256, 1.0f);
+  std::vector<float> whole(256);
+  ranks.begin_turn(1, "turn");
+  const uint64_t first = ranks.exchange(1, gradient.data());  // the second block is done first
+  const uint64_t gathered = ranks.gather_ahead(0, gradient.data(), whole.data());
+  CHECK(gathered == first + 1);
+  while (gate.begun < 1) std::this_thread::yield();
+  CHECK(gate.begun == 1);  // the caller is here, and the second waits for the first
+  CHECK_THROWS_WITH(ranks.exchange(1, gradient.data()), doctest::Contains("one micro-batch"));
+  gate.let = 1;
+  ranks.wait(first);
+  while (gate.begun < 2) std::this_thread::yield();
+  gate.let = 3;
+  ranks.exchange(0, gradient.data());
+  ranks.end_turn();
+  CHECK(gate.begun == 3);
 }
 
 TEST_CASE("data parallel: close to one process without ranks, whose sums associate otherwise") {
@@ -141,11 +224,13 @@ TEST_CASE("data parallel: a state saved by 4 ranks is taken up by 1, 2 and 3, an
   if (!has_gloo()) return;
   const std::string path = "/tmp/kogrpo-test-" + std::to_string(::getpid()) + ".bin";
   const Result whole = among(4, Shard::optimizer, 4);
-  among(4, Shard::optimizer, 2, "", path);
+  among(4, Shard::parameters, 2, "", path);
   for (int size = 1; size <= 3; ++size) {
     CAPTURE(size);
     CHECK(among(size, Shard::optimizer, 2, path).weights == whole.weights);
     CHECK(among(size, Shard::none, 2, path).weights == whole.weights);
+    CHECK(among(size, Shard::gradients, 2, path).weights == whole.weights);
+    CHECK(among(size, Shard::parameters, 2, path).weights == whole.weights);
   }
   auto alone = engine();
   alone->load_state(path);

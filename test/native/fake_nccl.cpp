@@ -1,17 +1,30 @@
 // A library with NCCL's names that writes down what it is asked, a line a call, and moves nothing:
 // for the order and sizes of collectives (nccl_test.cpp).
 #include <cstddef>
+#include <map>
+#include <mutex>
 #include <string>
+#include <utility>
 
 namespace {
 struct Comm {
   int rank;
 };
-thread_local std::string trace;  // a rank is a thread
+std::mutex mutex;
+std::map<int, std::string> traces;  // by rank
+// A group begins before it is said whose: the line waits for the next call of this thread.
+thread_local std::string waiting;
+thread_local int current = -1;
 
-int note(const std::string& line) {
-  trace += line + "\n";
+int note(const std::string& line, int rank) {
+  const std::lock_guard lock(mutex);
+  current = rank;
+  traces[rank] += waiting + line + "\n";
+  waiting.clear();
   return 0;
+}
+int note(const std::string& line, const void* comm) {
+  return note(line, static_cast<const Comm*>(comm)->rank);
 }
 std::string sized(const char* name, size_t n, int type) {
   return std::string(name) + " " + std::to_string(n) + " of type " + std::to_string(type);
@@ -22,8 +35,12 @@ struct Id {
 }  // namespace
 
 extern "C" {
-const char* fake_nccl_trace() {
-  return trace.c_str();
+// What rank `rank` has asked since it was last looked at.
+const char* fake_nccl_trace(int rank) {
+  static thread_local std::string seen;
+  const std::lock_guard lock(mutex);
+  seen = std::exchange(traces[rank], {});
+  return seen.c_str();
 }
 int ncclGetUniqueId(Id* id) {
   for (int i = 0; i < 128; ++i) id->internal[i] = static_cast<char>(i);
@@ -32,15 +49,18 @@ int ncclGetUniqueId(Id* id) {
 int ncclCommInitRank(void** comm, int size, Id id, int rank) {
   *comm = new Comm{rank};
   return note("init " + std::to_string(rank) + " of " + std::to_string(size) +
-              (id.internal[127] == 127 ? "" : " with another id"));
+                  (id.internal[127] == 127 ? "" : " with another id"),
+              rank);
 }
 int ncclCommDestroy(void* comm) {
+  note("destroy", comm);
   delete static_cast<Comm*>(comm);
-  return note("destroy");
+  return 0;
 }
 int ncclCommAbort(void* comm) {
+  note("abort", comm);
   delete static_cast<Comm*>(comm);
-  return note("abort");
+  return 0;
 }
 int ncclCommGetAsyncError(void*, int* error) {
   *error = 0;
@@ -49,25 +69,26 @@ int ncclCommGetAsyncError(void*, int* error) {
 const char* ncclGetErrorString(int) {
   return "an error of the fake";
 }
-int ncclAllReduce(const void*, void*, size_t n, int type, int op, void*, void*) {
-  return note(sized("all_reduce", n, type) + " op " + std::to_string(op));
+int ncclAllReduce(const void*, void*, size_t n, int type, int op, void* comm, void*) {
+  return note(sized("all_reduce", n, type) + " op " + std::to_string(op), comm);
 }
-int ncclAllGather(const void*, void*, size_t n, int type, void*, void*) {
-  return note(sized("all_gather", n, type));
+int ncclAllGather(const void*, void*, size_t n, int type, void* comm, void*) {
+  return note(sized("all_gather", n, type), comm);
 }
-int ncclBroadcast(const void*, void*, size_t n, int type, int root, void*, void*) {
-  return note(sized("broadcast", n, type) + " from " + std::to_string(root));
+int ncclBroadcast(const void*, void*, size_t n, int type, int root, void* comm, void*) {
+  return note(sized("broadcast", n, type) + " from " + std::to_string(root), comm);
 }
-int ncclSend(const void*, size_t n, int type, int peer, void*, void*) {
-  return note(sized("send", n, type) + " to " + std::to_string(peer));
+int ncclSend(const void*, size_t n, int type, int peer, void* comm, void*) {
+  return note(sized("send", n, type) + " to " + std::to_string(peer), comm);
 }
-int ncclRecv(void*, size_t n, int type, int peer, void*, void*) {
-  return note(sized("receive", n, type) + " from " + std::to_string(peer));
+int ncclRecv(void*, size_t n, int type, int peer, void* comm, void*) {
+  return note(sized("receive", n, type) + " from " + std::to_string(peer), comm);
 }
 int ncclGroupStart() {
-  return note("group");
+  waiting += "group\n";
+  return 0;
 }
 int ncclGroupEnd() {
-  return note("end of group");
+  return note("end of group", current);
 }
 }

@@ -3,10 +3,12 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <sstream>
 
 #include "comm/nccl_api.h"
 #include "comm_testing.h"
 #include "doctest/doctest.h"
+#include "engine/engine.h"
 
 #if __has_include(<nccl.h>) && __has_include(<cuda_runtime.h>)
 #include <nccl.h>
@@ -19,10 +21,10 @@ using kogrpo::testing::SharedStore;
 #ifdef KOGRPO_FAKE_NCCL
 namespace {
 
-std::string trace() {
+std::string trace(int rank) {
   const std::shared_ptr<void> library(dlopen(KOGRPO_FAKE_NCCL, RTLD_NOW),
                                       [](void* l) { dlclose(l); });
-  return reinterpret_cast<const char* (*)()>(dlsym(library.get(), "fake_nccl_trace"))();
+  return reinterpret_cast<const char* (*)(int)>(dlsym(library.get(), "fake_nccl_trace"))(rank);
 }
 
 }  // namespace
@@ -47,7 +49,7 @@ TEST_CASE("nccl: the calls of every collective, in order and with their sizes") 
       c->all_gather(f.data(), f.data(), 12, "weights");
       c->broadcast(f.data(), 7, 1, "state");
       c.reset();
-      traces[static_cast<size_t>(rank)] = trace();
+      traces[static_cast<size_t>(rank)] = trace(rank);
     });
   for (std::thread& thread : threads) thread.join();
   const std::string rest =
@@ -60,8 +62,71 @@ TEST_CASE("nccl: the calls of every collective, in order and with their sizes") 
   unsetenv("KOGRPO_NCCL");
 }
 
+// One turn and one update of an engine that is rank `rank` of 2 with three layers, of which the
+// fake moves nothing. Only rank 0 has a micro-batch. A line a collective: its name and bytes.
+namespace {
+std::string collectives(int rank, Shard shard) {
+  ModelConfig c;
+  c.vocab_size = 64;
+  c.hidden_size = 16;
+  c.intermediate_size = 32;
+  c.num_layers = 3;
+  c.num_heads = c.num_kv_heads = 1;
+  c.head_dim = 16;
+  c.rope_theta = 10000;
+  c.tie_word_embeddings = false;
+  EngineOptions options;
+  options.threads = 1;
+  Engine engine(c, options);
+  engine.initialize({1, 0.1, 0.0});
+  const auto alone = std::make_shared<MemoryStore>(std::make_shared<SharedStore>(), 1);
+  if (rank != 0) alone->set("nccl", std::string(128, 0));
+  engine.join(make_nccl(rank, 2, alone, make_single(), {nullptr, [] { return true; }}, 5), shard);
+  trace(rank);
+  engine.begin_turn(1, "turn");
+  if (rank == 0) {
+    const std::vector<int32_t> tokens{1, 2, 3, 4}, cu{0, 4};
+    const std::vector<float> coef{0, -1, -1, -1};
+    engine.forward_backward({tokens, cu, {}}, coef, {}, AbortFlag());
+  }
+  engine.accumulate();
+  engine.optimizer_step({.learning_rate = 0.1f}, "update");
+  std::istringstream calls(trace(rank));
+  std::string line, found;
+  while (std::getline(calls, line)) {
+    const size_t of = line.find(" of type");
+    if (line.starts_with("send") && line.ends_with("to 0")) found += "x" + line.substr(4, of - 4);
+    if (line.starts_with("all_gather")) found += "g" + line.substr(10, of - 10);
+    if (line.starts_with("send") ? line.ends_with("to 0") : line.starts_with("all_gather"))
+      found += "\n";
+  }
+  return found;
+}
+}  // namespace
+
+// The longer of two ranks' pieces, in bytes, at multiples of 64 elements: of the head with the
+// final norm (1,040 elements) 2112, of a layer (2,624) 5376, of the embedding (1,024) 2048. x:
+// all_to_all of gradients, g: all_gather; the 640 bytes are the squares of the norm.
+TEST_CASE("nccl: the collectives of a step by sharding, the same on a rank without a micro-batch") {
+  const std::string gradients = "x 2112\nx 5376\nx 5376\nx 5376\nx 2048\n", norm = "g 640\n";
+  const std::string weights = "g 2048\ng 5376\ng 5376\ng 5376\ng 2112\n";
+  // The first layer has lost its room to the third on the way up. It is gathered again when the
+  // third is done, before the second's gradient goes out.
+  const std::string backward = "x 2112\nx 5376\ng 5376\nx 5376\nx 5376\nx 2048\n";
+  setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
+  for (int rank : {0, 1}) {
+    CAPTURE(rank);
+    CHECK(collectives(rank, Shard::none) == gradients + norm + weights);  // whole sums, not weights
+    CHECK(collectives(rank, Shard::optimizer) == gradients + norm + weights);
+    CHECK(collectives(rank, Shard::gradients) == gradients + norm + weights);
+    CHECK(collectives(rank, Shard::parameters) == weights + backward + norm);
+  }
+  unsetenv("KOGRPO_NCCL");
+}
+
 TEST_CASE("nccl: a device that does not end is aborted; a library that is not there is an error") {
   setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
+  trace(0);
   auto c = make_nccl(0, 1, nullptr, make_single(), {nullptr, [] { return false; }}, 0.01);
   float x = 1;
   CHECK_THROWS_WITH(c->all_reduce(&x, 1, "a"), doctest::Contains("ncclAllReduce took longer than"));

@@ -141,6 +141,10 @@ describe('runs on several ranks', () => {
       [2, 'gradients'],
       [3, 'gradients'],
       [4, 'gradients'],
+      [1, 'parameters'],
+      [2, 'parameters'],
+      [3, 'parameters'],
+      [4, 'parameters'],
     ] as const) {
       const run = await train(size, { shard })
       expect(metrics(run)).toEqual(metrics(one))
@@ -162,21 +166,28 @@ describe('runs on several ranks', () => {
 
   it('are stopped together when one is asked, and taken up by any number', async context => {
     if (!gloo) context.skip()
-    const shard = 'optimizer'
-    const whole = await train(2, { shard })
-    for (const size of [1, 2, 3]) {
-      const stopped = await train(4, { shard }, { stopAfter: 2 })
+    const whole = await train(2, { shard: 'optimizer' })
+    for (const [size, shard] of [
+      [1, 'parameters'],
+      [2, 'gradients'],
+      [3, 'parameters'],
+    ] as const) {
+      const stopped = await train(4, { shard: 'parameters' }, { stopAfter: 2 })
       expect(metrics(stopped).length).toBe(8)
-      const resumed = await train(size, {}, { config: stopped.config, resume: true })
+      const config = { ...stopped.config, shard }
+      const resumed = await train(size, {}, { config, resume: true })
       expect([...metrics(stopped), ...metrics(resumed)]).toEqual(metrics(whole))
       expect((await weights(resumed, 'rl')).equals(await weights(whole, 'rl'))).toBe(true)
     }
   })
 
-  it('refuse another recipe, and what cannot be sharded yet', async context => {
+  it('refuse another recipe, and to divide the weights where a part of them is trained', async context => {
     if (!gloo) context.skip()
-    const sharded = train(1, { shard: 'parameters' })
-    await expect(sharded).rejects.toThrow('shard: parameters is planned for (kogrpo plan)')
+    const part = train(1, {
+      shard: 'parameters',
+      sft: { ...recipe.sft!, train_only: { norm: true } },
+    })
+    await expect(part).rejects.toThrow('train_only and trainable_neurons train a part')
     const [a, b] = [await tinyRecipe(recipe), await tinyRecipe({ ...recipe, seed: 6 })]
     const start = (config: Recipe, rank: number): Promise<void> => {
       const place = { rank, size: 2, localSize: 2, host: '127.0.0.1', port: store.port }
