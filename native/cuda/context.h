@@ -4,7 +4,9 @@
 // the host. An index array that was uploaded before with the same contents is not uploaded again:
 // the same cu_seqlens serve every layer of a step.
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -57,7 +59,8 @@ class Context {
     const auto* begin = reinterpret_cast<const unsigned char*>(host);
     oldest->host.assign(begin, begin + bytes);
     oldest->used = clock_;
-    unsigned char* device = oldest->device.reserve(bytes > 0 ? bytes : 1);
+    // In few sizes, since giving memory back waits for the device.
+    unsigned char* device = oldest->device.reserve(std::bit_ceil(std::max(bytes, kLeastSlot)));
     // From pageable memory: the source may change as soon as the call has returned.
     KOGRPO_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()));
     return reinterpret_cast<const T*>(device);
@@ -66,7 +69,7 @@ class Context {
   cudaDeviceProp properties;
 
  private:
-  static constexpr size_t kSlots = 24;
+  static constexpr size_t kSlots = 24, kLeastSlot = size_t{64} << 10;
   struct Slot {
     std::vector<unsigned char> host;
     DeviceBuffer<unsigned char> device;

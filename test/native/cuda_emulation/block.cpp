@@ -59,9 +59,9 @@ enum class State { ready, at_barrier, at_collective, waiting, done };
 struct Fiber {
   Thread thread;
   State state = State::done;
-  void* operands = nullptr;
-  const void* site = nullptr;
-  std::function<void(void* const*)> collective;
+  void* operands = nullptr;  // of a collective operation, with
+  Collective collective = nullptr;
+  const void* run = nullptr;
   const char* awaited = nullptr;
   std::function<bool()> condition;
   char* stack = nullptr;
@@ -72,12 +72,50 @@ struct Fiber {
 #endif
 };
 
+// A thread's stacks for fibers, kept from launch to launch: to map and to touch them anew costs
+// more than most launches do.
+class Stacks {
+ public:
+  Stacks() = default;
+  ~Stacks() { release(); }
+  Stacks(const Stacks&) = delete;
+  Stacks& operator=(const Stacks&) = delete;
+
+  char* reserve(size_t count) {
+    if (count <= count_) return begin_;
+    release();
+    void* p = mmap(nullptr, count * kStack, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) throw std::bad_alloc();
+    begin_ = static_cast<char*>(p);
+    count_ = count;
+    return begin_;
+  }
+  // After an error that ended fibers in the middle of their functions.
+  void abandon() {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(begin_, count_ * kStack);
+#endif
+  }
+
+ private:
+  void release() {
+    if (!begin_) return;
+    abandon();  // the next to get these addresses
+    munmap(begin_, count_ * kStack);
+    begin_ = nullptr;
+    count_ = 0;
+  }
+
+  char* begin_ = nullptr;
+  size_t count_ = 0;
+};
+thread_local Stacks stacks;
+
 struct Scheduler {
   std::vector<Fiber> fibers;
   Block block;
   uint32_t random = 1;
-  char* stacks = nullptr;
-  size_t stack_bytes = 0;
   Fiber* running = nullptr;
   const std::function<void()>* kernel = nullptr;
   std::string error;
@@ -86,10 +124,6 @@ struct Scheduler {
 #else
   ucontext_t context;
 #endif
-
-  ~Scheduler() {
-    if (stacks) munmap(stacks, stack_bytes);
-  }
 };
 thread_local Scheduler* scheduler = nullptr;
 
@@ -112,9 +146,6 @@ void start(Fiber& f) {
   f.state = State::ready;
   f.thread.copies.clear();
   f.thread.products.clear();
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(f.stack, kStack);  // of a fiber that an error ended in the middle
-#endif
 #if defined(__x86_64__)
   auto* top = reinterpret_cast<void**>(f.stack + kStack);
   *--top = nullptr;                               // keeps the stack aligned at entry
@@ -165,7 +196,7 @@ bool run_warp(Fiber* lanes, int count, bool descending) {
         continue;
       }
       ++collective;
-      if (site >= 0 && lanes[i].site != lanes[site].site)
+      if (site >= 0 && lanes[i].collective != lanes[site].collective)
         throw std::runtime_error("lanes of one warp wait at different operations: " +
                                  place(lanes[i].thread) + " and " + place(lanes[site].thread));
       site = i;
@@ -176,8 +207,7 @@ bool run_warp(Fiber* lanes, int count, bool descending) {
                                place(lanes[site].thread) + " waits in vain");
     void* operands[kLanes];
     for (int i = 0; i < kLanes; ++i) operands[i] = lanes[i].operands;
-    const auto run = lanes[0].collective;
-    run(operands);
+    lanes[0].collective(lanes[0].run, operands);
     for (int i = 0; i < kLanes; ++i) lanes[i].state = State::ready;
   }
 }
@@ -253,11 +283,11 @@ void wait_until(const char* what, const std::function<bool()>& condition) {
   yield();
 }
 
-void wait_warp(void* operands, const void* site, const std::function<void(void* const*)>& run) {
+void wait_warp(void* operands, Collective collective, const void* run) {
   Fiber& f = *scheduler->running;
   f.operands = operands;
-  f.site = site;
-  f.collective = run;
+  f.collective = collective;
+  f.run = run;
   f.state = State::at_collective;
   yield();
 }
@@ -289,13 +319,8 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
   const Access access;
   Scheduler s;
   s.kernel = &kernel;
-  s.stack_bytes = kStack * block.x;
-  s.stacks = static_cast<char*>(mmap(nullptr, s.stack_bytes, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (s.stacks == MAP_FAILED) {
-    s.stacks = nullptr;
-    throw std::bad_alloc();
-  }
+  if (scheduler) throw std::runtime_error("a kernel launched a kernel");
+  char* const first_stack = stacks.reserve(block.x);
   // On the heap and of the exact size, so that AddressSanitizer sees an access beyond it.
   void* memory = nullptr;
   if (posix_memalign(&memory, 128, std::max<size_t>(shared_bytes, 1)) != 0) throw std::bad_alloc();
@@ -303,18 +328,20 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
   s.block.shared = shared.get();
   s.fibers.resize(block.x);
   for (unsigned i = 0; i < block.x; ++i) {
-    s.fibers[i].stack = s.stacks + kStack * i;
+    s.fibers[i].stack = first_stack + kStack * i;
     s.fibers[i].thread.thread = dim3(i);
     s.fibers[i].thread.block_dim = block;
     s.fibers[i].thread.grid_dim = grid;
     s.fibers[i].thread.shared = shared.get();
   }
-  Scheduler* const outer = scheduler;
   scheduler = &s;
-  struct Restore {
-    Scheduler* outer;
-    ~Restore() { scheduler = outer; }
-  } restore{outer};
+  struct End {
+    bool whole = false;
+    ~End() {
+      scheduler = nullptr;
+      if (!whole) stacks.abandon();
+    }
+  } end;
   unsigned count = 0;
   for (unsigned z = 0; z < grid.z; ++z)
     for (unsigned y = 0; y < grid.y; ++y)
@@ -323,6 +350,7 @@ void run_grid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<vo
         for (Fiber& f : s.fibers) f.thread.block = dim3(x, y, z);
         run_block(s, int(block.x), count++ % 2 == 1);
       }
+  end.whole = true;
 }
 
 }  // namespace kogrpo::emulation

@@ -62,19 +62,20 @@ inline void require(bool condition, const char* message) {
 void wait_block();
 // Hands over until `condition` holds; `what` names it in an error if nothing can make it hold.
 void wait_until(const char* what, const std::function<bool()>& condition);
-using Collective = void (*)(void* const* lanes);
-// Hands over until all 32 lanes have called with the same `run`, which then sees every lane's
-// operands.
-void wait_warp(void* operands, const void* site, const std::function<void(void* const*)>& run);
+using Collective = void (*)(const void* run, void* const* lanes);
+// Hands over until all 32 lanes have called with the same `collective`, which then sees every
+// lane's operands and the first lane's `run`. Both live until the call returns.
+void wait_warp(void* operands, Collective collective, const void* run);
 
 template <class Operands, class Run>
 void warp_collective(Operands& operands, Run run) {
-  static const char site = 0;  // one per instantiation: identifies the operation
-  wait_warp(&operands, &site, [run](void* const* lanes) {
+  // One per instantiation: identifies the operation.
+  const Collective collective = [](const void* first, void* const* lanes) {
     Operands* typed[32];
     for (int l = 0; l < 32; ++l) typed[l] = static_cast<Operands*>(lanes[l]);
-    run(typed);
-  });
+    (*static_cast<const Run*>(first))(typed);
+  };
+  wait_warp(&operands, collective, &run);
 }
 
 void commit_copies();

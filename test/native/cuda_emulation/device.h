@@ -92,12 +92,14 @@ void load_matrices_emulated(MatrixLoad* const* lanes) {
 inline void load_matrices(uint32_t (&m)[4], const bf16* row) {
   emulation::require(reinterpret_cast<uintptr_t>(row) % 16 == 0, "ldmatrix: row not on 16 bytes");
   MatrixLoad a{row, m};
-  emulation::warp_collective(a, load_matrices_emulated<false>);
+  emulation::warp_collective(
+      a, [](MatrixLoad* const* lanes) { load_matrices_emulated<false>(lanes); });
 }
 inline void load_matrices_transposed(uint32_t (&m)[4], const bf16* row) {
   emulation::require(reinterpret_cast<uintptr_t>(row) % 16 == 0, "ldmatrix: row not on 16 bytes");
   MatrixLoad a{row, m};
-  emulation::warp_collective(a, load_matrices_emulated<true>);
+  emulation::warp_collective(a,
+                             [](MatrixLoad* const* lanes) { load_matrices_emulated<true>(lanes); });
 }
 
 struct MatrixProduct {
@@ -109,6 +111,15 @@ inline void mma_emulated(MatrixProduct* const* lanes) {
   const auto half = [](uint32_t word, int i) {
     return bits_to_float(i ? word & 0xffff0000u : word << 16);
   };
+  // Zeros for rows that the matrix lacks leave the sums as they are.
+  uint32_t some = 0;
+  bool finite_b = true;
+  for (int l = 0; l < 32; ++l) {
+    for (int w = 0; w < 4; ++w) some |= lanes[l]->a[w] & 0x7fff7fffu;
+    for (int w = 0; w < 2; ++w)
+      for (int i = 0; i < 2; ++i) finite_b &= std::isfinite(half(lanes[l]->b[w], i));
+  }
+  if (some == 0 && finite_b) return;
   float a[16][16], b[16][8];
   for (int l = 0; l < 32; ++l) {
     const int g = l / 4, t = l % 4;
@@ -118,13 +129,16 @@ inline void mma_emulated(MatrixProduct* const* lanes) {
     for (int w = 0; w < 2; ++w)
       for (int i = 0; i < 2; ++i) b[2 * t + i + 8 * w][g] = half(lanes[l]->b[w], i);
   }
-  for (int l = 0; l < 32; ++l)
-    for (int i = 0; i < 4; ++i) {
-      const int row = l / 4 + 8 * (i / 2), col = 2 * (l % 4) + i % 2;
-      float sum = lanes[l]->c[i];
-      for (int k = 0; k < 16; ++k) sum = std::fma(a[row][k], b[k][col], sum);
-      lanes[l]->c[i] = sum;
-    }
+  const auto c = [&](int row, int col) -> float& {
+    return lanes[row % 8 * 4 + col / 2]->c[row / 8 * 2 + col % 2];
+  };
+  for (int row = 0; row < 16; ++row) {
+    float sums[8];  // a row at a time: vectors to the compiler
+    for (int col = 0; col < 8; ++col) sums[col] = c(row, col);
+    for (int k = 0; k < 16; ++k)
+      for (int col = 0; col < 8; ++col) sums[col] = std::fma(a[row][k], b[k][col], sums[col]);
+    for (int col = 0; col < 8; ++col) c(row, col) = sums[col];
+  }
 }
 inline void mma(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   MatrixProduct p{c, a, {b0, b1}};

@@ -154,15 +154,20 @@ void multiply(PendingProduct* const* lanes) {
         a[r][k] =
             element(shared, first.a_descriptor, first.transpose_a, 16 * first.warp_rank + r, k);
       }
-  for (int column = 0; column < n; ++column) {
-    float b[16];
+  for (int column0 = 0; column0 < n; column0 += 8) {
+    float b[16][8];
     for (int k = 0; k < 16; ++k)
-      b[k] = element(shared, first.b_descriptor, first.transpose_b, column, k);
+      for (int c = 0; c < 8; ++c)
+        b[k][c] = element(shared, first.b_descriptor, first.transpose_b, column0 + c, k);
     for (int r = 0; r < 16; ++r) {
-      float& d = lanes[r % 8 * 4 + column % 8 / 2]->d[column / 8 * 4 + r / 8 * 2 + column % 2];
-      float sum = first.accumulate ? d : 0.0f;
-      for (int k = 0; k < 16; ++k) sum = std::fma(a[r][k], b[k], sum);
-      d = sum;
+      const auto d = [&](int c) -> float& {
+        return lanes[r % 8 * 4 + c / 2]->d[column0 / 2 + r / 8 * 2 + c % 2];
+      };
+      float sums[8];  // vectors to the compiler
+      for (int c = 0; c < 8; ++c) sums[c] = first.accumulate ? d(c) : 0.0f;
+      for (int k = 0; k < 16; ++k)
+        for (int c = 0; c < 8; ++c) sums[c] = std::fma(a[r][k], b[k][c], sums[c]);
+      for (int c = 0; c < 8; ++c) d(c) = sums[c];
     }
   }
 }
