@@ -7,11 +7,12 @@
 // Fails when a kernel spills, or one of kMatrix holds no matrix instruction (the disassembler,
 // cuobjdump, is looked for on the PATH and in $CUOBJDUMP; without it that check is reported as not
 // made). Needs nvcc on the PATH or in $NVCC.
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const kHopper = /^(attention_forward_sm90|query_gradient|key_gradient)_kernel/
 
@@ -97,7 +98,7 @@ export function findProblems(kernels, sass) {
   return problems
 }
 
-function main() {
+async function main() {
   const value = flag =>
     process.argv.includes(flag) ? process.argv[process.argv.indexOf(flag) + 1] : undefined
   const arch = value('--arch') ?? 'sm_90a'
@@ -112,45 +113,41 @@ function main() {
     .map(([, path]) => path)
     .filter(path => only.length === 0 || only.includes(basename(path)))
   const folder = mkdtempSync(join(tmpdir(), 'cuda-report-'))
-  const run = (command, args) =>
-    execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 30 })
-  let kernels = []
-  let sass = new Map()
-  try {
-    for (const path of sources) {
-      const object = join(folder, `${basename(path)}.o`)
-      const log = join(folder, 'log')
-      const gencode = `-gencode=arch=compute_${arch.slice(3)},code=${arch}`
-      run('sh', [
-        '-c',
-        `"$0" "$@" > ${log} 2>&1 || { cat ${log} >&2; exit 1; }`,
-        nvcc,
-        '-std=c++20',
-        '-O3',
-        '-fmad=false',
-        '--expt-relaxed-constexpr',
-        '-Xptxas=-v',
-        gencode,
-        `-I${join(root, 'native')}`,
-        '-c',
-        join(root, path),
-        '-o',
-        object,
-      ])
-      kernels = kernels.concat(
-        parseResources(readFileSync(log, 'utf8')).map(k => ({ file: basename(path), ...k })),
-      )
-      try {
-        if (sass) sass = new Map([...sass, ...parseSass(run(cuobjdump, ['--dump-sass', object]))])
-      } catch (error) {
-        if (error.code !== 'ENOENT') throw error
-        sass = undefined
-      }
-      if (!existsSync(object)) throw new Error(`${path}: no object`)
+  const run = async (command, args) => {
+    const { stdout, stderr } = await promisify(execFile)(command, args, { maxBuffer: 1 << 30 })
+    return { stdout, stderr }
+  }
+  // Machine code alone (-cubin): the host's half of a .cu is compiled by the other builds.
+  const compile = async path => {
+    const cubin = join(folder, `${basename(path)}.cubin`)
+    const flags = ['-std=c++20', '-O3', '-fmad=false', '--expt-relaxed-constexpr', '-Xptxas=-v']
+    const target = ['-cubin', `-gencode=arch=compute_${arch.slice(3)},code=${arch}`]
+    const files = [`-I${join(root, 'native')}`, join(root, path), '-o', cubin]
+    const { stdout, stderr } = await run(nvcc, [...flags, ...target, ...files])
+    const kernels = parseResources(stdout + stderr).map(k => ({ file: basename(path), ...k }))
+    try {
+      return { kernels, sass: parseSass((await run(cuobjdump, ['--dump-sass', cubin])).stdout) }
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error
+      return { kernels }
     }
+  }
+  // As many at a time as there are processors; the results in the order of the sources.
+  const results = new Array(sources.length)
+  let next = 0
+  const work = async () => {
+    while (next < sources.length) {
+      const i = next++
+      results[i] = await compile(sources[i])
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: availableParallelism() }, work))
   } finally {
     rmSync(folder, { recursive: true })
   }
+  const kernels = results.flatMap(r => r.kernels)
+  const sass = results.every(r => r.sass) ? new Map(results.flatMap(r => [...r.sass])) : undefined
   const problems = findProblems(kernels, sass)
   const rows = kernels.map(k => ({
     file: k.file,
@@ -181,4 +178,4 @@ function main() {
   process.exitCode = problems.length > 0 ? 1 : 0
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main()
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -102,7 +102,7 @@ void launch(cudaStream_t stream, const char* name, const Launch& l, void (*kerne
   kernel<<<l.grid, l.block, l.shared, stream>>>(Parameters(arguments)...);
   check(cudaGetLastError(), name);
 }
-#else
+#elif defined(KOGRPO_EMULATION)
 template <class... Parameters, class... Arguments>
 void launch(cudaStream_t, const char* name, const Launch& l, void (*kernel)(Parameters...),
             Arguments... arguments) {
