@@ -7,8 +7,9 @@
 import { answerConfidence, consistencyBonus } from '../algorithms/consistency.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
+import { reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice, grpoStep, sftStep, type ToyRollout, toyBatch, toyRollouts } from './toy/train.ts'
+import { dice, type ToyRollout, type ToySample, toyBatch, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const [BOS, HINT, THINK, END] = [10, 11, 12, 13]
@@ -16,7 +17,7 @@ const [BOS, HINT, THINK, END] = [10, 11, 12, 13]
 const LETTERS = 14
 const VOCAB = 24
 const GROUP = 8
-const PROMPTS = 16
+const PROMPTS = 32
 const STEPS = 200
 const REASONING_RIGHT = 0.15
 const HINT_RIGHT = 0.9
@@ -42,51 +43,51 @@ function teacher(prompt: Int32Array, random: Dice): Int32Array {
   return Int32Array.of(letter(reasoning), random.uniform() < 0.5 ? reasoning : prompt[4]!, END)
 }
 
-const wellFormed = ({ completion }: ToyRollout): boolean =>
+function taught(random: Dice): ToySample {
+  const prompt = question(random)
+  return { prompt, completion: teacher(prompt, random) }
+}
+
+const wellFormed = (completion: Int32Array): boolean =>
   completion.length === 3 && completion[2] === END
-const isRight = (rollout: ToyRollout): boolean =>
-  wellFormed(rollout) && rollout.completion[1] === truth(rollout.prompt)
+const isRight = (prompt: Int32Array, completion: Int32Array): boolean =>
+  wellFormed(completion) && completion[1] === truth(prompt)
 
 /** Log-probs of the answer tokens under the slot; none for a completion without an answer. */
 async function confidences(
   engine: Engine,
-  rollouts: ToyRollout[],
+  rollouts: readonly ToyRollout[],
   slot?: string,
 ): Promise<number[]> {
   const batch = toyBatch(rollouts)
   const { logprobs } = await engine.score(batch, slot === undefined ? {} : { slot })
   return rollouts.map((rollout, i) => {
     const at = batch.cuSeqlens[i]! + rollout.prompt.length + 1
-    const span = wellFormed(rollout) ? logprobs.slice(at, at + 1) : new Float32Array()
+    const span = wellFormed(rollout.completion) ? logprobs.slice(at, at + 1) : new Float32Array()
     return answerConfidence(span, OPTIONS.max_confidence)
   })
 }
 
-async function reinforce(
+async function train(
   engine: Engine,
   seed: number,
   bonus: 'none' | 'policy' | 'ema',
+  signal: AbortSignal,
 ): Promise<void> {
-  const random = dice(`care rl ${seed}`)
   await engine.updateSlot('ema', 1)
-  for (let step = 1; step <= STEPS; step++) {
-    const prompts = Array.from({ length: PROMPTS }, () => question(random))
-    const settings = { group: GROUP, maxNewTokens: 3, stop: END, seed, round: step }
-    const rollouts = await toyRollouts(engine, prompts, settings)
-    const accuracy = rollouts.map(rollout => Number(isRight(rollout)))
-    let rewards = accuracy
-    if (bonus !== 'none') {
+  await reinforce(engine, dice(`care rl ${seed}`), question, isRight, {
+    ...{ seed, signal, steps: STEPS, prompts: PROMPTS, group: GROUP, learningRate: 1e-3 },
+    ...{ stop: END, maxNewTokens: 3, maxCompletionLength: 3 },
+    async reward(rollouts, accuracy) {
+      if (bonus === 'none') return accuracy
       const sure = await confidences(engine, rollouts, bonus === 'ema' ? 'ema' : undefined)
       const extra = consistencyBonus(accuracy, sure, GROUP, OPTIONS)
-      rewards = accuracy.map((value, i) => value + extra[i]!)
-    }
-    await grpoStep(engine, rollouts, rewards, {
-      group: GROUP,
-      learningRate: 1e-3,
-      maxCompletionLength: 3,
-    })
-    if (step % 10 === 0) await engine.updateSlot('ema', 0.005)
-  }
+      return accuracy.map((value, i) => value + extra[i]!)
+    },
+    async after(step) {
+      if (step % 10 === 0) await engine.updateSlot('ema', 0.005)
+    },
+  })
 }
 
 /** Accuracy, and of the right answers the share that agrees with its reasoning. */
@@ -95,22 +96,19 @@ async function measure(engine: Engine, seed: number): Promise<{ right: number; a
   const prompts = Array.from({ length: 1024 }, () => question(random))
   const settings = { group: 1, maxNewTokens: 3, stop: END, seed, round: 1_000_000 }
   const rollouts = await toyRollouts(engine, prompts, settings)
-  const right = rollouts.filter(isRight)
+  const right = rollouts.filter(({ prompt, completion }) => isRight(prompt, completion))
   const agree = right.filter(({ completion }) => completion[0] === letter(completion[1]!)).length
   return { right: right.length / rollouts.length, agree: agree / Math.max(1, right.length) }
 }
 
-async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: VOCAB, seed, threads: context.threads })
-  const random = dice(`care sft ${seed}`)
-  for (let step = 0; step < 300; step++) {
-    context.signal.throwIfAborted()
-    const samples = Array.from({ length: 64 }, () => {
-      const prompt = question(random)
-      return { prompt, completion: teacher(prompt, random) }
-    })
-    await sftStep(engine, samples, 2e-3)
-  }
+async function run(
+  seed: number,
+  { threads, signal, progress }: ExperimentContext,
+): Promise<Measurement> {
+  await using engine = await toyEngine({ vocab: VOCAB, seed, threads })
+  await supervise(engine, dice(`care sft ${seed}`), taught, {
+    ...{ steps: 300, batch: 64, learningRate: 2e-3, signal },
+  })
   await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const values: Measurement = {}
@@ -122,11 +120,11 @@ async function run(seed: number, context: ExperimentContext): Promise<Measuremen
   ] as const
   for (const [name, bonus] of arms) {
     await restore()
-    if (bonus) await reinforce(engine, seed, bonus)
+    if (bonus) await train(engine, seed, bonus, signal)
     const { right, agree } = await measure(engine, seed)
     values[`${name}_accuracy`] = right
     values[`${name}_consistency`] = agree
-    context.progress(`${name}: accuracy ${right.toFixed(3)}, consistency ${agree.toFixed(3)}`)
+    progress(`${name}: accuracy ${right.toFixed(3)}, consistency ${agree.toFixed(3)}`)
   }
   return values
 }

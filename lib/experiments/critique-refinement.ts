@@ -1,18 +1,17 @@
 /**
  * Critique-GRPO (arXiv 2506.03106): where a group fails, a refinement written after a step-by-step
  * critique takes the place of one member; shaped by p/(p + γ) it teaches what sampling does not find.
- * Chains of products modulo ten, which the base computes as sums in nine steps of ten.
+ * Chains of products modulo ten, which the base nearly always computes as sums.
  */
 import { groupAdvantages } from '../algorithms/advantages.ts'
 import { policyLoss } from '../algorithms/policy-loss.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
+import { examine, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
 import {
-  accuracy,
   dice,
   sampledLogprobs,
-  sftStep,
   type ToyRollout,
   type ToySample,
   toyBatch,
@@ -25,10 +24,10 @@ const VOCAB = 16
 const TERMS = 5
 const GROUP = 8
 const PROMPTS = 16
-const STEPS = 70
+const STEPS = 150
 const GAMMA = 0.1
 /** How often the base multiplies where it should. */
-const KNOWS = 0.1
+const KNOWS = 0.03
 /** γ at which γp/(p + γ)² is p/γ for every p: times this it is the unshaped weight f(p) = p. */
 const UNSHAPED = 1e6
 
@@ -148,28 +147,24 @@ async function step(
   })
   if (coef.some(c => c !== 0)) {
     await engine.forwardBackward(batch, coef)
-    await engine.optimizerStep({ learningRate: 5e-4, maxGradNorm: 1 })
+    await engine.optimizerStep({ learningRate: 2e-4, maxGradNorm: 1 })
   }
   return { valid, refined: gamma === null ? 0 : failed.length }
 }
 
 async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
   await using engine = await toyEngine({ vocab: VOCAB, seed, threads: context.threads })
-  const random = dice(`critique sft ${seed}`)
-  for (let i = 0; i < 900; i++) {
-    context.signal.throwIfAborted()
-    await sftStep(
-      engine,
-      Array.from({ length: 32 }, () => sftSample(random)),
-      2e-3,
-    )
-  }
+  await supervise(engine, dice(`critique sft ${seed}`), sftSample, {
+    ...{ steps: 1500, learningRate: 2e-3, signal: context.signal },
+  })
   await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
-  const asked = dice(`critique test ${seed}`)
-  const exam = Array.from({ length: 512 }, () => question(asked, TIMES))
-  const settings = { maxNewTokens: TERMS, stop: END, seed, round: 1_000_000, temperature: 1 }
-  const values: Measurement = { base: await accuracy(engine, exam, right, settings) }
+  const ask = (random: Dice): Int32Array => question(random, TIMES)
+  const sampled = (): Promise<number> =>
+    examine(engine, `critique test ${seed}`, 512, ask, right, {
+      ...{ maxNewTokens: TERMS, stop: END, seed },
+    })
+  const values: Measurement = { base: await sampled() }
   const arms = [
     ['grpo', null],
     ['unshaped', UNSHAPED],
@@ -181,12 +176,12 @@ async function run(seed: number, context: ExperimentContext): Promise<Measuremen
     let [valid, refined] = [0, 0]
     for (let i = 1; i <= STEPS; i++) {
       context.signal.throwIfAborted()
-      const batch = Array.from({ length: PROMPTS }, () => question(prompts, TIMES))
+      const batch = Array.from({ length: PROMPTS }, () => ask(prompts))
       const done = await step(engine, batch, seed, i, gamma)
       valid += done.valid
       refined += done.refined
     }
-    values[name] = await accuracy(engine, exam, right, settings)
+    values[name] = await sampled()
     if (name === 'shaped') values.valid_refinements = valid / Math.max(1, refined)
     context.progress(`${name} ${values[name].toFixed(3)} (base ${values.base!.toFixed(3)})`)
   }

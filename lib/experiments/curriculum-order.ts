@@ -1,49 +1,72 @@
 /**
  * SARI's curriculum (arXiv 2504.15900): prompts from easy to hard by measured pass rate. What can be shown
  * at toy size is fewer dead groups on a pool of mostly hard prompts, not a better final accuracy, which
- * is measured and is no gate. Chains of 3 to 10 terms, three quarters of them long.
+ * is measured and is no gate. Chains of eight terms of which the easy ones are mostly zeros: the teachers
+ * err only where there is something to add.
  */
 import { type CurriculumOrder, curriculumBuckets } from '../algorithms/curriculum.ts'
 import { Mixture } from '../data/mixture.ts'
 import { listed } from './run.ts'
-import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
+import { CHAIN_VOCAB, chainPrompt, chainRight, END } from './toy/chain.ts'
+import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
+import { dice, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
+const TERMS = 8
 const GROUP = 8
 const PROMPTS = 32
-const POOL = 2048
-const MAX_NEW = 10
-const NOISE = 0.3
+const POOL = 4096
+const NOISE = 0.35
+const RATE = 4e-4
+const SFT_STEPS = 1000
 
 type Dice = ReturnType<typeof dice>
 
-/** A quarter of 3 to 5 terms, the rest of 8 to 10. */
-const terms = (random: Dice): number => (random.below(4) === 0 ? 3 : 8) + random.below(3)
-
-async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads: context.threads })
-  const random = dice(`curriculum sft ${seed}`)
-  for (let step = 0; step < 500; step++) {
-    context.signal.throwIfAborted()
-    const samples = Array.from({ length: 32 }, () =>
-      chainSample(random, 3 + random.below(8), NOISE),
-    )
-    await sftStep(engine, samples, 2e-3)
+/** A quarter with 1 to 3 digits to add, the rest with 5 to 7. */
+function ask(random: Dice): Int32Array {
+  const prompt = chainPrompt(random, TERMS)
+  const zeros = TERMS - 1 - ((random.below(4) === 0 ? 1 : 5) + random.below(3))
+  const places = Array.from({ length: TERMS - 1 }, (_, i) => i + 2)
+  for (let i = 0; i < TERMS - 1; i++) {
+    const [place] = places.splice(random.below(places.length), 1)
+    prompt[place!] = i < zeros ? 0 : 1 + random.below(9)
   }
+  return prompt
+}
+
+/** The chain of a teacher who errs in a step with probability NOISE, and goes on from there. */
+function taught(random: Dice): ToySample {
+  const prompt = ask(random)
+  let sum = prompt[1]!
+  const sums = [...prompt.slice(2, -1)].map(digit => {
+    const errs = digit !== 0 && random.uniform() < NOISE
+    sum = (sum + digit + (errs ? 1 + random.below(9) : 0)) % 10
+    return sum
+  })
+  return { prompt, completion: Int32Array.from([...sums, END]) }
+}
+
+async function run(
+  seed: number,
+  { threads, signal, progress }: ExperimentContext,
+): Promise<Measurement> {
+  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
+  await supervise(engine, dice(`curriculum sft ${seed}`), taught, {
+    steps: SFT_STEPS,
+    learningRate: 2e-3,
+    signal,
+  })
   await engine.resetOptimizer()
   const asked = dice(`curriculum pool ${seed}`)
-  const pool = Array.from({ length: POOL }, () => chainPrompt(asked, terms(asked)))
-  const sampling = { maxNewTokens: MAX_NEW, stop: END, seed }
+  const pool = Array.from({ length: POOL }, () => ask(asked))
+  const sampling = { maxNewTokens: TERMS, stop: END, seed }
   const probes = await toyRollouts(engine, pool, { ...sampling, group: 4, round: 3_000_000 })
   const rates = pool.map(
     (_, p) =>
       probes.slice(p * 4, p * 4 + 4).filter(r => chainRight(r.prompt, r.completion)).length / 4,
   )
   const restore = await checkpointOf(engine)
-  const exam = dice(`curriculum test ${seed}`)
-  const held = Array.from({ length: 256 }, () => chainPrompt(exam, terms(exam)))
   const values: Measurement = { zero_pass: rates.filter(rate => rate === 0).length / POOL }
   for (const order of ['random', 'easy_to_hard'] as const satisfies CurriculumOrder[]) {
     await restore()
@@ -51,29 +74,18 @@ async function run(seed: number, context: ExperimentContext): Promise<Measuremen
     const mixture = new Mixture([{ name: 'pool', items: pool, weight: 1, buckets }], { seed })
     const steps = POOL / PROMPTS
     let dead = 0
-    for (let step = 1; step <= steps; step++) {
-      context.signal.throwIfAborted()
-      const prompts = mixture.take(PROMPTS).map(draw => draw.item)
-      const rollouts = await toyRollouts(engine, prompts, {
-        ...sampling,
-        group: GROUP,
-        round: step,
-      })
-      const rewards = rollouts.map(r => Number(chainRight(r.prompt, r.completion)))
-      const { deadGroups } = await grpoStep(engine, rollouts, rewards, {
-        group: GROUP,
-        learningRate: 5e-4,
-        maxCompletionLength: MAX_NEW,
-      })
-      dead += deadGroups
-    }
-    values[`${order}_dead_groups`] = dead / steps
-    values[`${order}_accuracy`] = await accuracy(engine, held, chainRight, {
-      ...sampling,
-      round: 1_000_000,
-      temperature: 1,
+    await reinforce(engine, dice(`curriculum rl ${seed}`), ask, chainRight, {
+      ...{ ...sampling, signal, steps, prompts: PROMPTS, group: GROUP, learningRate: RATE },
+      maxCompletionLength: TERMS,
+      draw: () => mixture.take(PROMPTS).map(draw => draw.item),
+      after(_step, { deadGroups }) {
+        dead += deadGroups
+      },
     })
-    context.progress(`${order}: dead groups ${values[`${order}_dead_groups`]!.toFixed(3)}`)
+    values[`${order}_dead_groups`] = dead / steps
+    const key = `curriculum test ${seed}`
+    values[`${order}_accuracy`] = await examine(engine, key, 256, ask, chainRight, sampling)
+    progress(`${order}: dead groups ${values[`${order}_dead_groups`]!.toFixed(3)}`)
   }
   return values
 }

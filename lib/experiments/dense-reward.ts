@@ -1,7 +1,7 @@
 /**
  * R-AIRL (arXiv 2510.01857): a reward per token, learnt from expert traces alone, finds the right ones among
- * a policy's samples and the step where a wrong one goes wrong. Chains of eight terms, 4,000 experts, a
- * policy that errs at a fifth of the steps and stays as it is; measured on prompts that nothing has seen.
+ * a policy's samples and the step where a wrong one goes wrong. Chains of five terms, 4,000 experts, a
+ * policy that errs at a third of the steps and stays as it is; measured on prompts that nothing has seen.
  */
 import { aggregate, areaUnderCurve } from '../algorithms/dense-reward.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -14,8 +14,8 @@ import { toyEngine } from './toy/model.ts'
 import { dice, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
-const TERMS = 8
-const NOISE = 0.2
+const TERMS = 5
+const NOISE = 0.36
 const EXPERTS = 4000
 const SAMPLES = 4000
 const STEPS = 800
@@ -49,7 +49,7 @@ async function run(
 ): Promise<Measurement> {
   await using policy = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
   const random = dice(`dense experts ${seed}`)
-  for (let step = 0; step < 600; step++) {
+  for (let step = 0; step < 1000; step++) {
     signal.throwIfAborted()
     const samples = Array.from({ length: 32 }, () => chainSample(random, TERMS, NOISE))
     await sftStep(policy, samples, 2e-3)
@@ -70,7 +70,7 @@ async function run(
   await reward.writeParameter(SCORE, new Float32Array(2 * reward.config.hiddenSize))
   let last = 0
   await trainReward(reward, experts, samples, {
-    ...{ steps: STEPS, batch: 16, negatives: 2, learningRate: 1e-3, labelSmoothing: 0.1 },
+    ...{ steps: STEPS, batch: 64, negatives: 2, learningRate: 1e-3, labelSmoothing: 0.1 },
     ...{ weightDecay: 0, maxGradNorm: 1, microBatchTokens: 4096, seed, signal },
     onStep: (step, loss) => {
       last = loss

@@ -12,8 +12,9 @@ import type { Engine } from '../engine/engine.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { scoreDocuments, selectNeurons } from '../neurons/score.ts'
 import { listed } from './run.ts'
+import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
+import { dice, type ToySample } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 type Dice = ReturnType<typeof dice>
@@ -24,6 +25,7 @@ const [ASK_EN, ASK_KO, EQUALS, END] = [20, 21, 22, 23]
 const TERMS = 4
 const LAYERS = 4
 const GROUP = 8
+const RL_STEPS = 240
 
 const digits = (random: Dice): number[] => Array.from({ length: TERMS }, () => random.below(10))
 
@@ -68,27 +70,20 @@ const koreanPrompt = (random: Dice): Int32Array =>
   )
 
 async function koreanAccuracy(engine: Engine, seed: number): Promise<number> {
-  const random = dice(`neurons test ${seed}`)
-  const prompts = Array.from({ length: 512 }, () => koreanPrompt(random))
-  const settings = { maxNewTokens: TERMS, stop: END, seed, round: 1_000_000, temperature: 0 }
-  return await accuracy(engine, prompts, right, settings)
+  const settings = { maxNewTokens: TERMS, stop: END, seed, temperature: 0 }
+  return await examine(engine, `neurons test ${seed}`, 512, koreanPrompt, right, settings)
 }
 
 /** RL on Korean prompts; the share of dead groups of its first ten steps. */
-async function reinforce(engine: Engine, seed: number, signal: AbortSignal): Promise<number> {
-  const random = dice(`neurons rl ${seed}`)
+async function trainOnKorean(engine: Engine, seed: number, signal: AbortSignal): Promise<number> {
   let dead = 0
-  for (let step = 1; step <= 120; step++) {
-    signal.throwIfAborted()
-    const prompts = Array.from({ length: 16 }, () => koreanPrompt(random))
-    const settings = { group: GROUP, maxNewTokens: TERMS, stop: END, seed, round: step }
-    const rollouts = await toyRollouts(engine, prompts, settings)
-    const rewards = rollouts.map(r => Number(right(r.prompt, r.completion)))
-    const { deadGroups } = await grpoStep(engine, rollouts, rewards, {
-      ...{ group: GROUP, learningRate: 1e-3, maxCompletionLength: TERMS },
-    })
-    if (step <= 10) dead += deadGroups / 10
-  }
+  await reinforce(engine, dice(`neurons rl ${seed}`), koreanPrompt, right, {
+    ...{ seed, signal, steps: RL_STEPS, prompts: 16, group: GROUP, learningRate: 1e-3 },
+    ...{ stop: END, maxNewTokens: TERMS, maxCompletionLength: TERMS },
+    after(step, { deadGroups }) {
+      if (step <= 10) dead += deadGroups / 10
+    },
+  })
   return dead
 }
 
@@ -111,16 +106,20 @@ async function run(
   await using engine = await toyEngine({ vocab: END + 1, seed, threads, layers: LAYERS })
   const { parameters } = parameterLayout(engine.config)
   const names = parameters.map(p => p.name)
+  let place = 0
+  const mixed = (random: Dice): ToySample => (place++ % 2 === 0 ? copied : english)(random)
   const random = dice(`neurons base ${seed}`)
-  for (let step = 0; step < 900; step++) {
-    signal.throwIfAborted()
-    const samples = Array.from({ length: 48 }, (_, i) => (i % 3 === 0 ? copied : english)(random))
-    await sftStep(engine, samples, 2e-3)
+  // The second, slower part makes the base as sure of copying as a model is of its language.
+  for (const [steps, learningRate] of [
+    [1000, 2e-3],
+    [500, 4e-4],
+  ] as const) {
+    await supervise(engine, random, mixed, { steps, learningRate, batch: 48, signal })
   }
   await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const values: Measurement = { base: await koreanAccuracy(engine, seed), changed: 0 }
-  values.rl_dead = await reinforce(engine, seed, signal)
+  values.rl_dead = await trainOnKorean(engine, seed, signal)
   values.rl_only = await koreanAccuracy(engine, seed)
   progress(`RL only ${values.rl_only.toFixed(3)}, dead groups ${values.rl_dead.toFixed(3)}`)
 
@@ -148,10 +147,8 @@ async function run(
     await engine.setTrainable({ names: parts.map(({ name }) => name), parts })
     const rows = dice(`neurons sft ${seed}`)
     const examples = Array.from({ length: 300 }, () => switched(rows))
-    for (let step = 0; step < 80; step++) {
-      const chosen = Array.from({ length: 32 }, () => examples[rows.below(examples.length)]!)
-      await sftStep(engine, chosen, 3e-3)
-    }
+    const example = (): ToySample => examples[rows.below(examples.length)]!
+    await supervise(engine, rows, example, { steps: 80, learningRate: 3e-3, signal })
     values[arm] = await koreanAccuracy(engine, seed)
     let moved = 0
     let all = 0
@@ -170,7 +167,7 @@ async function run(
     }
     values[`${arm}_share`] = moved / all
     await engine.setTrainable({ names })
-    await reinforce(engine, seed, signal)
+    await trainOnKorean(engine, seed, signal)
     values[`${arm}_rl`] = await koreanAccuracy(engine, seed)
     progress(
       `${arm} layers: ${((100 * moved) / all).toFixed(1)} % tuned, ${values[arm].toFixed(3)}, after RL ${values[`${arm}_rl`]!.toFixed(3)}`,

@@ -1,19 +1,24 @@
 /**
- * LoRA (arXiv 2106.09685) against full training: a base that samples a quarter of its chains right is
- * fine-tuned on right chains, all of its weights or adapters of rank 8 beside them, at ten times the rate.
+ * LoRA (arXiv 2106.09685) against full training: a base that answers with running sums is taught running
+ * differences of the same prompts, all of its weights or adapters beside them, at ten times the rate.
+ * The base is sure of what it does: where it is not, its frozen head alone keeps adapters from becoming
+ * surer, and the comparison would be one of temperatures.
  */
 import { Engine } from '../engine/engine.ts'
 import type { LoraConfig } from '../model/lora.ts'
 import { adapterParameters } from '../model/lora.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { listed } from './run.ts'
-import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
+import { CHAIN_VOCAB, chainPrompt, chainSample, END } from './toy/chain.ts'
+import { examine, supervise } from './toy/loops.ts'
 import { toyEngine } from './toy/model.ts'
-import { accuracy, dice, sftStep } from './toy/train.ts'
+import { dice, type ToySample } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
-const TERMS = 8
-const STEPS = 150
+const TERMS = 6
+const BASE_STEPS = 1000
+const STEPS = 400
+const RATE = 5e-4
 const LORA: LoraConfig = {
   r: 8,
   lora_alpha: 16,
@@ -22,53 +27,58 @@ const LORA: LoraConfig = {
   use_rslora: false,
 }
 
-async function sampled(engine: Engine, seed: number): Promise<number> {
-  const random = dice(`lora test ${seed}`)
-  const prompts = Array.from({ length: 512 }, () => chainPrompt(random, TERMS))
-  const settings = { maxNewTokens: TERMS, stop: END, seed, round: 1_000_000, temperature: 1 }
-  return await accuracy(engine, prompts, chainRight, settings)
+type Dice = ReturnType<typeof dice>
+
+const ask = (random: Dice): Int32Array => chainPrompt(random, TERMS)
+
+/** d₁ − d₂, d₁ − d₂ − d₃ … modulo ten, END. */
+function differences(prompt: Int32Array): Int32Array {
+  let value = prompt[1]!
+  const chain = [...prompt.slice(2, -1)].map(digit => {
+    value = (value + 10 - digit) % 10
+    return value
+  })
+  return Int32Array.from([...chain, END])
 }
+
+function difference(random: Dice): ToySample {
+  const prompt = ask(random)
+  return { prompt, completion: differences(prompt) }
+}
+
+const right = (prompt: Int32Array, completion: Int32Array): boolean =>
+  differences(prompt).join() === completion.join()
 
 async function run(
   seed: number,
   { threads, progress, signal }: ExperimentContext,
 ): Promise<Measurement> {
+  const sampled = (engine: Engine): Promise<number> =>
+    examine(engine, `lora test ${seed}`, 512, ask, right, { maxNewTokens: TERMS, stop: END, seed })
   await using base = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-  const noisy = dice(`lora base ${seed}`)
-  for (let step = 0; step < 600; step++) {
-    signal.throwIfAborted()
-    await sftStep(
-      base,
-      Array.from({ length: 32 }, () => chainSample(noisy, TERMS, 0.2)),
-      2e-3,
-    )
-  }
+  await supervise(base, dice(`lora base ${seed}`), random => chainSample(random, TERMS), {
+    ...{ steps: BASE_STEPS, learningRate: 2e-3, signal },
+  })
   const { config } = base
   const { parameters, total } = parameterLayout(config)
   const adapters = adapterParameters(config, LORA, 0).reduce((sum, p) => sum + p.size, 0)
   const values: Measurement = {
-    base: await sampled(base, seed),
+    base: await sampled(base),
     trained_share: adapters / total,
     base_differs: 0,
   }
-  for (const [arm, lora, rate] of [
-    ['full', undefined, 5e-4],
-    ['lora', LORA, 5e-3],
+  for (const [arm, lora, learningRate] of [
+    ['full', undefined, RATE],
+    ['lora', LORA, 10 * RATE],
   ] as const) {
     await using engine = await Engine.create({ config, threads, lora, loraSeed: seed })
     for (const { name } of parameters) {
       await engine.writeParameter(name, await base.readParameter(name))
     }
-    const random = dice(`lora sft ${seed}`)
-    for (let step = 0; step < STEPS; step++) {
-      signal.throwIfAborted()
-      await sftStep(
-        engine,
-        Array.from({ length: 32 }, () => chainSample(random, TERMS)),
-        rate,
-      )
-    }
-    values[arm] = await sampled(engine, seed)
+    await supervise(engine, dice(`lora sft ${seed}`), difference, {
+      ...{ steps: STEPS, learningRate, signal },
+    })
+    values[arm] = await sampled(engine)
     progress(`${arm} ${values[arm].toFixed(3)} (base ${values.base!.toFixed(3)})`)
     if (lora === undefined) continue
     for (const { name } of parameters) {

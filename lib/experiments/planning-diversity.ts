@@ -6,8 +6,9 @@
 import type { Engine } from '../engine/engine.ts'
 import { listed, meanOf } from './run.ts'
 import { type Graph, randomGraph } from './toy/graph.ts'
+import { reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
+import { accuracy, dice, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const NODES = 60
@@ -30,34 +31,22 @@ interface World {
 }
 
 async function sft(engine: Engine, world: World, steps: number, part: string): Promise<void> {
-  const random = dice(`planning ${part} ${world.seed}`)
-  for (let step = 0; step < steps; step++) {
-    world.signal.throwIfAborted()
-    const samples = Array.from({ length: 32 }, () => world.walks[random.below(world.walks.length)]!)
-    await sftStep(engine, samples, 2e-3)
-  }
+  const { walks, seed, signal } = world
+  const random = dice(`planning ${part} ${seed}`)
+  const settings = { steps, learningRate: 2e-3, signal }
+  await supervise(engine, random, () => walks[random.below(walks.length)]!, settings)
 }
 
 async function rl(engine: Engine, world: World, beta: number): Promise<void> {
-  const { graph, train, seed } = world
-  const random = dice(`planning rl ${seed}`)
+  const { graph, train, seed, signal } = world
   await engine.resetOptimizer()
   await engine.updateSlot('ref', 1)
-  for (let step = 1; step <= STEPS; step++) {
-    world.signal.throwIfAborted()
-    const prompts = Array.from({ length: PROMPTS }, () =>
-      graph.prompt(train[random.below(train.length)]!),
-    )
-    const settings = { group: GROUP, maxNewTokens: MAX_NEW, stop: graph.end, seed, round: step }
-    const rollouts = await toyRollouts(engine, prompts, settings)
-    const rewards = rollouts.map(r => Number(graph.right(r.prompt, r.completion)))
-    await grpoStep(engine, rollouts, rewards, {
-      group: GROUP,
-      learningRate: 1e-3,
-      maxCompletionLength: 8,
-      beta,
-    })
-  }
+  const ask = (random: ReturnType<typeof dice>): Int32Array =>
+    graph.prompt(train[random.below(train.length)]!)
+  await reinforce(engine, dice(`planning rl ${seed}`), ask, graph.right, {
+    ...{ seed, signal, beta, steps: STEPS, prompts: PROMPTS, group: GROUP, learningRate: 1e-3 },
+    ...{ stop: graph.end, maxNewTokens: MAX_NEW, maxCompletionLength: 8 },
+  })
 }
 
 /** Accuracy on held-out pairs, and different right paths of a training pair among 32 samples. */

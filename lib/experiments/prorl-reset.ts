@@ -6,8 +6,9 @@
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
+import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
+import { dice } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 8
@@ -20,37 +21,28 @@ const RESET = 40
 const BETA = 0.3
 const MAX_NEW = TERMS
 
+const ask = (random: ReturnType<typeof dice>): Int32Array => chainPrompt(random, TERMS)
+
+/** The largest KL in a step that begins with a fresh reference. */
 async function arm(
   engine: Engine,
   seed: number,
   beta: number,
   reset: boolean,
-): Promise<{ accuracy: number; klAtReset: number }> {
-  const random = dice(`prorl rl ${seed}`)
-  await engine.updateSlot('ref', 1)
+  signal: AbortSignal,
+): Promise<number> {
   let klAtReset = 0
-  for (let step = 1; step <= STEPS; step++) {
-    const prompts = Array.from({ length: PROMPTS }, () => chainPrompt(random, TERMS))
-    const settings = { group: GROUP, maxNewTokens: MAX_NEW, stop: END, seed, round: step }
-    const rollouts = await toyRollouts(engine, prompts, settings)
-    const rewards = rollouts.map(({ prompt, completion }) => Number(chainRight(prompt, completion)))
-    const { kl } = await grpoStep(engine, rollouts, rewards, {
-      group: GROUP,
-      learningRate: 1e-3,
-      maxCompletionLength: MAX_NEW,
-      beta,
-    })
-    if (reset && (step - 1) % RESET === 0) klAtReset = Math.max(klAtReset, Math.abs(kl ?? 0))
-    if (reset && step % RESET === 0) await engine.updateSlot('ref', 1)
-  }
-  return { accuracy: await sampledAccuracy(engine, seed), klAtReset }
-}
-
-async function sampledAccuracy(engine: Engine, seed: number): Promise<number> {
-  const random = dice(`prorl test ${seed}`)
-  const prompts = Array.from({ length: 512 }, () => chainPrompt(random, TERMS))
-  const settings = { maxNewTokens: MAX_NEW, stop: END, seed, round: 1_000_000, temperature: 1 }
-  return await accuracy(engine, prompts, chainRight, settings)
+  await engine.updateSlot('ref', 1)
+  await reinforce(engine, dice(`prorl rl ${seed}`), ask, chainRight, {
+    ...{ seed, signal, beta, steps: STEPS, prompts: PROMPTS, group: GROUP, learningRate: 1e-3 },
+    ...{ stop: END, maxNewTokens: MAX_NEW, maxCompletionLength: MAX_NEW },
+    async after(step, { kl }) {
+      if (!reset) return
+      if ((step - 1) % RESET === 0) klAtReset = Math.max(klAtReset, Math.abs(kl ?? 0))
+      if (step % RESET === 0) await engine.updateSlot('ref', 1)
+    },
+  })
+  return klAtReset
 }
 
 async function run(
@@ -58,22 +50,25 @@ async function run(
   { threads, progress, signal }: ExperimentContext,
 ): Promise<Measurement> {
   await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-  const random = dice(`prorl sft ${seed}`)
-  for (let step = 0; step < SFT_STEPS; step++) {
-    signal.throwIfAborted()
-    const samples = Array.from({ length: 32 }, () => chainSample(random, TERMS, NOISE))
-    await sftStep(engine, samples, 2e-3)
-  }
+  await supervise(engine, dice(`prorl sft ${seed}`), random => chainSample(random, TERMS, NOISE), {
+    steps: SFT_STEPS,
+    learningRate: 2e-3,
+    signal,
+  })
   await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
-  const values: Measurement = { base: await sampledAccuracy(engine, seed) }
+  const sampled = (): Promise<number> =>
+    examine(engine, `prorl test ${seed}`, 512, ask, chainRight, {
+      ...{ maxNewTokens: MAX_NEW, stop: END, seed },
+    })
+  const values: Measurement = { base: await sampled() }
   const arms = { fixed: [BETA, false], reset: [BETA, true], no_kl: [0, false] } as const
   for (const [name, [beta, reset]] of Object.entries(arms)) {
     await restore()
-    const out = await arm(engine, seed, beta, reset)
-    values[name] = out.accuracy
-    if (reset) values.kl_after_reset = out.klAtReset
-    progress(`${name} ${out.accuracy.toFixed(3)} (base ${values.base!.toFixed(3)})`)
+    const kl = await arm(engine, seed, beta, reset, signal)
+    values[name] = await sampled()
+    if (reset) values.kl_after_reset = kl
+    progress(`${name} ${values[name].toFixed(3)} (base ${values.base!.toFixed(3)})`)
   }
   return values
 }

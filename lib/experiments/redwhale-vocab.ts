@@ -1,7 +1,7 @@
 /**
  * RedWhale (arXiv 2408.11294): new tokens whose rows begin as the mean of the tokens that wrote them so
- * far, then training in stages, embedding first. A byte-level model of Korean word problems gets 256
- * Korean words as tokens; bits per character of held-out text at the beginning, after 100 steps of
+ * far, then training in stages, embedding first. A byte-level model of Korean word problems gets 400
+ * merges of bytes as tokens; bits per character of held-out text at the beginning, after 100 steps of
  * the embedding alone, and after 100 of the whole model.
  */
 import { sftCoefficients } from '../algorithms/sft.ts'
@@ -10,12 +10,14 @@ import type { Engine } from '../engine/engine.ts'
 import { miniDataset } from '../mini/datasets.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { listed } from './run.ts'
+import { learnMerges, type Merges } from './toy/merges.ts'
 import { toyEngine } from './toy/model.ts'
 import { dice } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const BYTES = 256
-const WORDS = 256
+const MERGES = 400
+const BASE_STEPS = 2400
 const LENGTH = 128
 const BATCH = 8
 const EMBED = 'model.embed_tokens.weight'
@@ -35,27 +37,7 @@ function corpus(seed: number): { train: string; held: string } {
   return { train: texts.slice(0, cut).join('\n'), held: texts.slice(cut).join('\n') }
 }
 
-/** The most frequent words of at least two syllables. */
-function frequentWords(text: string): string[] {
-  const counts = new Map<string, number>()
-  for (const word of text.split(/\s+/)) {
-    if (word.length >= 2) counts.set(word, (counts.get(word) ?? 0) + 1)
-  }
-  return [...counts]
-    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-    .slice(0, WORDS)
-    .map(([word]) => word)
-}
-
 const bytesOf = (text: string): number[] => [...Buffer.from(text, 'utf8')]
-
-/** Bytes, and the ids of the words where they stand alone. */
-function encode(text: string, words: ReadonlyMap<string, number>): number[] {
-  return text.split(/(\s+)/).flatMap(part => {
-    const id = words.get(part)
-    return id === undefined ? bytesOf(part) : [id]
-  })
-}
 
 function windows(ids: readonly number[]): { ids: Int32Array; mask: Uint8Array }[] {
   const parts = []
@@ -107,12 +89,12 @@ async function bitsPerCharacter(engine: Engine, text: string, ids: number[]): Pr
 /** The trained model with rows for the words. */
 async function extended(
   base: Engine,
-  words: readonly string[],
+  tokens: Merges['bytes'],
   init: (typeof INITS)[number],
   seed: number,
   threads: number,
 ): Promise<Engine> {
-  const engine = await toyEngine({ vocab: BYTES + WORDS, seed, threads })
+  const engine = await toyEngine({ vocab: BYTES + MERGES, seed, threads })
   for (const { name } of parameterLayout(base.config).parameters) {
     if (name !== EMBED) await engine.writeParameter(name, await base.readParameter(name))
   }
@@ -122,9 +104,9 @@ async function extended(
   const width = base.config.hiddenSize
   rows.set(old.subarray(0, BYTES * width))
   const every = Array.from({ length: BYTES }, (_, id) => id)
-  for (const [i, word] of words.entries()) {
+  for (const [i, written] of tokens.entries()) {
     if (init === 'random') continue
-    const members = init === 'mean' ? every : bytesOf(word)
+    const members = init === 'mean' ? every : written
     for (let c = 0; c < width; c++) {
       const sum = members.reduce((total, id) => total + old[id * width + c]!, 0)
       rows[(BYTES + i) * width + c] = sum / members.length
@@ -139,24 +121,23 @@ async function run(
   { threads, progress, signal }: ExperimentContext,
 ): Promise<Measurement> {
   const { train, held } = corpus(seed)
-  const words = frequentWords(train)
-  const table = new Map(words.map((word, i) => [word, BYTES + i]))
+  const merges = learnMerges(train, MERGES)
   await using base = await toyEngine({ vocab: BYTES, seed, threads })
-  await trainSteps(base, bytesOf(train), 400, 3e-3, `base ${seed}`, signal)
-  const ids = encode(held, table)
+  await trainSteps(base, bytesOf(train), BASE_STEPS, 3e-3, `base ${seed}`, signal)
+  const ids = merges.encode(held)
   const values: Measurement = {
     token_ratio: ids.length / bytesOf(held).length,
     bytes: await bitsPerCharacter(base, held, bytesOf(held)),
     frozen_differs: 0,
   }
   for (const init of INITS) {
-    await using engine = await extended(base, words, init, seed, threads)
+    await using engine = await extended(base, merges.bytes, init, seed, threads)
     values[`${init}_init`] = await bitsPerCharacter(engine, held, ids)
     const names = parameterLayout(engine.config).parameters.map(p => p.name)
     const others = names.filter(name => name !== EMBED)
     const before = await Promise.all(others.map(name => engine.readParameter(name)))
     await engine.setTrainable({ names: [EMBED] })
-    const text = encode(train, table)
+    const text = merges.encode(train)
     await trainSteps(engine, text, 100, 3e-3, `embed ${seed}`, signal)
     values[`${init}_embed`] = await bitsPerCharacter(engine, held, ids)
     for (const [i, name] of others.entries()) {

@@ -4,6 +4,8 @@ import { careConsistency } from './care-consistency.ts'
 import { critiqueRefinement } from './critique-refinement.ts'
 import { curriculumOrder } from './curriculum-order.ts'
 import { denseReward } from './dense-reward.ts'
+import { espoDiffusion } from './espo-diffusion.ts'
+import { espoSequence } from './espo-sequence.ts'
 import { koreanNeurons } from './korean-neurons.ts'
 import { loraFull } from './lora-full.ts'
 import { planningDiversity } from './planning-diversity.ts'
@@ -19,6 +21,8 @@ export const EXPERIMENTS: readonly Experiment[] = [
   critiqueRefinement,
   curriculumOrder,
   planningDiversity,
+  espoSequence,
+  espoDiffusion,
   koreanNeurons,
   redwhaleVocabulary,
   loraFull,

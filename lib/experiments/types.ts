@@ -51,4 +51,6 @@ export interface ExperimentResult {
   measurements: Measurement[]
   /** Processor time of this process over all seeds. */
   cpu_seconds: number
+  /** Written by hand where the figures are not those of the present set-up. */
+  note?: string | undefined
 }

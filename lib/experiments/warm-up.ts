@@ -7,8 +7,9 @@ import type { Engine } from '../engine/engine.ts'
 import { meanPassAtK } from '../eval/readiness.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainSample, chainSums, END } from './toy/chain.ts'
+import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, grpoStep, sftStep, toyRollouts } from './toy/train.ts'
+import { dice } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 5
@@ -25,47 +26,44 @@ function right(prompt: Int32Array, completion: Int32Array): boolean {
   return sums.length === completion.length && sums.every((sum, i) => sum === completion[i])
 }
 
-async function reinforce(
+const ask = (random: ReturnType<typeof dice>): Int32Array => chainPrompt(random, TERMS)
+
+async function trainAndTest(
   engine: Engine,
   seed: number,
+  signal: AbortSignal,
 ): Promise<{ accuracy: number; dead: number; pass: number }> {
-  const random = dice(`warm-up rl ${seed}`)
   let dead = 0
   let pass = 0
-  for (let step = 1; step <= STEPS; step++) {
-    const prompts = Array.from({ length: PROMPTS }, () => chainPrompt(random, TERMS))
-    const settings = { group: GROUP, maxNewTokens: TERMS, stop: END, seed, round: step }
-    const rollouts = await toyRollouts(engine, prompts, settings)
-    const rewards = rollouts.map(r => Number(right(r.prompt, r.completion)))
-    if (step === 1) pass = meanPassAtK(rewards, GROUP, GROUP)!
-    const { deadGroups } = await grpoStep(engine, rollouts, rewards, {
-      group: GROUP,
-      learningRate: 1e-3,
-      maxCompletionLength: TERMS,
-    })
-    if (step === 1) dead = deadGroups
-  }
-  const asked = dice(`warm-up test ${seed}`)
-  const prompts = Array.from({ length: 256 }, () => chainPrompt(asked, TERMS))
-  const settings = { maxNewTokens: TERMS, stop: END, seed, round: 1_000_000, temperature: 1 }
-  return { accuracy: await accuracy(engine, prompts, right, settings), dead, pass }
+  const sampling = { maxNewTokens: TERMS, stop: END, seed }
+  await reinforce(engine, dice(`warm-up rl ${seed}`), ask, right, {
+    ...{ ...sampling, signal, steps: STEPS, prompts: PROMPTS, group: GROUP, learningRate: 1e-3 },
+    maxCompletionLength: TERMS,
+    after(step, { deadGroups, rewards }) {
+      if (step > 1) return
+      dead = deadGroups
+      pass = meanPassAtK(rewards, GROUP, GROUP)!
+    },
+  })
+  const accuracy = await examine(engine, `warm-up test ${seed}`, 256, ask, right, sampling)
+  return { accuracy, dead, pass }
 }
 
 async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
   const { threads, signal, progress } = context
   await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
   const restore = await checkpointOf(engine)
-  const alone = await reinforce(engine, seed)
+  const alone = await trainAndTest(engine, seed, signal)
   progress(`RL alone ${alone.accuracy.toFixed(3)}, dead groups at its start ${alone.dead}`)
   await restore()
-  const random = dice(`warm-up sft ${seed}`)
-  for (let step = 0; step < SFT_STEPS; step++) {
-    signal.throwIfAborted()
-    const samples = Array.from({ length: 32 }, () => chainSample(random, TERMS, NOISE))
-    await sftStep(engine, samples, 2e-3)
-  }
+  await supervise(
+    engine,
+    dice(`warm-up sft ${seed}`),
+    random => chainSample(random, TERMS, NOISE),
+    { steps: SFT_STEPS, learningRate: 2e-3, signal },
+  )
   await engine.resetOptimizer()
-  const warm = await reinforce(engine, seed)
+  const warm = await trainAndTest(engine, seed, signal)
   progress(`SFT, then RL ${warm.accuracy.toFixed(3)}, dead groups at its start ${warm.dead}`)
   return {
     rl_alone: alone.accuracy,

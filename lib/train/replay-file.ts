@@ -13,6 +13,8 @@ export interface ReplayBatch {
   cuSeqlens: Int32Array
   mask: Uint8Array
   prefixes?: Int32Array | undefined
+  /** What the places themselves are to predict (masked_diffusion). */
+  targets?: Int32Array | undefined
   /** ∂L/∂logprob as it was given to the engine (sft); absent where it follows from the rest. */
   coef?: Float32Array | undefined
   /** grpo: of every sequence, and by token. */

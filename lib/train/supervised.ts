@@ -2,9 +2,9 @@
  * Supervised training: the pretrain and sft stages are one loop with other data and another mask.
  *
  *   each step: draw samples to fill batch × accumulation × max_length tokens, pack them,
- *   L = −(1/N) Σ log p over the N trained tokens of the whole step, one fused pass a micro-batch.
+ *   L = −(1/N) Σ log p over the N trained tokens of the whole step, one fused pass a micro-batch
+ *   (or the masked tokens of objective.ts).
  */
-import { sftCoefficients, sftLoss } from '../algorithms/sft.ts'
 import type { TrainStage } from '../config/schema.ts'
 import type { Mixture } from '../data/mixture.ts'
 import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
@@ -13,6 +13,13 @@ import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
 import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { FiniteSteps } from './nonfinite.ts'
+import {
+  type Objective,
+  objectiveCoefficients,
+  objectiveLoss,
+  objectiveOf,
+  type Prepared,
+} from './objective.ts'
 import { optimizerStep } from './optimizer.ts'
 import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
@@ -37,6 +44,7 @@ export async function trainSupervised(
 ): Promise<string> {
   const { engine, config, reporter, ranks, signal } = session
   const seed = stage.seed ?? config.seed
+  const objective = objectiveOf(session, stage)
   const settings = { maxLength: stage.max_length, overlong: stage.overlong, use: `${name}.data` }
   const make = sampleMaker(stage)
   const { mixture, samples } = await loadMixture(session, stage.data, seed, make, settings)
@@ -65,7 +73,7 @@ export async function trainSupervised(
     best: session.best,
   })
   const evaluate = async (step: number): Promise<Metrics> => {
-    const metrics = await evaluateLoss(session, held, stage)
+    const metrics = await evaluateLoss(session, objective, held, stage)
     await best.consider(step, metrics)
     return metrics
   }
@@ -77,12 +85,14 @@ export async function trainSupervised(
     if (savesAfter(stage, step - 1)) await saveBeside(session)
     await ranks.boundary(`${name} step ${step}`)
     const timer = new Timer()
-    const batches = draw()
-    const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
+    const batches = draw().map((batch, i) =>
+      objective.prepare(batch, `${seed} ${name} masks ${step} ${i}`),
+    )
+    const trained = batches.reduce((n, batch) => n + batch.trained, 0)
     const parts = await timer.time('update_actor', () =>
-      ranks.accumulate(batches, `${name} step ${step}`, async batch => {
-        const coef = sftCoefficients(batch.mask, trained)
-        return measure(batch, await engine.forwardBackward(batch, coef, { signal }), trained)
+      ranks.accumulate(batches, `${name} step ${step}`, async part => {
+        const coef = objectiveCoefficients(part, trained)
+        return measure(part, await engine.forwardBackward(part.batch, coef, { signal }), trained)
       }),
     )
     const totals = sum(parts)
@@ -91,7 +101,7 @@ export async function trainSupervised(
         step,
         totals.loss,
         () => optimizerStep(session, stage, step, steps),
-        () => batches.map(batch => ({ ...batch, coef: sftCoefficients(batch.mask, trained) })),
+        () => batches.map(part => ({ ...part.batch, coef: objectiveCoefficients(part, trained) })),
       ),
     )
     seen += totals.tokens
@@ -172,16 +182,16 @@ function count(mask: Uint8Array): number {
 }
 
 function measure(
-  batch: MicroBatch,
+  part: Prepared,
   values: { logprobs: Float32Array; entropies: Float32Array; correct: Uint8Array },
   trained: number,
 ): Totals {
   return {
-    loss: sftLoss(values.logprobs, batch.mask, trained),
+    loss: objectiveLoss(part, values.logprobs, trained),
     entropy: values.entropies.reduce((sum, x) => sum + x, 0),
     correct: count(values.correct),
-    trained: count(batch.mask),
-    tokens: batch.tokens.length,
+    trained: count(part.batch.mask),
+    tokens: part.batch.tokens.length,
   }
 }
 
@@ -203,13 +213,17 @@ function tokenMetrics(totals: Totals): Metrics {
 
 async function evaluateLoss(
   { engine, ranks }: Session,
+  objective: Objective,
   held: readonly SftSample[],
   stage: TrainStage,
 ): Promise<Metrics> {
-  const batches = pack(held, microBatchTokens(stage))
-  const trained = batches.reduce((n, { mask }) => n + count(mask), 0)
-  const parts = await ranks.map(batches, 'loss on held-out data', async batch =>
-    measure(batch, await engine.score(batch), trained),
+  // The same masks at every evaluation.
+  const batches = pack(held, microBatchTokens(stage)).map((batch, i) =>
+    objective.prepare(batch, `held-out masks ${i}`),
+  )
+  const trained = batches.reduce((n, batch) => n + batch.trained, 0)
+  const parts = await ranks.map(batches, 'loss on held-out data', async part =>
+    measure(part, await engine.score(part.batch), trained),
   )
   const metrics = Object.entries(tokenMetrics(sum(parts)))
   return Object.fromEntries(metrics.map(([key, value]) => [`eval_${key}`, value]))

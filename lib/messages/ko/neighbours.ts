@@ -35,4 +35,10 @@ export const neighbours = catalogue({
     'type: judge는 심판의 말을 그대로 전합니다. grpo.oracle에 openai나 local 심판과 rule을 정하세요',
   'grpo.critique: {judge} has no words; use an openai or a local judge':
     'grpo.critique: {judge} 심판은 말을 하지 않습니다. openai나 local 심판을 쓰세요',
+  'a bidirectional model (is_causal: false) sees the token it is to predict; train it with masked_diffusion':
+    '양방향 모델(is_causal: false)은 예측할 토큰을 이미 봅니다. masked_diffusion으로 학습하세요',
+  'masked_diffusion is for bidirectional models (config.json: is_causal false), not for Qwen3; leave it out':
+    'masked_diffusion은 양방향 모델(config.json: is_causal false)을 위한 것이며 Qwen3에는 쓸 수 없습니다. 빼세요',
+  'masked_diffusion.mask_token: the tokenizer has no token "{mask_token}"':
+    'masked_diffusion.mask_token: 토크나이저에 "{mask_token}" 토큰이 없습니다',
 })

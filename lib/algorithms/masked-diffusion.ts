@@ -1,0 +1,153 @@
+/**
+ * Masked diffusion (LLaDA, arXiv 2502.09992) and ESPO's sequence-level objective on it (arXiv 2512.03759).
+ * Experimental; for small bidirectional models, not for Qwen3.
+ *
+ * Of a completion y of L tokens behind a prompt x, l uniform in 1 … L, M a random set of l places:
+ *
+ *   ELBO(y) = E_l,M [ L/l · Σ_{k ∈ M} log p(y_k | y without M, x) ]
+ *
+ * The coupled estimator also reads the complement of M, with weight L/(L − l), and takes the mean of both:
+ * every token is read once, and what one half is lucky with the other pays for. For l = L there is no
+ * complement and M stands alone, which keeps the mean exactly that of the plain estimator.
+ *
+ * An estimate is linear in the log-probs, Σ_t w_t log p_t over all masked copies of a completion, so an
+ * objective of ELBOs is one coefficient a token: ∂J/∂ELBO · w_t. Policy, old policy and reference are read
+ * under the same masks.
+ *
+ *   ρ = exp((ELBO − ELBO_old) / L),  J = mean over completions of
+ *       −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) + β (ELBO − ELBO_ref)² / (2 L)
+ */
+import { KogrpoError } from '../errors.ts'
+
+/** Which places of a completion are masked in one copy, and what each of their log-probs counts. */
+export interface MaskedCopy {
+  /** 1 where masked; one a token of the completion. */
+  masked: Uint8Array
+  weight: number
+}
+
+/** Uniform numbers in [0, 1). */
+type Uniform = () => number
+
+/** A set of `size` of `length` places, all sets equally likely. */
+function randomSet(length: number, size: number, uniform: Uniform): Uint8Array {
+  const chosen = new Uint8Array(length)
+  // Floyd's sampling (Bentley and Floyd 1987).
+  for (let j = length - size; j < length; j++) {
+    const i = Math.floor(uniform() * (j + 1))
+    chosen[chosen[i] === 1 ? j : i] = 1
+  }
+  return chosen
+}
+
+function checkDraws(length: number, draws: number): void {
+  if (Number.isInteger(length) && length > 0 && Number.isInteger(draws) && draws > 0) return
+  throw new KogrpoError(
+    'E_ALGORITHM',
+    `masks of ${length} tokens, ${draws} draws: both must be positive whole numbers`,
+  )
+}
+
+/** Copies of the plain estimator: the mean over `draws` masks. Throws `E_ALGORITHM`. */
+export function plainMasks(length: number, draws: number, uniform: Uniform): MaskedCopy[] {
+  checkDraws(length, draws)
+  return Array.from({ length: draws }, () => {
+    const size = 1 + Math.floor(uniform() * length)
+    return { masked: randomSet(length, size, uniform), weight: length / size / draws }
+  })
+}
+
+/** Copies of the coupled estimator: the mean over `pairs` masks with their complements. Throws
+ *  `E_ALGORITHM`. */
+export function coupledMasks(length: number, pairs: number, uniform: Uniform): MaskedCopy[] {
+  checkDraws(length, pairs)
+  return Array.from({ length: pairs }, () => {
+    const size = 1 + Math.floor(uniform() * length)
+    const masked = randomSet(length, size, uniform)
+    if (size === length) return [{ masked, weight: 1 / pairs }]
+    return [
+      { masked, weight: length / size / (2 * pairs) },
+      { masked: masked.map(bit => 1 - bit), weight: length / (length - size) / (2 * pairs) },
+    ]
+  }).flat()
+}
+
+/** Masked copies of several completions, as they were read. */
+export interface ElboInput {
+  /** log p of the original at each masked token; others are not looked at. */
+  logprobs: Float32Array
+  /** w_t; 0 where nothing is masked. */
+  weights: Float32Array
+  /** Which completion each token belongs to. */
+  sequences: Int32Array
+  /** How many there are. */
+  count: number
+}
+
+/** The ELBO estimate of each completion. */
+export function elbos({ logprobs, weights, sequences, count }: ElboInput): Float64Array {
+  const sums = new Float64Array(count)
+  for (const [t, weight] of weights.entries()) {
+    if (weight === 0) continue
+    if (!Number.isFinite(logprobs[t])) {
+      throw new KogrpoError('E_ALGORITHM', `logprobs is ${logprobs[t]} at token ${t}`)
+    }
+    sums[sequences[t]!]! += weight * logprobs[t]!
+  }
+  return sums
+}
+
+export interface DiffusionPolicyInput extends ElboInput {
+  /** ELBO of the policy that sampled, under the same masks; null: the present one (ratio 1). */
+  oldElbos: Float64Array | null
+  /** ELBO of the reference, with β above 0. */
+  refElbos: Float64Array | null
+  /** L of each completion: all its places, those behind its end included. */
+  lengths: readonly number[]
+  advantages: ArrayLike<number>
+  epsilon: number
+  beta: number
+  /** Completions of the whole optimizer step. */
+  num_completions: number
+}
+
+/** ESPO's loss over completions, and its coefficient per token. Throws `E_ALGORITHM`. */
+export function diffusionPolicyLoss(input: DiffusionPolicyInput): {
+  loss: number
+  coef: Float32Array
+  ratios: Float64Array
+} {
+  const { oldElbos, refElbos, lengths, advantages, epsilon, beta, weights, sequences } = input
+  if (beta !== 0 && refElbos === null) {
+    throw new KogrpoError('E_ALGORITHM', `beta is ${beta} but there are no refElbos`)
+  }
+  if (input.num_completions < input.count) {
+    throw new KogrpoError(
+      'E_ALGORITHM',
+      `num_completions is ${input.num_completions} but this batch alone has ${input.count}`,
+    )
+  }
+  const values = elbos(input)
+  const slopes = new Float64Array(input.count)
+  const ratios = new Float64Array(input.count)
+  let loss = 0
+  for (let i = 0; i < input.count; i++) {
+    const length = lengths[i]!
+    const ratio = Math.exp((values[i]! - (oldElbos?.[i] ?? values[i]!)) / length)
+    const advantage = advantages[i]!
+    const clipped = Math.min(1 + epsilon, Math.max(1 - epsilon, ratio)) * advantage
+    const free = ratio * advantage <= clipped
+    loss -= Math.min(ratio * advantage, clipped)
+    slopes[i] = free ? (-ratio * advantage) / length : 0
+    ratios[i] = ratio
+    if (beta !== 0) {
+      const drift = values[i]! - refElbos![i]!
+      loss += (beta * drift * drift) / (2 * length)
+      slopes[i]! += (beta * drift) / length
+    }
+  }
+  const coef = Float32Array.from(weights, (weight, t) =>
+    weight === 0 ? 0 : (slopes[sequences[t]!]! * weight) / input.num_completions,
+  )
+  return { loss: loss / input.num_completions, coef, ratios }
+}
