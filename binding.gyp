@@ -36,7 +36,7 @@
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_DEPRECATED', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
                   'KOGRPO_X86_KERNELS=<(arch_is_x64)'],
       'conditions': [
-        ['arch_is_x64==1', { 'dependencies': ['kernels_avx2', 'kernels_avx512', 'kernels_avx512bf16'] }],
+        ['arch_is_x64==1', { 'dependencies': ['kernels_avx2', 'kernels_avx512', 'kernels_avx512vnni', 'kernels_avx512bf16'] }],
         ['OS=="linux"', { 'ldflags': ['-Wl,-z,nodelete', '-Wl,--exclude-libs,ALL'] }],
       ],
     },
@@ -58,6 +58,13 @@
           # GCC 12 warns about its own AVX-512 header (GCC bug 105593).
           'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx2', '-mfma', '-Wno-uninitialized', '-Wno-maybe-uninitialized'],
           'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx2', '-mfma'] },
+        },
+        {
+          'target_name': 'kernels_avx512vnni',
+          'type': 'static_library',
+          'sources': ['<!@(node scripts/native-sources.mjs isa-avx512vnni)'],
+          'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mavx2', '-mfma', '-Wno-uninitialized', '-Wno-maybe-uninitialized'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mavx512vnni', '-mavx2', '-mfma'] },
         },
         {
           'target_name': 'kernels_avx512bf16',

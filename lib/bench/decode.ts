@@ -11,6 +11,9 @@ import { type BenchResult, report, rounded, spread, timed } from './measure.ts'
 import { randomRequests } from './model.ts'
 import type { BenchOptions } from './options.ts'
 
+/** Of a matrix's element in the packed copy; what int8 adds a row is not counted. */
+const WEIGHT_BYTES = { float32: 4, bfloat16: 2, int8: 1 } as const
+
 /** Far more than a cache holds, in floats: 256 MiB. */
 const READ_FLOATS = 1 << 26
 
@@ -53,7 +56,7 @@ export async function benchDecode(options: BenchOptions, engine: Engine): Promis
 /** Of the matrices, each read once in a step; the embedding only where it is the head. */
 function weightBytes(c: ModelConfig, dtype: BenchOptions['dtype']): number {
   const elements = (blockFlops(c) + headFlops(c)) / 2
-  return elements * (dtype === 'bfloat16' ? 2 : 4)
+  return elements * WEIGHT_BYTES[dtype]
 }
 
 /** Keys and values of a context, fp32. */

@@ -15,6 +15,7 @@ interface Shape {
 const GEMM_FORMS = {
   float32: ['forward', 'packed', 'dx', 'dw'],
   bfloat16: ['bf16_forward', 'bf16_packed', 'bf16_dx'],
+  int8: ['int8_packed'],
 } as const
 
 /** Rows of the model's own products when nothing else is asked for. */

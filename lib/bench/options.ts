@@ -1,5 +1,5 @@
 /** What `kogrpo bench` takes: modes, the options each has, and their defaults. */
-import type { DeviceName } from '../engine/device.ts'
+import type { DeviceName, Dtype } from '../engine/device.ts'
 import type { ModelConfig } from '../model/config.ts'
 
 export const MODES = [
@@ -41,6 +41,6 @@ export interface BenchOptions {
   runs: number
   seed: number
   device: DeviceName
-  dtype: 'float32' | 'bfloat16'
+  dtype: Dtype
   signal?: AbortSignal
 }

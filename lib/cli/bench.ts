@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { type BenchOptions, MODES, type Mode, SIZES, type SizeName } from '../bench/options.ts'
 import { didYouMean } from '../config/nearest.ts'
-import type { DeviceName } from '../engine/device.ts'
+import { type DeviceName, DTYPES, type Dtype } from '../engine/device.ts'
 import { phrase } from '../messages/phrase.ts'
 import { parseModelConfig, readJson } from '../model/config.ts'
 import type { CliContext } from './context.ts'
@@ -20,7 +20,7 @@ interface BenchArguments extends Partial<Record<SizeName, number>> {
   seed?: number
   threads?: number
   device?: DeviceName
-  dtype?: 'float32' | 'bfloat16'
+  dtype?: Dtype
   context: CliContext
 }
 
@@ -130,8 +130,9 @@ export const command: CommandModule<object, BenchArguments> = {
       .option('dtype', {
         type: 'string',
         requiresArg: true,
-        describe: 'What products multiply: float32 or bfloat16 [default: float32]',
-        coerce: oneOf('dtype', ['float32', 'bfloat16']),
+        describe:
+          'What products multiply: float32, bfloat16 (faster), or int8 (smaller; the CPU) [default: float32]',
+        coerce: oneOf('dtype', DTYPES),
       })
       .options(sharedOptions('seed', 'threads', 'device'))
       .example('$0 bench --mode gemm --m 1024 --n 1024 --k 1024', 'one matrix product')

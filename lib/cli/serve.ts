@@ -108,7 +108,11 @@ export const command: CommandModule<object, ServeArguments> = {
         ...modelOptions.model,
         describe: 'A model directory, or builtin:mini',
       })
-      .options({ 'base-model': modelOptions['base-model'], init: modelOptions.init })
+      .options({
+        'base-model': modelOptions['base-model'],
+        init: modelOptions.init,
+        dtype: modelOptions.dtype,
+      })
       .options({
         host: {
           type: 'string',

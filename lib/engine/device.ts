@@ -9,6 +9,13 @@ export const DEVICES = [
 
 export type DeviceName = (typeof DEVICES)[number]
 
+/**
+ * What matrix products multiply. int8 is for sampling and scoring on the CPU: weights rounded to 8 bits
+ * with one scale a row, activations to 16; nothing is trained in it.
+ */
+export const DTYPES = ['float32', 'bfloat16', 'int8'] as const
+export type Dtype = (typeof DTYPES)[number]
+
 /** How a device that stores bfloat16 keeps AdamW's moments. */
 export const MOMENTS = ['8bit', 'bfloat16', 'float32'] as const
 

@@ -20,7 +20,7 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { type Adapter, adapterParameters, type LoraConfig, loraScale } from '../model/lora.ts'
 import { type Parameter, parameterLayout } from '../model/parameters.ts'
-import type { DeviceName, EngineUse, MOMENTS } from './device.ts'
+import type { DeviceName, Dtype, EngineUse, MOMENTS } from './device.ts'
 import {
   type Control,
   loadNative,
@@ -70,9 +70,10 @@ export interface EngineOptions {
    * with, rounded; sums, norms, softmax and the parameters that the optimizer moves stay fp32.
    * Training and sampling round alike, so that their log-probs are still the same bits. On a GPU
    * bfloat16 is also how weights, gradients and activations are stored; the optimizer's exact fp32
-   * weights are kept as the 16 bits that each lacks.
+   * weights are kept as the 16 bits that each lacks. int8: the CPU alone, and not for training
+   * (native/cpu/int8.h).
    */
-  dtype?: 'float32' | 'bfloat16'
+  dtype?: Dtype
   /** Random weights instead of a checkpoint's. */
   init?: InitOptions
   /** Adapters beside the weights, which are then frozen. They begin as PEFT's: B is 0. */
@@ -238,8 +239,8 @@ export class Engine implements AsyncDisposable {
   static async create(options: EngineOptions): Promise<Engine> {
     const native = new (loadNative().NativeEngine)()
     const { config, threads = 0, gradientCheckpointing = false, lmHeadChunk = 0 } = options
-    const bfloat16 = options.dtype === 'bfloat16'
     const { lora, device = 'cpu', deterministic = false, moments = '8bit', use } = options
+    const { dtype = 'float32' } = options
     const opening = native.open(config, {
       device,
       deterministic,
@@ -248,7 +249,7 @@ export class Engine implements AsyncDisposable {
       threads,
       gradientCheckpointing,
       lmHeadChunk,
-      bfloat16,
+      dtype,
       ...(lora && { lora: { rank: lora.r, scale: loraScale(lora), targets: lora.target_modules } }),
     })
     const opened = await opening.catch((error: Error & { code?: string }) => {

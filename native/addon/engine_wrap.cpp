@@ -35,6 +35,14 @@ ModelConfig model_config(const Napi::Object& o) {
   return c;
 }
 
+Precision precision(const Napi::Value& value) {
+  const std::string name = string(value, "dtype");
+  if (name == "float32") return Precision::f32;
+  if (name == "bfloat16") return Precision::bf16;
+  if (name == "int8") return Precision::int8;
+  throw bad(value.Env(), "dtype", "float32, bfloat16 or int8");
+}
+
 MomentType moment_type(const Napi::Value& value) {
   const std::string name = string(value, "moments");
   if (name == "float32") return MomentType::f32;
@@ -128,7 +136,7 @@ Napi::Value EngineWrap::open(Info info) {
   options.threads = static_cast<int>(integer_or(o, "threads", 0));
   options.recompute = boolean_or(o, "gradientCheckpointing", false);
   options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
-  options.precision = boolean_or(o, "bfloat16", false) ? Precision::bf16 : Precision::f32;
+  if (!o.Get("dtype").IsUndefined()) options.precision = precision(o.Get("dtype"));
   if (!o.Get("lora").IsUndefined()) {
     const Napi::Object lora = object(o.Get("lora"), "lora");
     options.lora = {integer(lora, "rank"), static_cast<float>(number(lora, "scale")),

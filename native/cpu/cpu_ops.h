@@ -54,11 +54,17 @@ class CpuOps final : public Ops {
   // C[M,N] (+)= A·B, the form behind the linear layer's products (matmul.cpp).
   struct Product;
   void multiply(const Product&);
+  // Products with 8-bit weights (int8.cpp).
+  class Int8Weight;
+  std::unique_ptr<PackedWeight> pack_int8(const Tensor& weight);
+  void linear_int8(const Linear&);
 
   const KernelTable& kernels_;
   Pool pool_;
   std::vector<std::vector<float>> scratch_;  // one per worker
   Buffer<float> panels_;                     // the matrix product's packed B
+  Buffer<int32_t> int8_rows_;                // the int8 product's x, and the rows' scales
+  Buffer<float> int8_scales_;
 };
 
 }  // namespace kogrpo

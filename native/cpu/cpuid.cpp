@@ -13,7 +13,10 @@ std::vector<const KernelTable*> available_kernels() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-    if (__builtin_cpu_supports("avx512bf16")) tables.push_back(&avx512bf16_kernels());
+    if (__builtin_cpu_supports("avx512vnni")) {
+      if (__builtin_cpu_supports("avx512bf16")) tables.push_back(&avx512bf16_kernels());
+      tables.push_back(&avx512vnni_kernels());
+    }
     tables.push_back(&avx512_kernels());
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))

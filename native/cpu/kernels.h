@@ -14,6 +14,10 @@ struct Range {
 struct MatmulPack;  // cpu/matmul.h
 struct MatmulBlock;
 
+struct Int8Pack;  // cpu/int8.h
+struct Int8Rows;
+struct Int8Block;
+
 struct AttentionItem;          // cpu/attention.h
 struct AttentionBackwardItem;  // cpu/attention.h
 
@@ -42,6 +46,13 @@ struct KernelTable {
   int64_t matmul_mr = 0, matmul_nr = 0, matmul_kc = 0, matmul_scratch = 0;
   void (*matmul_pack)(const MatmulPack&) = nullptr;
   void (*matmul_block)(const MatmulBlock&) = nullptr;
+
+  // -- int8.inl
+  // A panel is int8_nr columns wide; a tile takes int8_mr rows.
+  int64_t int8_mr = 0, int8_nr = 0;
+  void (*int8_pack)(const Int8Pack&) = nullptr;
+  void (*int8_rows)(const Int8Rows&) = nullptr;
+  void (*int8_block)(const Int8Block&) = nullptr;
 
   // -- embedding.inl
   void (*embedding_forward)(const EmbeddingForward&, Range tokens) = nullptr;
@@ -105,6 +116,7 @@ struct KernelTable {
 const KernelTable& scalar_kernels();
 const KernelTable& avx2_kernels();
 const KernelTable& avx512_kernels();
-const KernelTable& avx512bf16_kernels();  // avx512's, and the products of its own
+const KernelTable& avx512vnni_kernels();  // avx512's, and the int8 products of its own
+const KernelTable& avx512bf16_kernels();  // avx512vnni's, and the other products of its own
 
 }  // namespace kogrpo

@@ -1,4 +1,4 @@
-// AVX-512 with AVX512_BF16: the matrix product again, everything else from the AVX-512 table.
+// AVX-512 with AVX512_BF16: the matrix product again, everything else from the table below it.
 #include "cpu/kernels.h"
 #include "cpu/kernels/partial.inl"
 #include "cpu/simd.h"
@@ -9,7 +9,7 @@
 namespace kogrpo {
 const KernelTable& avx512bf16_kernels() {
   static const KernelTable kTable = [] {
-    KernelTable table = avx512_kernels();
+    KernelTable table = avx512vnni_kernels();
     table.isa = "avx512bf16";
     table.matmul_pack = avx512bf16::matmul_pack;
     table.matmul_block = avx512bf16::matmul_block;

@@ -2,6 +2,7 @@
 //   linear                  C = y,  A = x,   B = wᵀ, k over the inputs
 //   linear_backward_input   C = dx, A = dy,  B = w,  k over the outputs
 //   linear_backward_weight  C = dw, A = dyᵀ, B = x,  k over the tokens
+// (int8 weights: int8.cpp.)
 // Chunks of B are packed into panels by all threads together, then blocks of C are handed out; a
 // weight packed beforehand is one chunk. Any split gives the same bits (kernels/matmul.inl).
 
@@ -195,6 +196,7 @@ void CpuOps::multiply(const Product& op) {
 
 std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
   check_operand("pack", "weight", weight);
+  if (weight.precision == Precision::int8) return pack_int8(weight);
   const int64_t nr = kernels_.matmul_nr, all_k = steps(weight.cols, weight.precision);
   auto packed = std::make_unique<CpuPackedWeight>(weight.rows, weight.cols, nr, weight.precision);
   float* to = packed->data.reserve(0);
@@ -214,6 +216,7 @@ std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
 void CpuOps::linear(const Linear& op) {
   check_product("linear", "x", op.x, "w", op.w, "y", op.y,
                 op.x.cols == op.w.cols && op.y.rows == op.x.rows && op.y.cols == op.w.rows);
+  if (op.w.precision == Precision::int8) return linear_int8(op);
   const auto* packed = dynamic_cast<const CpuPackedWeight*>(op.packed);
   if (op.packed && (!packed || packed->nr != kernels_.matmul_nr || packed->rows != op.w.rows ||
                     packed->cols != op.w.cols || packed->precision != op.w.precision))
@@ -234,6 +237,8 @@ void CpuOps::linear(const Linear& op) {
 void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
   check_product("linear_backward_input", "dy", op.dy, "w", op.w, "dx", op.dx,
                 op.dy.cols == op.w.rows && op.dx.rows == op.dy.rows && op.dx.cols == op.w.cols);
+  if (op.w.precision == Precision::int8)
+    throw std::invalid_argument("linear_backward_input: int8 weights have no backward product");
   multiply({.m = op.dy.rows,
             .n = op.w.cols,
             .k = op.w.rows,

@@ -14,6 +14,8 @@
 #include <immintrin.h>
 #if defined(__AVX512BF16__)
 #define KOGRPO_ISA avx512bf16
+#elif defined(__AVX512VNNI__)
+#define KOGRPO_ISA avx512vnni
 #else
 #define KOGRPO_ISA avx512
 #endif

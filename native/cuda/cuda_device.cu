@@ -20,6 +20,8 @@ class CudaDevice final : public Device {
     return "cuda:" + std::to_string(index_) + " (" + ops_.context().properties.name + ")";
   }
   DType storage(Precision precision) const override {
+    if (precision == Precision::int8)
+      throw DeviceError("int8 weights are multiplied on the CPU only; bfloat16 is half of float32");
     return precision == Precision::bf16 ? DType::bf16 : DType::f32;
   }
   DeviceMemory memory() const override {

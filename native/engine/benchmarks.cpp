@@ -112,6 +112,7 @@ BenchmarkTimes gemm(CpuOps& ops, const BenchmarkOptions& o, const AbortFlag& abo
   const Tensor x = random.make(o.m, o.k), y = random.make(o.m, o.n);
   Tensor w = random.make(o.n, o.k);
   if (o.kind.starts_with("gemm_bf16")) w.precision = Precision::bf16;
+  if (o.kind == "gemm_int8_packed") w.precision = Precision::int8;
   const std::unique_ptr<PackedWeight> packed = o.kind.ends_with("packed") ? ops.pack(w) : nullptr;
   return measure(ops, o, abort, [&] {
     if (o.kind.ends_with("dx"))
@@ -221,7 +222,7 @@ BenchmarkTimes run_benchmark(Device& device, const ModelConfig& config,
     return bandwidth(ops, options, abort);
   }
   if (is({"gemm_forward", "gemm_packed", "gemm_dx", "gemm_dw", "gemm_bf16_forward",
-          "gemm_bf16_packed", "gemm_bf16_dx"})) {
+          "gemm_bf16_packed", "gemm_bf16_dx", "gemm_int8_packed"})) {
     require({{"m", options.m}, {"n", options.n}, {"k", options.k}});
     return gemm(ops, options, abort);
   }

@@ -101,9 +101,17 @@ void Engine::set_trainable(std::span<const std::string> names, std::span<const T
   make_gradient_rooms();
 }
 
-const PackedModel* Engine::packed_of(const std::string& slot) const {
+const PackedModel* Engine::packed_of(const std::string& slot) {
   // Adapters are not packed; what is, every slot of a model that has them shares.
-  return slot == "policy" || options_.lora.rank > 0 ? packed_.get() : nullptr;
+  if (slot != "policy" && options_.lora.rank == 0) return nullptr;
+  return options_.precision == Precision::int8 ? &packed() : packed_.get();
+}
+
+void Engine::require_gradients(const char* what) const {
+  if (options_.precision == Precision::int8)
+    throw std::invalid_argument(std::string(what) +
+                                ": int8 weights sample and score, they have no gradient; open the "
+                                "model in float32 or bfloat16 to train it");
 }
 
 std::string Engine::memory_table() const {
@@ -192,6 +200,7 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
                             int64_t* handle, const AbortFlag& abort) {
   const bool streams = weights_in_pieces() && ranks_->in_turn();
   const ModelView& weights = streams ? *streamed_ : view(slot);
+  if (keep) require_gradients("forward with keep");
   if ((keep || streams) && slot != "policy")
     throw std::invalid_argument("keep: only the slot 'policy' has gradients");
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
@@ -256,6 +265,7 @@ void Engine::release(int64_t handle) {
 
 TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<const float> coef,
                                      std::span<const float> coef_entropy, const AbortFlag& abort) {
+  require_gradients("forwardBackward");
   require_turn();
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
@@ -301,9 +311,10 @@ std::vector<float> Engine::logits(std::span<const int32_t> tokens,
       throw std::invalid_argument("positions: " + std::to_string(p) + " is outside the sequence");
   Activations state;
   state.recompute = true;
-  transformer_.forward(view("policy"), packed_.get(), batch, state, {}, AbortFlag());
+  const PackedModel* packed = packed_of("policy");
+  transformer_.forward(view("policy"), packed, batch, state, {}, AbortFlag());
   const Tensor z = head_.logits(state.hidden.view(type_, batch.size(), config_.hidden_size),
-                                positions, policy_.head, packed_ ? packed_->head.get() : nullptr);
+                                positions, policy_.head, packed ? packed->head.get() : nullptr);
   return to_host(*device_, z);
 }
 

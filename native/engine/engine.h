@@ -33,7 +33,7 @@ struct EngineOptions {
   int64_t lm_head_chunk = 0;
   // bf16: products with the weights rounded. The parameters stay fp32, which is bfloat16 and the 16
   // bits that it lacks; on a CPU every copy for sampling is of half the size, on a GPU weights,
-  // gradients and activations are stored as bf16.
+  // gradients and activations are stored as bf16. int8: sampling and scoring alone.
   Precision precision = Precision::f32;
   bool deterministic = false;                  // CudaOptions; the CPU always is
   MomentType moments = MomentType::eight_bit;  // of a device that stores bf16
@@ -197,8 +197,10 @@ class Engine {
   int64_t state_bytes() const;
   // Where parameters lie: in the run of the trained ones where that is given, else in the model's.
   ModelView::Locate locate(const ParameterStore* trained) const;
-  // Of a slot: the packed weights that its products may use, or null.
-  const PackedModel* packed_of(const std::string& slot) const;
+  // Of a slot: the packed weights that its products may use, or null. Of int8, which is made by
+  // packing, always those of the policy.
+  const PackedModel* packed_of(const std::string& slot);
+  void require_gradients(const char* what) const;
   const ModelView& view(const std::string& slot) const;
   // The slot's parameters, undefined where the slot is new.
   ParameterStore& slot_parameters(const std::string& slot);

@@ -85,7 +85,7 @@ std::vector<float> Engine::activation_impact(const BatchArguments& arguments,
   };
   Activations state;
   state.recompute = true;
-  transformer_.forward(view("policy"), packed_.get(), batch, state, {}, abort, tap);
+  transformer_.forward(view("policy"), packed_of("policy"), batch, state, {}, abort, tap);
   return scores;
 }
 

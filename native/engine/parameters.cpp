@@ -174,6 +174,8 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
   head = tied ? embed : take(c.head_size(), c.hidden_size);
   if (lora.rank == 0) return;
 
+  // Adapters are small, and are never int8.
+  const Precision of_adapters = precision == Precision::int8 ? Precision::f32 : precision;
   const auto sites = lora_sites(c);
   for (LayerView& w : layers) {
     LoraSite* const views[] = {&w.lora_qkv, &w.lora_o, &w.lora_gate_up, &w.lora_down};
@@ -187,12 +189,12 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
       }
       if (view.targets.empty()) continue;
       view.a = take(static_cast<int64_t>(view.targets.size()) * lora.rank, sites[s][0].in);
-      view.a.precision = precision;
+      view.a.precision = of_adapters;
       size_t i = 0;
       for (const Target& t : sites[s])
         if (lora.has(t.name)) {
           view.targets[i].b = take(t.out, lora.rank);
-          view.targets[i++].b.precision = precision;
+          view.targets[i++].b.precision = of_adapters;
         }
     }
   }

@@ -51,7 +51,7 @@ struct Linear {
   const PackedWeight* packed = nullptr;  // optional: Ops::pack(w)
   bool accumulate = false;
 };
-// dx[M,K] = dy[M,N] w[N,K], or dx +=.
+// dx[M,K] = dy[M,N] w[N,K], or dx +=. Of int8 weights there is none: std::invalid_argument.
 struct LinearBackwardInput {
   Tensor dy, w, dx;
   bool accumulate = false;

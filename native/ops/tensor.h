@@ -19,7 +19,9 @@ constexpr size_t size_of(DType dtype) {
 // What a product takes a weight's values for. bf16: rounded to bfloat16 (to nearest, ties to even),
 // and so is what they are multiplied with; sums are fp32. A chain takes k in pairs, the second of a
 // pair first, and denormals as zero, as VDPBF16PS does. An embedding's rows are rounded too.
-enum class Precision : uint8_t { f32, bf16 };
+// int8: rounded to 8-bit integers with one scale a row, and what they are multiplied with to 16-bit
+// ones (cpu/int8.h); sums are exact. Forward only, CPU only; an embedding's rows stay fp32.
+enum class Precision : uint8_t { f32, bf16, int8 };
 
 struct Tensor {
   void* data = nullptr;

@@ -1,10 +1,40 @@
 // The products of a linear layer, sums in double precision, operands rounded where asked for.
 
+#include <algorithm>
+#include <vector>
+
 #include "reference/bf16.h"
 #include "reference/reference_ops.h"
 
 namespace kogrpo {
+namespace {
+
+// What an int8 product takes a row for (Precision): multiples of its largest value over `most`.
+std::vector<double> on_grid(const float* x, int64_t n, double most) {
+  double largest = 0;
+  for (int64_t k = 0; k < n; ++k) largest = std::max(largest, std::fabs(double(x[k])));
+  std::vector<double> out;
+  for (int64_t k = 0; k < n; ++k)
+    out.push_back(largest == 0 ? 0 : std::nearbyint(x[k] / largest * most) * (largest / most));
+  return out;
+}
+
+void linear_int8(const Linear& op) {
+  for (int64_t m = 0; m < op.y.rows; ++m) {
+    const std::vector<double> x = on_grid(op.x.row(m), op.x.cols, 32767);
+    for (int64_t n = 0; n < op.y.cols; ++n) {
+      const std::vector<double> w = on_grid(op.w.row(n), op.w.cols, 127);
+      double sum = op.accumulate ? op.y.row(m)[n] : 0.0;
+      for (size_t k = 0; k < w.size(); ++k) sum += x[k] * w[k];
+      op.y.row(m)[n] = float(sum);
+    }
+  }
+}
+
+}  // namespace
+
 void ReferenceOps::linear(const Linear& op) {
+  if (op.w.precision == Precision::int8) return linear_int8(op);
   for (int64_t m = 0; m < op.y.rows; ++m)
     for (int64_t n = 0; n < op.y.cols; ++n) {
       double sum = op.accumulate ? op.y.row(m)[n] : 0.0;

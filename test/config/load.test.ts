@@ -180,6 +180,10 @@ describe('files', () => {
 describe('errors of one key name file, line, column, key and remedy', () => {
   const with_ = (text: string): string => fails(`${MINIMAL}${text}`)
   test.each([
+    [
+      'model: {dtype: int8}',
+      'r.yaml:10:16: model.dtype: int8 weights are not trained; use float32 or bfloat16 (int8 is for serve, generate, eval, score and judge.dtype)',
+    ],
     ['sead: 1', 'r.yaml:10:1: sead: unknown key; did you mean "seed"?'],
     ['seed: -1', 'r.yaml:10:7: seed: expected at least 0, got -1'],
     ['seed: 1.5', 'r.yaml:10:7: seed: expected a whole number, got 1.5'],

@@ -1,7 +1,8 @@
 /** The model that a run starts from, and how the engine holds and saves it. */
 
 import * as z from 'zod'
-import { MOMENTS } from '../../engine/device.ts'
+import { DTYPES, MOMENTS } from '../../engine/device.ts'
+import { english } from '../../messages/phrase.ts'
 import { smooth } from './smooth.ts'
 import { count, name } from './values.ts'
 
@@ -25,7 +26,12 @@ export const model = z.strictObject({
       'keys of config.json that differ, for a model of another size (init random), or of more layers (init expanded: num_hidden_layers)',
     ),
   dtype: z
-    .enum(['float32', 'bfloat16'])
+    .enum(DTYPES)
+    .refine(dtype => dtype !== 'int8', {
+      error: english(
+        'int8 weights are not trained; use float32 or bfloat16 (int8 is for serve, generate, eval, score and judge.dtype)',
+      ),
+    })
     .default('float32')
     .describe(
       'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32',

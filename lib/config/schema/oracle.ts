@@ -1,5 +1,6 @@
 /** The oracle: how a judge corrects the checker of the accuracy reward, and who judges. */
 import * as z from 'zod'
+import { DTYPES } from '../../engine/device.ts'
 import { english } from '../../messages/phrase.ts'
 import { count, countOrZero, fraction, name, positive, seed } from './values.ts'
 
@@ -71,6 +72,10 @@ export const openAiJudgeSchema = z.strictObject({
 export const localJudgeSchema = z.strictObject({
   kind: z.literal('local'),
   path: name.describe('Hugging Face directory of the judge, e.g. a checkpoint of another run'),
+  dtype: z
+    .enum(DTYPES)
+    .default('float32')
+    .describe("what the judge's products multiply; int8 is smallest, on the CPU only"),
   enable_thinking: z.boolean().default(false).describe('chat template: let the judge think'),
   ...prompted(256),
 })

@@ -163,6 +163,8 @@ export const config = catalogue({
     '소스가 하나 이상 있어야 합니다(예: - path: FILE.jsonl)',
   'expected at least one reward, e.g. - name: accuracy':
     '보상이 하나 이상 있어야 합니다(예: - name: accuracy)',
+  'int8 weights are not trained; use float32 or bfloat16 (int8 is for serve, generate, eval, score and judge.dtype)':
+    'int8 가중치는 학습하지 않습니다. float32나 bfloat16을 쓰십시오(int8은 serve, generate, eval, score와 judge.dtype에만 씁니다)',
   'expected one weight above 0: the risk is the weighted mean':
     '0보다 큰 가중치가 하나는 있어야 합니다. 위험도는 가중 평균입니다',
   'has no effect with value: share; leave it out, or use value: threshold':

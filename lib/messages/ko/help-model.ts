@@ -16,7 +16,8 @@ export const helpModel = catalogue({
     '어댑터의 바탕 모델(어댑터의 설정에 적힌 곳에 없을 때)',
   "pretrained: the directory's weights; random: weights made from --seed":
     'pretrained: 디렉터리의 가중치, random: --seed로 만든 가중치',
-  'What products multiply: float32 or bfloat16': '행렬 곱의 자료형: float32 또는 bfloat16',
+  'What products multiply: float32, bfloat16 (faster), or int8 (smaller; the CPU)':
+    '행렬 곱의 자료형: float32, bfloat16(더 빠름), int8(더 작음, CPU 전용)',
   "Suppress Chinese tokens as kogrpo smooth does, without changing weights; a number is min_scale, '{…}' further settings":
     "kogrpo smooth처럼 중국어 토큰을 억제하되 가중치는 그대로 둡니다. 수를 주면 min_scale, '{…}'를 주면 더 자세한 설정입니다",
   'A .jsonl, .jsonl.gz or .parquet file, or - for stdin':

@@ -49,6 +49,7 @@ export async function openLocalJudge(
   const engine = await Engine.load(directory, {
     threads: options.threads ?? 0,
     device: options.device ?? 'cpu',
+    dtype: spec.dtype,
   })
   return new LocalJudge(spec, identity, engine, tokenizer, template)
 }
@@ -86,9 +87,10 @@ class LocalJudge implements KeyedJudge {
   }
 
   keyOf(item: JudgeItem): string {
-    const { enable_thinking } = this.#spec
+    const { enable_thinking, dtype } = this.#spec
     const messages = judgeMessages(item, this.#spec)
-    const asked = JSON.stringify(['local', this.#identity, enable_thinking, messages])
+    const weights = dtype === 'float32' ? [] : [dtype]
+    const asked = JSON.stringify(['local', this.#identity, ...weights, enable_thinking, messages])
     return createHash('sha256').update(asked).digest('hex')
   }
 

@@ -8,6 +8,7 @@
 #include "cpu/kernels/attention_backward.inl"
 #include "cpu/kernels/bf16.inl"
 #include "cpu/kernels/embedding.inl"
+#include "cpu/kernels/int8.inl"
 #include "cpu/kernels/lm_head.inl"
 #include "cpu/kernels/matmul.inl"
 #include "cpu/kernels/norm.inl"
@@ -30,6 +31,11 @@ inline const KernelTable& table() {
       .matmul_scratch = kMatmulScratch,
       .matmul_pack = matmul_pack,
       .matmul_block = matmul_block,
+      .int8_mr = kInt8Mr,
+      .int8_nr = kInt8Nr,
+      .int8_pack = int8_pack,
+      .int8_rows = int8_rows,
+      .int8_block = int8_block,
       .embedding_forward = embedding_forward,
       .embedding_forward_bf16 = embedding_forward_bf16,
       .embedding_backward = embedding_backward,

@@ -122,6 +122,11 @@ describe('local judge', () => {
     const changed = await openLocalJudge(spec(), { directory: trained })
     expect(changed.keyOf(item('12'))).not.toBe(other.keyOf(item('12')))
     await Promise.all([other.close(), changed.close()])
+    // The same files in 8 bits are another judge.
+    const small = await openLocalJudge(spec({ dtype: 'int8' }), { directory: trained })
+    expect(small.keyOf(item('12'))).not.toBe(changed.keyOf(item('12')))
+    expect((await verdicts(small, [item('정답: 12개')]))[0]).toHaveProperty('verdict')
+    await small.close()
   })
 
   it('decides the rewards of a run', async () => {

@@ -1,0 +1,221 @@
+// Products with 8-bit weights: against double sums of the same rounded values, the exact integers
+// that they are defined by, and the same bits on every instruction set, thread count, batch and
+// packing.
+
+#include "cpu/int8.h"
+
+#include "engine/engine.h"
+#include "op_testing.h"
+
+namespace kogrpo {
+namespace {
+
+using namespace testing;
+
+struct Sizes {
+  int64_t m, n, k;
+};
+const std::vector<Sizes> kSizes = {{1, 1, 1},     {1, 32, 64},  {2, 33, 31},    {5, 48, 96},
+                                   {7, 31, 33},   {8, 65, 770}, {15, 64, 1537}, {40, 100, 3},
+                                   {57, 40, 258}, {130, 33, 64}};
+
+Tensor int8(std::vector<float>& w, int64_t rows, int64_t cols) {
+  Tensor tensor = matrix(w.data(), rows, cols);
+  tensor.precision = Precision::int8;
+  return tensor;
+}
+
+// Every table that runs here: for_each_cpu_backend leaves out what differs in products alone.
+template <class Test>
+void for_each_table(Test&& test) {
+  for (const KernelTable* kernels : available_kernels())
+    for (int threads : {1, 3}) {
+      CpuOps ops(*kernels, threads);
+      CAPTURE(kernels->isa);
+      CAPTURE(threads);
+      test(static_cast<Ops&>(ops));
+    }
+}
+
+struct Case {
+  Sizes s;
+  std::vector<float> x, w, y;
+
+  Case(Sizes s, uint32_t seed)
+      : s(s),
+        x(random_floats(size_t(s.m * s.k), seed)),
+        w(random_floats(size_t(s.n * s.k), seed + 1, 0.1f)),
+        y(random_floats(size_t(s.m * s.n), seed + 2)) {}
+
+  std::vector<float> forward(Ops& ops, bool packed, bool accumulate) {
+    std::vector<float> out = accumulate ? y : poisoned(y.size());
+    const Tensor weight = int8(w, s.n, s.k);
+    const auto pack = packed ? ops.pack(weight) : nullptr;
+    ops.linear(
+        {matrix(x.data(), s.m, s.k), weight, matrix(out.data(), s.m, s.n), pack.get(), accumulate});
+    return out;
+  }
+
+  // As cpu/int8.h defines it, in 64-bit integers, then the same few roundings.
+  float exact(int64_t m, int64_t n, bool accumulate) const {
+    const auto largest = [](const float* p, int64_t count) {
+      float most = 0;
+      for (int64_t i = 0; i < count; ++i) most = std::max(most, std::fabs(p[i]));
+      return most;
+    };
+    const float *row = &x[size_t(m * s.k)], *weight = &w[size_t(n * s.k)];
+    const float tx = largest(row, s.k), tw = largest(weight, s.k);
+    int64_t high = 0, low = 0;
+    for (int64_t k = 0; k < s.k; ++k) {
+      const auto u = int64_t(std::nearbyint(row[k] * (32767.0f / tx))) + 32768;
+      const auto q = int64_t(std::nearbyint(weight[k] * (127.0f / tw)));
+      high += ((u >> 8) - 128) * q;
+      low += (u & 255) * q;
+    }
+    const float sum = std::fma(256.0f, float(high), float(low));
+    const float scale = (tx / 32767.0f) * (tw / 127.0f);
+    return accumulate ? std::fma(sum, scale, y[size_t(m * s.n + n)]) : sum * scale;
+  }
+  std::vector<float> exact(bool accumulate) const {
+    std::vector<float> out;
+    for (int64_t m = 0; m < s.m; ++m)
+      for (int64_t n = 0; n < s.n; ++n) out.push_back(exact(m, n, accumulate));
+    return out;
+  }
+};
+
+TEST_CASE("int8: the product is the exact sum of integers, to the bit, everywhere") {
+  uint32_t seed = 1;
+  for (const Sizes& s : kSizes)
+    for (bool accumulate : {false, true}) {
+      Case c(s, seed += 10);
+      const std::vector<float> y = c.exact(accumulate);
+      ReferenceOps reference;
+      const std::vector<float> expected = c.forward(reference, false, accumulate);
+      CAPTURE(s.m);
+      CAPTURE(s.n);
+      CAPTURE(s.k);
+      CAPTURE(accumulate);
+      for_each_table([&](Ops& ops) {
+        CHECK(same_bits(c.forward(ops, false, accumulate), y));
+        CHECK(same_bits(c.forward(ops, true, accumulate), y));
+        CHECK(nmse(y, expected) < 1e-9);
+      });
+    }
+}
+
+TEST_CASE("int8: near the product in full, whatever the size of single inputs") {
+  Case c({9, 80, 512}, 41);
+  // A few channels a hundred times the others', as residual streams have.
+  for (size_t m = 0; m < 9; ++m)
+    for (const size_t k : {7, 130, 400}) c.x[m * 512 + k] *= 100;
+  std::vector<float> full(c.y.size());
+  ReferenceOps().linear({matrix(c.x.data(), 9, 512), matrix(c.w.data(), 80, 512),
+                         matrix(full.data(), 9, 80), nullptr, false});
+  CpuOps ops(*available_kernels().front(), 1);
+  CHECK(nmse(c.forward(ops, true, false), full) < 1e-4);  // (1/127/√12 · 3)² of the weights
+}
+
+TEST_CASE("int8: a row alone has the bits it has in a batch") {
+  Case c({61, 50, 129}, 5);
+  for_each_table([&](Ops& ops) {
+    const std::vector<float> all = c.forward(ops, true, false);
+    for (int64_t m : {0, 13, 60}) {
+      Case one({1, 50, 129}, 5);
+      one.w = c.w;
+      one.x.assign(c.x.begin() + m * 129, c.x.begin() + (m + 1) * 129);
+      const std::vector<float> row = one.forward(ops, m % 2 == 0, false);
+      CHECK(same_bits(row, {all.begin() + m * 50, all.begin() + (m + 1) * 50}));
+    }
+  });
+}
+
+TEST_CASE("int8: rows of zeros are zero, rows that are not finite are NaN, others untouched") {
+  Case c({3, 4, 20}, 9);
+  std::fill_n(c.w.begin(), 20, 0.0f);
+  c.w[2 * 20 + 3] = INFINITY;
+  c.w[3 * 20] = NAN;
+  std::fill_n(c.x.begin(), 20, 0.0f);
+  c.x[20 + 19] = NAN;
+  for_each_table([&](Ops& ops) {
+    const std::vector<float> y = c.forward(ops, true, false);
+    CHECK(y[0] == 0);
+    CHECK(y[1] == 0);
+    CHECK(std::isnan(y[2]));
+    for (size_t n = 0; n < 4; ++n) CHECK(std::isnan(y[4 + n]));
+    CHECK(y[8] == 0);
+    CHECK(y[9] == c.exact(2, 1, false));
+    CHECK(std::isnan(y[10]));
+    CHECK(std::isnan(y[11]));
+  });
+}
+
+TEST_CASE("int8: the largest sums do not overflow") {
+  const int64_t k = kInt8Depth;
+  Case c({1, 1, k}, 3);
+  std::fill(c.x.begin(), c.x.end(), 1.0f);
+  std::fill(c.w.begin(), c.w.end(), -2.0f);
+  for_each_table([&](Ops& ops) {
+    CHECK(c.forward(ops, true, false)[0] == doctest::Approx(-2.0 * double(k)).epsilon(1e-6));
+  });
+}
+
+TEST_CASE("int8: a pack of another precision and a backward product are refused") {
+  CpuOps ops(*available_kernels().front(), 1);
+  std::vector<float> w = random_floats(64 * 64, 1), x = random_floats(64, 2), y(64);
+  const auto f32 = ops.pack(matrix(w.data(), 64, 64)), small = ops.pack(int8(w, 64, 64));
+  CHECK(small->bytes() == 64 * 64 + 64 * 8);
+  const Tensor in = matrix(x.data(), 1, 64), out = matrix(y.data(), 1, 64);
+  CHECK_THROWS_WITH_AS(ops.linear({in, int8(w, 64, 64), out, f32.get(), false}),
+                       doctest::Contains("is not this backend's pack of w"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(ops.linear({in, matrix(w.data(), 64, 64), out, small.get(), false}),
+                       doctest::Contains("is not this backend's pack of w"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(ops.linear_backward_input({in, int8(w, 64, 64), out, false}),
+                       doctest::Contains("no backward product"), std::invalid_argument);
+  std::vector<float> deep(kInt8Depth + 1);
+  CHECK_THROWS_WITH_AS(ops.pack(int8(deep, 1, kInt8Depth + 1)), doctest::Contains("at most 65536"),
+                       std::invalid_argument);
+}
+
+TEST_CASE("int8: an engine scores what it samples, packed or not, and refuses to train") {
+  ModelConfig config;
+  config.vocab_size = 96;
+  config.hidden_size = 48;
+  config.intermediate_size = 80;
+  config.num_layers = 2;
+  config.num_heads = 4;
+  config.num_kv_heads = 2;
+  config.head_dim = 16;
+  const std::vector<int32_t> prompt{5, 9, 2, 40};
+  std::vector<float> drawn;
+  for (const int threads : {1, 3}) {
+    Engine engine(config, {.threads = threads, .precision = Precision::int8});
+    engine.initialize({.seed = 7, .std = 0.2});
+    GenerateRequest request;
+    request.prompt = prompt;
+    request.max_new_tokens = 20;
+    const auto results = engine.generate(
+        std::span(&request, 1), {}, [](int64_t) {}, AbortFlag());
+    std::vector<int32_t> whole = prompt;
+    whole.insert(whole.end(), results[0].tokens.begin(), results[0].tokens.end());
+    const std::vector<int32_t> cu{0, int32_t(whole.size())};
+    BatchArguments batch;
+    batch.tokens = whole;
+    batch.cu_seqlens = cu;
+    const TokenValues scored = engine.forward(batch, "policy", false, nullptr, AbortFlag());
+    CHECK(same_bits({scored.logprobs.begin() + 4, scored.logprobs.end()}, results[0].logprobs));
+    if (threads == 1) drawn = results[0].logprobs;
+    CHECK(same_bits(drawn, results[0].logprobs));
+
+    Engine fresh(config, {.threads = threads, .precision = Precision::int8});
+    fresh.initialize({.seed = 7, .std = 0.2});
+    CHECK(same_bits(fresh.forward(batch, "policy", false, nullptr, AbortFlag()).logprobs,
+                    scored.logprobs));
+    const std::vector<float> coef(whole.size(), 0.0f);
+    CHECK_THROWS_WITH_AS(engine.forward_backward(batch, coef, {}, AbortFlag()),
+                         doctest::Contains("float32 or bfloat16 to train"), std::invalid_argument);
+  }
+}
+
+}  // namespace
+}  // namespace kogrpo
