@@ -2,8 +2,10 @@
 # Measures kogrpo against torch, transformers and TRL, alternately, on this machine, and writes
 # results/cpu.json with the ratios. Needs a built checkout (npm ci) and an active Python environment
 # with the peers (peers/README.md). On an idle machine, from anywhere:
-#   compare.sh [--quick] [--rounds N] [--threads N] [--modes "train generate grpo"] [--output FILE]
-# The first round tries every variant of the peers (--quick: the one that has always been the fastest);
+#   compare.sh [--quick] [--rounds N] [--threads N] [--modes "train generate grpo train_large"]
+#     [--dtypes "float32 bfloat16"] [--output FILE]
+# The peers compute in fp32. train_large is Qwen3-0.6B's geometry, 1 x 512 tokens, in fp32 alone (10 GB
+# a side, one after the other). The first round tries every variant of the peers (--quick: the one that has always been the fastest);
 # the others measure the fastest one again.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,6 +13,7 @@ quick=0
 rounds=3
 threads=2
 modes="train generate grpo"
+dtypes="float32 bfloat16"
 output=results/cpu.json
 while [[ $# -gt 0 ]]; do
   case "$1" in
@@ -18,8 +21,9 @@ while [[ $# -gt 0 ]]; do
     --rounds) rounds="${2:?--rounds needs a number}"; shift 2 ;;
     --threads) threads="${2:?--threads needs a number}"; shift 2 ;;
     --modes) modes="${2:?--modes needs a list}"; shift 2 ;;
+    --dtypes) dtypes="${2:?--dtypes needs a list}"; shift 2 ;;
     --output) output="${2:?--output needs a file}"; shift 2 ;;
-    *) echo "compare.sh: unknown option $1 (known: --quick, --rounds, --threads, --modes, --output)" >&2; exit 2 ;;
+    *) echo "compare.sh: unknown option $1 (known: --quick, --rounds, --threads, --modes, --dtypes, --output)" >&2; exit 2 ;;
   esac
 done
 export PYTHONDONTWRITEBYTECODE=1
@@ -31,13 +35,30 @@ peer() {
     train) shift; python peers/torch_train.py --threads "$threads" --repeats 5 "$@" ;;
     generate) shift; python peers/torch_generate.py --threads "$threads" --repeats 1 "$@" ;;
     grpo) shift; python peers/trl_grpo.py --threads "$threads" --repeats 1 "$@" ;;
+    train_large)
+      shift
+      python peers/torch_train.py --threads "$threads" --repeats 1 --warm-up 1 \
+        --geometry "$large" --batch 1 --seq 512 "$@"
+      ;;
   esac
 }
 
-declare -A usual=([train]=eager_fused [generate]=dynamic [grpo]=default)
+large=geometry-qwen3-0.6b.json
+own() {
+  case "$1" in
+    train_large)
+      [[ $2 == float32 ]] || return 0
+      bench --mode train --geometry "$large" --batch 1 --seq 512 --runs 1 --dtype "$2"
+      ;;
+    *) bench --mode "$1" --dtype "$2" ;;
+  esac
+}
+bench() { node ../dist/cli/main.js bench --threads "$threads" "$@"; }
 
-# A line of either side is marked with its round and kept.
-keep() { node ratios.mjs mark "$1" "$2" | tee -a "$lines"; }
+declare -A usual=([train]=eager_fused [generate]=dynamic [grpo]=default [train_large]=eager_fused)
+
+# A line of either side is marked with its round and work, and kept.
+keep() { node ratios.mjs mark "$@" | tee -a "$lines"; }
 
 for ((round = 1; round <= rounds; round++)); do
   for mode in $modes; do
@@ -47,8 +68,8 @@ for ((round = 1; round <= rounds; round++)); do
     elif ((quick)); then
       variants=(--variants "${usual[$mode]}")
     fi
-    peer "$mode" ${variants[@]+"${variants[@]}"} | keep peer "$round"
-    node ../dist/cli/main.js bench --mode "$mode" --threads "$threads" | keep kogrpo "$round"
+    peer "$mode" ${variants[@]+"${variants[@]}"} | keep peer "$round" "$mode"
+    for dtype in $dtypes; do own "$mode" "$dtype" | keep kogrpo "$round" "$mode"; done
   done
 done
 mkdir -p "$(dirname "$output")"

@@ -1,12 +1,13 @@
 // The bookkeeping of compare.sh.
-//   mark SIDE ROUND     result lines from standard input with `side` and `round` added
-//   fastest MODE        name of the peer's fastest variant so far
-//   record FILE         ratios by round and over all, with the machine, as JSON; exits 1 below a bar
+//   mark SIDE ROUND WORK  result lines from standard input with these added
+//   fastest WORK          name of the peer's fastest variant so far
+//   record FILE           ratios by work and dtype, by round and over all, with the machine, as JSON;
+//                         exits 1 below a bar
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 
-// What issue 2 asks for: times the peer's tokens per second.
-const BARS = { train: 3, generate: 10, grpo: 8 }
+// What is asked for: times the peer's tokens per second.
+const BARS = { train: 4, generate: 20, grpo: 12, train_large: 1.5 }
 
 const [command, ...args] = process.argv.slice(2)
 const lines = readFileSync(0, 'utf8')
@@ -21,20 +22,22 @@ const median = values => {
 }
 const rate = line => line.tokens_per_s.median
 const round = x => Number(x.toPrecision(4))
-const peersOf = mode => lines.filter(line => line.mode === mode && line.side === 'peer')
+const peersOf = work => lines.filter(line => line.work === work && line.side === 'peer')
 
 /** The peer's variant with the best median in the first round. */
-function fastest(mode) {
-  const first = peersOf(mode).filter(line => line.round === 1)
-  if (first.length === 0) throw new Error(`no peer's result for ${mode}: see the errors above`)
+function fastest(work) {
+  const first = peersOf(work).filter(line => line.round === 1)
+  if (first.length === 0) throw new Error(`no peer's result for ${work}: see the errors above`)
   return first.reduce((best, line) => (rate(line) > rate(best) ? line : best)).variant
 }
 
-function compare(mode) {
-  const variant = fastest(mode)
-  const own = lines.filter(line => line.mode === mode && line.side === 'kogrpo')
+function compare(work, dtype) {
+  const variant = fastest(work)
+  const own = lines.filter(
+    line => line.work === work && line.side === 'kogrpo' && line.dtype === dtype,
+  )
   const pairs = own.map(line => {
-    const peer = peersOf(mode).find(p => p.round === line.round && p.variant === variant)
+    const peer = peersOf(work).find(p => p.round === line.round && p.variant === variant)
     return {
       round: line.round,
       kogrpo: rate(line),
@@ -48,19 +51,24 @@ function compare(mode) {
     min: Math.min(...ratios),
     max: Math.max(...ratios),
   }
-  return { variant, bar: BARS[mode], met: ratio.median >= BARS[mode], ratio, tokens_per_s: pairs }
+  return { variant, bar: BARS[work], met: ratio.median >= BARS[work], ratio, tokens_per_s: pairs }
 }
 
 if (command === 'mark') {
-  const [side, number] = args
+  const [side, number, work] = args
   for (const line of lines) {
     const { mode, ...rest } = line
-    console.log(JSON.stringify({ mode, side, round: Number(number), ...rest }))
+    console.log(JSON.stringify({ mode, work, side, round: Number(number), ...rest }))
   }
 } else if (command === 'fastest') {
   console.log(fastest(args[0]))
 } else if (command === 'record') {
-  const modes = Object.keys(BARS).filter(mode => lines.some(line => line.mode === mode))
+  const dtypes = [...new Set(lines.filter(l => l.side === 'kogrpo').map(l => l.dtype))]
+  const pairs = Object.keys(BARS).flatMap(work =>
+    dtypes
+      .filter(dtype => lines.some(line => line.work === work && line.dtype === dtype))
+      .map(dtype => [`${work} ${dtype}`, compare(work, dtype)]),
+  )
   const record = {
     time: new Date().toISOString(),
     machine: {
@@ -69,13 +77,13 @@ if (command === 'mark') {
       memory_gib: Math.round(totalmem() / 2 ** 30),
       load_average: round(loadavg()[0]),
     },
-    comparison: Object.fromEntries(modes.map(mode => [mode, compare(mode)])),
+    comparison: Object.fromEntries(pairs),
     results: lines,
   }
   writeFileSync(args[0], `${JSON.stringify(record, null, 2)}\n`)
-  for (const [mode, { ratio, bar, met }] of Object.entries(record.comparison)) {
+  for (const [name, { ratio, bar, met }] of Object.entries(record.comparison)) {
     console.log(
-      `${mode}: ${ratio.median} x (${ratio.min} to ${ratio.max}), bar ${bar} x: ${met ? 'met' : 'not met'}`,
+      `${name}: ${ratio.median} x (${ratio.min} to ${ratio.max}), bar ${bar} x: ${met ? 'met' : 'not met'}`,
     )
   }
   if (Object.values(record.comparison).some(({ met }) => !met)) process.exitCode = 1

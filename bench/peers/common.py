@@ -23,6 +23,10 @@ def arguments(description: str, repeats: int) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=THREADS_DEFAULT)
     parser.add_argument("--repeats", type=int, default=repeats, help="timed runs after warm-up")
     parser.add_argument("--variants", nargs="*", help="only these variants")
+    parser.add_argument("--warm-up", type=int, default=3, help="untimed runs (training)")
+    parser.add_argument("--geometry", help="a config.json (training)")
+    parser.add_argument("--batch", type=int, default=16, help="sequences (training)")
+    parser.add_argument("--seq", type=int, default=256, help="tokens of a sequence (training)")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -53,12 +57,24 @@ def bench_config() -> dict:
     }
 
 
-def build_model(attention: str = "sdpa"):
+def geometry(file: str | None) -> dict:
+    """Keyword arguments of Qwen3Config: the comparison's, or those of a config.json."""
+    if file is None:
+        return bench_config()
+    with open(file, encoding="utf-8") as text:
+        config = json.load(text)
+    theta = config.pop("rope_theta")
+    drop = ("architectures", "model_type", "torch_dtype")
+    config = {key: value for key, value in config.items() if key not in drop}
+    return {**config, "rope_parameters": {"rope_theta": theta, "rope_type": "default"}}
+
+
+def build_model(attention: str = "sdpa", config: dict | None = None):
     """The randomly initialised float32 model."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    config = Qwen3Config(**bench_config())
+    config = Qwen3Config(**(config or bench_config()))
     config._attn_implementation = attention
     return Qwen3ForCausalLM(config).to(torch.float32)
 

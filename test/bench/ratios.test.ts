@@ -14,39 +14,49 @@ function ratios(args: string[], lines: object[]): { status: number | null; stdou
 
 const line = (side: string, round: number, variant: string, median: number): object => ({
   mode: 'train',
+  work: 'train',
+  ...(side === 'kogrpo' && { dtype: 'bfloat16' }),
   side,
   round,
   variant,
   tokens_per_s: { median },
 })
 
-test('lines are marked with side and round', () => {
-  const { stdout } = ratios(['mark', 'peer', '2'], [{ mode: 'train', variant: 'eager' }])
-  expect(JSON.parse(stdout)).toEqual({ mode: 'train', side: 'peer', round: 2, variant: 'eager' })
+test('lines are marked with side, round and work', () => {
+  const { stdout } = ratios(
+    ['mark', 'peer', '2', 'train_large'],
+    [{ mode: 'train', variant: 'eager' }],
+  )
+  const marks = { work: 'train_large', side: 'peer', round: 2 }
+  expect(JSON.parse(stdout)).toEqual({ mode: 'train', ...marks, variant: 'eager' })
 })
 
 test("ratios are to the peer's fastest variant, round by round; a bar that is not met fails", () => {
   const lines = [
     line('peer', 1, 'slow', 50),
     line('peer', 1, 'fast', 100),
-    line('kogrpo', 1, 'x', 250),
+    line('kogrpo', 1, 'x', 350),
+    { ...line('kogrpo', 1, 'x', 150), dtype: 'float32' },
     line('peer', 2, 'fast', 200),
-    line('kogrpo', 2, 'x', 700),
+    line('kogrpo', 2, 'x', 900),
     line('peer', 3, 'fast', 100),
-    line('kogrpo', 3, 'x', 320),
+    line('kogrpo', 3, 'x', 420),
   ]
   expect(ratios(['fastest', 'train'], lines).stdout).toBe('fast\n')
   const file = join(mkdtempSync(join(tmpdir(), 'kogrpo-ratios-')), 'cpu.json')
-  expect(ratios(['record', file], lines).status).toBe(0)
+  expect(ratios(['record', file], lines).status).toBe(1) // fp32 is below
   const { comparison, results } = JSON.parse(readFileSync(file, 'utf8'))
   expect(results).toEqual(lines)
-  expect(comparison.train).toMatchObject({
+  expect(comparison['train bfloat16']).toMatchObject({
     variant: 'fast',
-    bar: 3,
+    bar: 4,
     met: true,
-    ratio: { median: 3.2, min: 2.5, max: 3.5 },
+    ratio: { median: 4.2, min: 3.5, max: 4.5 },
   })
+  expect(comparison['train float32']).toMatchObject({ met: false, ratio: { median: 1.5 } })
   const below = ratios(['record', file], lines.slice(0, 3))
-  expect(below.stdout).toBe('train: 2.5 x (2.5 to 2.5), bar 3 x: not met\n')
+  expect(below.stdout).toBe('train bfloat16: 3.5 x (3.5 to 3.5), bar 4 x: not met\n')
   expect(below.status).toBe(1)
+  const met = lines.filter(l => !('dtype' in l) || l.dtype === 'bfloat16')
+  expect(ratios(['record', file], met).status).toBe(0)
 })
