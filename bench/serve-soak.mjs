@@ -55,6 +55,18 @@ const post = (path, body, signal) =>
     body: typeof body === 'string' ? body : JSON.stringify(body),
     signal,
   })
+/** As post(); while a burst has filled the queue (429), the request waits as it is told and comes again. */
+async function patient(path, body) {
+  for (;;) {
+    const began = performance.now()
+    const reply = await post(path, body)
+    if (reply.status !== 429) return { reply, began }
+    queueFull++
+    if (!reply.headers.has('retry-after')) complain('429', 'no Retry-After')
+    await reply.text()
+    await sleep(1000 * Number(reply.headers.get('retry-after') ?? 1))
+  }
+}
 const words = '사과 3개와 배 5개를 더하고 다시 2개를 빼면 모두 몇 개인가? '
 const unexpected = []
 const counts = {}
@@ -68,12 +80,12 @@ const expectStatus = (kind, reply, statuses) => {
 }
 
 let serial = 0
+let queueFull = 0
 const kinds = {
   async short() {
-    const began = performance.now()
     const beside = mixed
     const body = { prompt: `${serial++ % 97} ${words}`, max_tokens: 8, seed: serial }
-    const reply = await post('/v1/completions', body)
+    const { reply, began } = await patient('/v1/completions', body)
     const { choices } = await reply.json()
     expectStatus('short', reply, [200])
     if (choices?.length !== 1) complain('short', 'no choice')
@@ -83,7 +95,8 @@ const kinds = {
   async long() {
     const prompt = Array.from({ length: 380 }, (_, i) => (i * 7 + serial * 13) % 900)
     serial++
-    const reply = await post('/v1/completions', { prompt, max_tokens: 120, n: 2, logprobs: 2 })
+    const body = { prompt, max_tokens: 120, n: 2, logprobs: 2 }
+    const { reply } = await patient('/v1/completions', body)
     const { usage } = await reply.json()
     expectStatus('long', reply, [200])
     if (usage?.prompt_tokens !== 380) complain('long', JSON.stringify(usage))
@@ -96,7 +109,7 @@ const kinds = {
       stream: true,
       stream_options: { include_usage: true },
     }
-    const reply = await post('/v1/chat/completions', body)
+    const { reply } = await patient('/v1/chat/completions', body)
     const text = await reply.text()
     expectStatus('chat', reply, [200])
     if (!text.endsWith('data: [DONE]\n\n')) complain('chat', text.slice(-200))
@@ -140,7 +153,7 @@ const kinds = {
   },
 }
 
-/** Repeats one kind of request until the end. A full queue is an answer, and is tried again. */
+/** Repeats one kind of request until the end. */
 async function run(kind) {
   while (!stop) {
     try {
@@ -174,8 +187,14 @@ await sleep((seconds - warmUp) * 1000)
 stop = true
 await Promise.all(workers)
 clearInterval(sampler)
-const metrics = await (await fetch(`${url}/metrics`)).text()
+let metrics = ''
 const metric = name => Number(new RegExp(`^kogrpo_${name} (.*)$`, 'm').exec(metrics)[1])
+// The last cancelled requests end when the server has seen that their connections did.
+for (let tries = 0; tries < 100; tries++) {
+  metrics = await (await fetch(`${url}/metrics`)).text()
+  if (metric('cache_pages_used') === 0) break
+  await sleep(100)
+}
 server.kill('SIGTERM')
 const ended = await exited
 
@@ -199,6 +218,7 @@ const result = {
   model: values.model,
   processor: cpus()[0]?.model,
   requests: counts,
+  queue_full: queueFull,
   unexpected: unexpected.length,
   examples: unexpected.slice(0, 5),
   short_alone: {
