@@ -2,16 +2,23 @@
  * Memory of one rank, item by item, in bytes.
  *
  * Training state of a parameter on a GPU: bf16 weight 2, the low half of its exact fp32 master 2, bf16
- * gradient 2, both moments in 8 bits with one fp32 scale a 256 elements 2 · (1 + 4/256). `shard` divides
- * by the ranks: optimizer the master halves and moments, gradients those too, parameters the weights as
- * well. While completions are sampled no gradient is needed, so its buffer holds keys and values.
+ * gradient 2, both moments in 8 bits with one fp32 scale a 256 elements 2 · (1 + 4/256); on a CPU fp32
+ * weight, gradient and two moments. Several ranks also hold their share of the gradients' sum. `shard`
+ * divides by the ranks: optimizer the master halves and moments, gradients those too, parameters the
+ * weights and the reference as well; what is not held whole passes through rooms for two layers and the
+ * embedding or the head (native/engine/partition.h). While completions are sampled no gradient is
+ * needed, so its buffer holds keys and values, and weights in pieces are gathered whole beside them.
  */
 import { activationBytes, type Geometry, kvBytes, type Recompute } from './geometry.ts'
 
 export type Shard = 'none' | 'optimizer' | 'gradients' | 'parameters'
 export const SHARDS: readonly Shard[] = ['none', 'optimizer', 'gradients', 'parameters']
 
+/** How a device stores what is trained: a GPU and a CPU. */
+export type Stores = 'bf16' | 'fp32'
+
 export interface Workload {
+  stores: Stores
   /** Tokens of a micro-batch of one rank. */
   microBatchTokens: number
   /** Rows of logits that exist at a time. */
@@ -36,30 +43,36 @@ export interface MemoryPlan {
   cache: number
 }
 
-const MOMENTS = 2 * (1 + 4 / 256)
+/** Bytes of a parameter. */
+const BYTES = {
+  bf16: { weight: 2, remainder: 2, moments: 2 * (1 + 4 / 256) },
+  fp32: { weight: 4, remainder: 0, moments: 8 },
+}
 /** CUDA context, cuBLASLt's workspace, NCCL's buffers, fragmentation. */
 const FIXED = 1.2 * 2 ** 30
 
 /** `capacity`: bytes of the device. The plan may exceed it; `total` says by how much. */
 export function planMemory(g: Geometry, work: Workload, capacity: number): MemoryPlan {
-  const level = SHARDS.indexOf(work.shard)
-  const part = (from: number): number => (level >= from ? 1 / work.ranks : 1)
-  const weights = 2 * g.parameters * part(3)
-  // A sharded model gathers the layer in hand and the one ahead.
-  const layer = (g.parameters - 2 * g.vocabulary * g.hidden) / g.layers
-  const gathered = level >= 3 && work.ranks > 1 ? 2 * 2 * Math.max(layer, 0) : 0
-  const gradients = 2 * g.parameters * part(2)
-  // Gradients that are reduced as they appear need room for two layers of them.
-  const buckets = level >= 2 && work.ranks > 1 ? 2 * 2 * Math.max(layer, 0) : 0
+  const { stores, ranks } = work
+  const { weight, remainder, moments } = BYTES[stores]
+  const level = ranks > 1 ? SHARDS.indexOf(work.shard) : 0
+  const part = (from: number): number => (level >= from ? 1 / ranks : 1)
+  const rooms = weight * roomOf(g)
+  const weights = weight * g.parameters * part(3)
+  const share = ranks > 1 ? (weight * g.parameters) / ranks : 0
+  const gradients = level >= 2 ? rooms : weight * g.parameters
   const activations = g.layers * work.microBatchTokens * activationBytes(g, work.recompute)
   // Recomputing rebuilds one layer whole.
   const rebuilt = work.recompute === 'none' ? 0 : work.microBatchTokens * activationBytes(g, 'none')
   const items: MemoryItem[] = [
-    { name: 'weights (bf16)', bytes: weights + gathered },
-    { name: 'master remainder (16 bit)', bytes: 2 * g.parameters * part(1) },
-    { name: 'moments (8 bit)', bytes: MOMENTS * g.parameters * part(1) },
-    { name: 'gradients (bf16)', bytes: gradients + buckets },
-    ...(work.reference ? [{ name: 'reference weights (bf16)', bytes: weights }] : []),
+    { name: `weights (${stores})`, bytes: weights + (level >= 3 ? rooms : 0) },
+    { name: 'master remainder (16 bit)', bytes: remainder * g.parameters * part(1) },
+    {
+      name: `moments (${stores === 'bf16' ? '8 bit' : stores})`,
+      bytes: moments * g.parameters * part(1),
+    },
+    { name: `gradients (${stores})`, bytes: gradients + share },
+    ...(work.reference ? [{ name: `reference weights (${stores})`, bytes: weights }] : []),
     { name: `activations (recompute: ${work.recompute})`, bytes: activations + rebuilt },
     // fp32 logits of a chunk, their bf16 gradient, and the hidden states' gradient.
     {
@@ -69,10 +82,17 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
     { name: 'context and workspaces', bytes: FIXED },
   ]
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0)
-  const held = total - activations - rebuilt - gradients - buckets
-  // Sampling needs the weights whole, wherever training keeps them.
-  const whole = 2 * g.parameters - weights - gathered
-  return { items, total, cache: Math.max(0, capacity - held - Math.max(0, whole)) }
+  const held = total - activations - rebuilt - gradients
+  const whole = level >= 3 ? weight * g.parameters : 0
+  return { items, total, cache: Math.max(0, capacity - held - whole) }
+}
+
+/** Elements of two layers and of the embedding or the head, whichever is larger. */
+function roomOf(g: Geometry): number {
+  const outer = g.vocabulary * g.hidden + g.hidden
+  const tied = g.multiplied === g.parameters
+  const layers = g.parameters - outer - (tied ? 0 : g.vocabulary * g.hidden)
+  return outer + Math.min(2, g.layers) * (layers / g.layers)
 }
 
 /** Tokens that a cache of so many bytes holds. */

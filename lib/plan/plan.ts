@@ -133,6 +133,7 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
   const { gpu, ranks } = cluster
   const { shard, recompute, batch } = settings
   const work = {
+    stores: 'bf16' as const,
     ...{ shard, recompute, ranks, reference: load.reference },
     ...{ microBatchTokens: batch * load.length, headChunk: HEAD_CHUNK },
   }

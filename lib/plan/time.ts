@@ -76,7 +76,7 @@ export interface CommunicationVolume {
   parts: { name: string; bytes: number }[]
 }
 
-/** Ring collectives on bf16: a reduce-scatter or all-gather of V bytes sends V · (N − 1) / N a rank. */
+/** On bf16: an exchange or all-gather of V bytes sends V · (N − 1) / N a rank. */
 export function communicationVolume(
   g: Geometry,
   shard: Shard,
@@ -87,16 +87,16 @@ export function communicationVolume(
   const whole = (2 * g.parameters * (ranks - 1)) / ranks
   const times = (name: string, count: number): { name: string; bytes: number }[] =>
     ranks === 1 || count === 0 ? [] : [{ name, bytes: whole * count }]
+  // Every micro-batch's gradient goes to the owners of its pieces, whatever is sharded: the order of
+  // the sum is that of the micro-batches (native/engine/data_parallel.h).
+  const exchange = times('exchange of gradients', microBatches)
   const parts = {
-    none: times('all-reduce of gradients', 2),
-    optimizer: [...times('reduce-scatter of gradients', 1), ...times('all-gather of weights', 1)],
-    gradients: [
-      ...times('reduce-scatter of gradients', microBatches),
-      ...times('all-gather of weights', 1),
-    ],
+    none: [...exchange, ...times('all-gather of the sums', 1)],
+    optimizer: [...exchange, ...times('all-gather of weights', 1)],
+    gradients: [...exchange, ...times('all-gather of weights', 1)],
     parameters: [
       ...times('all-gather of weights, forward and backward', 2 * microBatches),
-      ...times('reduce-scatter of gradients', microBatches),
+      ...exchange,
       ...times('all-gather of weights for sampling', rollout ? 1 : 0),
     ],
   }[shard]

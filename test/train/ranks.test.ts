@@ -9,6 +9,8 @@ import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { StoreServer } from '../../lib/launch/store.ts'
 import { parseModelConfig } from '../../lib/model/config.ts'
+import { geometryOf } from '../../lib/plan/geometry.ts'
+import { planMemory, SHARDS, type Shard } from '../../lib/plan/memory.ts'
 import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
 import { findState } from '../../lib/train/resume.ts'
 import { runTraining } from '../../lib/train/run.ts'
@@ -208,33 +210,56 @@ describe('runs on several ranks', () => {
   })
 })
 
-it('an engine holds the moments of its slice only', async context => {
+it('an engine holds what the plan says, within 10 %', async context => {
   if (!gloo) context.skip()
-  const config = parseModelConfig(tinyConfig({ vocab_size: 4096 }))
-  const moments = async (size: number): Promise<number[]> => {
-    const run = `moments-${size}`
+  const config = parseModelConfig(tinyConfig({ vocab_size: 1024, num_hidden_layers: 5 }))
+  const held = async (
+    size: number,
+    shard: Shard,
+  ): Promise<Awaited<ReturnType<Engine['memoryUse']>>[]> => {
+    const run = `held-${size}-${shard}`
     const waits = { host: '127.0.0.1', port: store.port, run, patience: 20, limit: 60 }
-    const engines = await Promise.all(
+    return await Promise.all(
       Array.from({ length: size }, async (_, rank) => {
         const engine = await Engine.create({ config, threads: 1, init: { seed: 1 } })
-        await engine.join({ rank, size, shard: 'optimizer', ...waits })
+        await engine.join({ rank, size, shard, ...waits })
+        await engine.updateSlot('ref', 1)
         const tokens = Int32Array.of(1, 2, 3, 4)
         const cuSeqlens = Int32Array.of(0, 4)
         await engine.beginTurn(size, 'gradients')
         await engine.forwardBackward({ tokens, cuSeqlens }, Float32Array.of(0, -1, -1, -1))
         await engine.accumulate()
         await engine.optimizerStep({ learningRate: 1e-3, label: 'update' })
-        return engine
+        const used = await engine.memoryUse()
+        await engine.dispose()
+        return used
       }),
     )
-    const used = await Promise.all(engines.map(async e => (await e.memoryUse()).moments))
-    await Promise.all(engines.map(e => e.dispose()))
-    return used
   }
-  const [whole] = await moments(1)
-  for (const size of [2, 3, 4]) {
-    for (const part of await moments(size)) {
-      expect(Math.abs((part * size) / whole! - 1)).toBeLessThan(0.02)
+  for (const shard of SHARDS) {
+    for (const ranks of [2, 3, 4]) {
+      const { items } = planMemory(
+        geometryOf(config),
+        {
+          ...{ stores: 'fp32', shard, ranks, reference: true },
+          ...{ microBatchTokens: 4, headChunk: 1, recompute: 'none' },
+        },
+        0,
+      )
+      const planned = (name: string): number =>
+        items.find(item => item.name === `${name} (fp32)`)!.bytes
+      for (const used of await held(ranks, shard)) {
+        const pairs = {
+          weights: [used.parameters, planned('weights')],
+          moments: [used.moments, planned('moments')],
+          gradients: [used.gradients, planned('gradients')],
+          reference: [used.slots, planned('reference weights')],
+        }
+        for (const [name, [bytes, plan]] of Object.entries(pairs)) {
+          const of = `${name} of ${ranks} ranks with ${shard}`
+          expect(Math.abs(bytes! / plan! - 1), of).toBeLessThan(0.1)
+        }
+      }
     }
   }
 })
