@@ -5,28 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { resolveRecipe } from '../../lib/config/load.ts'
 import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import { Engine } from '../../lib/engine/engine.ts'
-import { openModelDirectory, writeModelDirectory } from '../../lib/model/directory.ts'
+import { openModelDirectory } from '../../lib/model/directory.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
 import { isTimingKey, type Metrics, type RunEvent } from '../../lib/report/events.ts'
 import { writeMerged } from '../../lib/train/merge.ts'
 import { findState } from '../../lib/train/resume.ts'
 import { runTraining } from '../../lib/train/run.ts'
-import { recorder, temporaryDirectory, tinyModelDirectory } from './tiny.ts'
-
-/** The tiny model with weights in a file. */
-async function baseModel(): Promise<string> {
-  const source = await openModelDirectory(await tinyModelDirectory(), { weights: false })
-  const { config, tokenizerDir } = source
-  await using engine = await Engine.create({ config, init: { seed: 3, std: 0.1 } })
-  const dir = join(await temporaryDirectory(), 'base')
-  await writeModelDirectory(dir, {
-    config,
-    dtype: 'F32',
-    tokenizerDir,
-    writeWeights: (file, header) => engine.writeWeights(file, header, 'F32'),
-  })
-  return dir
-}
+import { modelWithWeights, recorder, temporaryDirectory, tinyModelDirectory } from './tiny.ts'
 
 const stages: RecipeInput = {
   seed: 5,
@@ -91,7 +76,7 @@ const adapterFile = (config: Recipe, name: string): Promise<Buffer> =>
 
 describe('a run with adapters', () => {
   it('trains them in sft and grpo; sampler and trainer agree to the bit; resumes to the bit', async () => {
-    const path = await baseModel()
+    const path = await modelWithWeights()
     const whole = await recipe({ model: { path } })
     const events = await train(whole)
     const sft = metrics(events, 'sft')
@@ -114,7 +99,7 @@ describe('a run with adapters', () => {
   })
 
   it('writes adapters that it opens, goes on with and merges', async () => {
-    const path = await baseModel()
+    const path = await modelWithWeights()
     const first = await recipe({ model: { path }, grpo: undefined })
     await train(first)
     const adapterDir = join(first.output_dir, 'sft')

@@ -15,7 +15,7 @@ import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
 import { findState } from '../../lib/train/resume.ts'
 import { runTraining } from '../../lib/train/run.ts'
 import { tinyConfig } from '../tiny-config.ts'
-import { recorder, tinyRecipe } from './tiny.ts'
+import { modelWithWeights, recorder, tinyRecipe } from './tiny.ts'
 
 const recipe: RecipeInput = {
   seed: 5,
@@ -164,6 +164,27 @@ describe('runs on several ranks', () => {
     // The very first loss is a function of the weights alone.
     expect(among[0]!.loss).toBe(sft[0]!.loss)
     expect(completions(one).length).toBe(completions(alone).length)
+  })
+
+  it('train adapters to the bit like one rank, sharded or not, and are taken up by another number', async context => {
+    if (!gloo) context.skip()
+    const lora = { r: 4, lora_alpha: 8 }
+    const adapters = (run: Run, name: string): Promise<Buffer> =>
+      readFile(join(run.config.output_dir, name, 'adapter_model.safetensors'))
+    const model = { path: await modelWithWeights(), init: 'pretrained' as const }
+    const one = await train(1, { lora, model })
+    for (const shard of ['none', 'optimizer'] as const) {
+      const two = await train(2, { lora, model, shard })
+      expect(metrics(two)).toEqual(metrics(one))
+      for (const name of ['sft', 'rl']) {
+        expect((await adapters(two, name)).equals(await adapters(one, name))).toBe(true)
+      }
+    }
+    expect((await adapters(one, 'rl')).equals(await adapters(one, 'sft'))).toBe(false)
+    const stopped = await train(2, { lora, model, shard: 'optimizer' }, { stopAfter: 2 })
+    const resumed = await train(1, {}, { config: stopped.config, resume: true })
+    expect([...metrics(stopped), ...metrics(resumed)]).toEqual(metrics(one))
+    expect((await adapters(resumed, 'rl')).equals(await adapters(one, 'rl'))).toBe(true)
   })
 
   it('are stopped together when one is asked, and taken up by any number', async context => {

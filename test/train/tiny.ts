@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { resolveRecipe } from '../../lib/config/load.ts'
 import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
+import { Engine } from '../../lib/engine/engine.ts'
+import { openModelDirectory, writeModelDirectory } from '../../lib/model/directory.ts'
 import type { RunEvent } from '../../lib/report/events.ts'
 import { Reporter } from '../../lib/report/reporter.ts'
 import { openSession, type Session } from '../../lib/train/session.ts'
@@ -30,6 +32,21 @@ export async function tinyModelDirectory(): Promise<string> {
     initializer_range: 0.1,
   })
   await writeFile(join(dir, 'config.json'), JSON.stringify(config))
+  return dir
+}
+
+/** The tiny model with weights in a file. */
+export async function modelWithWeights(): Promise<string> {
+  const source = await openModelDirectory(await tinyModelDirectory(), { weights: false })
+  const { config, tokenizerDir } = source
+  await using engine = await Engine.create({ config, init: { seed: 3, std: 0.1 } })
+  const dir = join(await temporaryDirectory(), 'base')
+  await writeModelDirectory(dir, {
+    config,
+    dtype: 'F32',
+    tokenizerDir,
+    writeWeights: (file, header) => engine.writeWeights(file, header, 'F32'),
+  })
   return dir
 }
 
