@@ -47,7 +47,7 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
     return
   }
   const failed: string[] = []
-  const phases = { onInterrupt: () => {}, message: () => 'stopped' }
+  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   await runInterruptibly(context, phases, async signal => {
     for (const experiment of experiments) {
       const { paper, claim, gate } = experiment

@@ -1,8 +1,10 @@
 /** What the commands that look at a model through a recipe's grpo stage share: options, session. */
+
 import type { Options } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
+import { written } from '../messages/phrase.ts'
 import type { RunEvent } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
 import type { Session } from '../train/session.ts'
@@ -55,19 +57,27 @@ export async function withProbe<T>(
   const overrides = Object.entries(given).flatMap(([key, value]) =>
     value === undefined ? [] : [{ key, value: String(value) }],
   )
-  const { recipe } = loadRecipe(argv.recipe, { overrides })
+  const { recipe } = loadRecipe(argv.recipe, { overrides, say: context.say })
   const { probePrompts, probeRecipe } = await import('../train/probe.ts')
   const { openSession } = await import('../train/session.ts')
   const config = probeRecipe(recipe)
-  const phases = { onInterrupt: () => {}, message: () => 'stopped' }
+  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   return await runInterruptibly(context, phases, async signal => {
-    let words = 'opening the model'
+    let words = context.say('opening the model')
     const progress = new WorkProgress(context.stderr, () => words)
     const handle = (event: RunEvent): void => {
-      if (event.type === 'note') progress.note(event.message)
+      if (event.type === 'note') progress.note(event.text ? context.say(event.text) : event.message)
       if (event.type !== 'activity') return
       const { activity, done, total } = event
-      words = done === undefined ? activity : `${activity}: ${done} of at most ${total} tokens`
+      const what = context.say(written(activity))
+      words =
+        done === undefined
+          ? what
+          : context.say('{what}: {done} of at most {total} tokens', {
+              what,
+              done,
+              total: total ?? '?',
+            })
     }
     const reporter = new Reporter([{ handle }])
     const session = await openSession(config, { reporter, signal })

@@ -20,7 +20,7 @@ async function handler({ file, context }: ArgumentsCamelCase<ReplayArguments>): 
   )
   const findings = await runInterruptibly(
     context,
-    { onInterrupt: () => undefined, message: () => 'stopped' },
+    { onInterrupt: () => undefined, message: () => context.say('stopped') },
     async signal => await replay(file, signal),
   )
   const [first, ...others] = findings

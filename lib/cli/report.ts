@@ -54,15 +54,18 @@ async function watch(
   const { context } = argv
   if (argv.output !== undefined) throw new UsageError(phrase('--output: does not go with --watch'))
   for (const path of paths) await readRun(path, 0)
-  await runInterruptibly(context, { onInterrupt: () => {}, message: () => 'stopped' }, signal =>
-    watchRuns(paths, {
-      port: argv.port ?? 0,
-      maxCompletions,
-      language: context.language,
-      signal,
-      onListening: address =>
-        context.stdout.write(`${context.say('{address}  (Ctrl-C stops it)', { address })}\n`),
-    }),
+  await runInterruptibly(
+    context,
+    { onInterrupt: () => {}, message: () => context.say('stopped') },
+    signal =>
+      watchRuns(paths, {
+        port: argv.port ?? 0,
+        maxCompletions,
+        language: context.language,
+        signal,
+        onListening: address =>
+          context.stdout.write(`${context.say('{address}  (Ctrl-C stops it)', { address })}\n`),
+      }),
   )
 }
 

@@ -19,7 +19,7 @@ async function handler(argv: ArgumentsCamelCase<RlCheckArguments>): Promise<void
   const { probe, probedReadiness } = await import('../train/probe.ts')
   await withProbe(argv, 64, async ({ session, stage, prompts, k }) => {
     const figures = probedReadiness(await probe(session, stage, prompts, k), k)
-    const line = argv.json ? JSON.stringify(figures) : describeReadiness(figures)
+    const line = argv.json ? JSON.stringify(figures) : argv.context.say(describeReadiness(figures))
     argv.context.stdout.write(`${line}\n`)
     const limit = argv.maxDeadGroupRate ?? stage.readiness.max_dead_group_rate
     const problem = notReady(figures, limit)

@@ -20,7 +20,7 @@ async function handler(argv: ArgumentsCamelCase<PlanningArguments>): Promise<voi
   const { context } = argv
   const { planningDiversity } = await import('../experiments/planning-diversity.ts')
   const { runExperiment } = await import('../experiments/run.ts')
-  const phases = { onInterrupt: () => {}, message: () => 'stopped' }
+  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   const result = await runInterruptibly(context, phases, signal =>
     runExperiment(planningDiversity, [argv.seed ?? 1], {
       signal,

@@ -11,7 +11,7 @@ import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
 import type { DeviceName } from '../engine/device.ts'
-import { inEnglish, type Phrase, phrase, type Say } from '../messages/phrase.ts'
+import { inEnglish, type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
@@ -143,7 +143,7 @@ function hasState(path: string): boolean {
 function showKeys(context: CliContext): void {
   for (const { key, type, default: value, description } of describeKeys()) {
     const shown = value === undefined ? '' : ` [${JSON.stringify(value)}]`
-    context.stdout.write(`--${key} <${type}>${shown}\n    ${description}\n`)
+    context.stdout.write(`--${key} <${type}>${shown}\n    ${context.say(written(description))}\n`)
   }
 }
 

@@ -7,7 +7,9 @@
  *   dead group rate   share of groups whose rewards are all equal
  *   Korean share      mean share of Korean letters in the thinking; no thinking counts 0
  */
+
 import { presentIn } from '../algorithms/group-statistics.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import { koreanShare } from '../rewards/korean.ts'
 import { splitThinking } from '../rewards/think.ts'
 import { passAtK } from './samples.ts'
@@ -73,28 +75,45 @@ export function readiness(input: ReadinessInput): Readiness {
 }
 
 /** The figures in one line. */
-export function describeReadiness(figures: Readiness): string {
-  const percent = (value: number | null): string =>
-    value === null ? 'unknown' : `${(100 * value).toFixed(1)} %`
+export function describeReadiness(figures: Readiness): Phrase {
+  const percent = (value: number | null): string | Phrase =>
+    value === null ? phrase('unknown') : `${(100 * value).toFixed(1)} %`
   const { groups, num_generations: k } = figures
-  return `${groups} prompts × ${k}: pass@1 ${percent(figures.pass_at_1)}, pass@${k} ${percent(figures.pass_at_k)}, groups of equal rewards ${percent(figures.dead_group_rate)}, Korean in the thinking ${percent(figures.korean_thinking_share)}`
+  return phrase(
+    '{groups} prompts × {k}: pass@1 {one}, pass@{k} {any}, groups of equal rewards {dead}, Korean in the thinking {korean}',
+    {
+      groups,
+      k,
+      one: percent(figures.pass_at_1),
+      any: percent(figures.pass_at_k),
+      dead: percent(figures.dead_group_rate),
+      korean: percent(figures.korean_thinking_share),
+    },
+  )
 }
 
 /** Why reinforcement would teach little, with the remedy; null when nothing speaks against it. */
-export function notReady(figures: Readiness, maxDeadGroupRate: number): string | null {
+export function notReady(figures: Readiness, maxDeadGroupRate: number): Phrase | null {
   const { dead_group_rate, pass_at_k, num_generations: k } = figures
   const percent = (value: number): string => `${(100 * value).toFixed(0)} %`
-  const reasons: string[] = []
+  const reasons: Phrase[] = []
   if (dead_group_rate > maxDeadGroupRate) {
     reasons.push(
-      `in ${percent(dead_group_rate)} of the groups all rewards are equal (limit ${percent(maxDeadGroupRate)}), so nothing is learned from them`,
+      phrase(
+        'in {share} of the groups all rewards are equal (limit {limit}), so nothing is learned from them',
+        { share: percent(dead_group_rate), limit: percent(maxDeadGroupRate) },
+      ),
     )
   }
-  if (pass_at_k === 0) reasons.push(`none of ${k} attempts at any prompt is right`)
+  if (pass_at_k === 0) reasons.push(phrase('none of {k} attempts at any prompt is right', { k }))
   if (reasons.length === 0) return null
   const easy = pass_at_k !== null && pass_at_k > 0.5
   const remedy = easy
-    ? 'the prompts may be too easy: take harder ones (kogrpo data difficulty), or dynamic_sampling: { mode: resample }'
-    : 'train the skill first (sft, e.g. on kogrpo data self-correct), take easier prompts (kogrpo data difficulty, curriculum.drop_zero_pass), or raise num_generations'
-  return `${reasons.join('; ')}. Remedy: ${remedy}`
+    ? phrase(
+        'the prompts may be too easy: take harder ones (kogrpo data difficulty), or dynamic_sampling: { mode: resample }',
+      )
+    : phrase(
+        'train the skill first (sft, e.g. on kogrpo data self-correct), take easier prompts (kogrpo data difficulty, curriculum.drop_zero_pass), or raise num_generations',
+      )
+  return phrase('{reasons}. Remedy: {remedy}', { reasons: joined(reasons, '; '), remedy })
 }

@@ -6,8 +6,11 @@ import { evaluation } from './ko/eval.ts'
 import { helpData } from './ko/help-data.ts'
 import { helpModel } from './ko/help-model.ts'
 import { helpRun } from './ko/help-run.ts'
+import { keys } from './ko/keys.ts'
+import { keysGrpo } from './ko/keys-grpo.ts'
 import { model } from './ko/model.ts'
 import { neighbours } from './ko/neighbours.ts'
+import { notes } from './ko/notes.ts'
 import { rewardModel } from './ko/reward-model.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
@@ -27,6 +30,15 @@ const errors = {
 }
 
 export const ko = {
-  texts: { ...errors, ...terminal, ...helpRun, ...helpData, ...helpModel },
+  texts: {
+    ...errors,
+    ...terminal,
+    ...notes,
+    ...keys,
+    ...keysGrpo,
+    ...helpRun,
+    ...helpData,
+    ...helpModel,
+  },
   system,
 } as const

@@ -7,6 +7,7 @@
  * took (cache hits, requests, tokens), which depends on what the judge's cache held.
  */
 import type { Recipe } from '../config/schema.ts'
+import type { Phrase } from '../messages/phrase.ts'
 
 export type StageName = 'pretrain' | 'sft' | 'grpo'
 /** A model that is evaluated: before training, after sft, after grpo. */
@@ -147,9 +148,15 @@ export type RunEvent =
   | { type: 'step'; stage: StageName; step: number; metrics: Metrics }
   | { type: 'completions'; rows: CompletionRow[] }
   | { type: 'eval'; stage: EvalStageName; results: EvalResults }
-  | { type: 'note'; level: 'info' | 'warning'; message: string }
+  /** Something to know; `text` is the message in any language, where it has been translated. */
+  | { type: 'note'; level: 'info' | 'warning'; message: string; text?: Phrase }
   | { type: 'stage_end'; stage: StageName; checkpoint?: string }
   | { type: 'run_end'; summary?: Summary; showcase?: Showcase[] }
+
+/** The event that says `text`. */
+export function note(level: 'info' | 'warning', text: Phrase): RunEvent {
+  return { type: 'note', level, message: String(text), text }
+}
 
 /** A reader of the stream. `close` is called once, also after a failed run. */
 export interface Consumer {

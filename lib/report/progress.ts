@@ -75,7 +75,7 @@ function metricWords(metrics: Metrics, say: Say): string[] {
   share(say('accuracy'), 'rewards/accuracy/mean') ||
     share(say('token accuracy'), 'mean_token_accuracy')
   share(say('Korean'), 'korean_thinking_rate') || share(say('Korean'), 'rewards/korean/mean')
-  share('held out', 'eval_accuracy') || number('held out', 'eval_loss', 3)
+  share(say('held out'), 'eval_accuracy') || number(say('held out'), 'eval_loss', 3)
   share(say('judge agrees'), 'judge/agreement')
   if (metrics['judge/failures']) share(say('judge failed'), 'judge/failure_rate')
   const throughput = metrics['perf/throughput']
@@ -143,13 +143,13 @@ export class Progress implements Consumer {
       case 'eval':
         this.#line(evalLine(event.stage, event.results, this.#say))
         break
-      case 'note':
+      case 'note': {
+        const message = event.text ? this.#say(event.text) : event.message
         this.#line(
-          event.level === 'warning'
-            ? this.#say('warning: {message}', { message: event.message })
-            : event.message,
+          event.level === 'warning' ? this.#say('warning: {message}', { message }) : message,
         )
         break
+      }
       case 'stage_end':
         this.#endStage(event.checkpoint)
         break
@@ -226,7 +226,11 @@ export class Progress implements Consumer {
     const count = done === undefined ? '' : total === undefined ? ` ${done}` : ` ${done}/${total}`
     // The time waited runs from when this kind of work began, not from its last count.
     const since = this.#activity?.name === activity ? this.#activity.since : this.#now()
-    this.#activity = { name: activity, words: this.#say(written(activity)) + count, since }
+    const stage = /^evaluation of (\w+)$/.exec(activity)?.[1]
+    const what = stage
+      ? this.#say('evaluation of {stage}', { stage })
+      : this.#say(written(activity))
+    this.#activity = { name: activity, words: what + count, since }
   }
 
   #finish(event: Extract<RunEvent, { type: 'run_end' }>): void {

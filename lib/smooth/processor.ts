@@ -3,9 +3,11 @@
  * sampling, log-probs and gradients alike, and the weights stay as they are. Reversible, and exact:
  * the sampler's log-probs remain the trainer's to the bit.
  */
+
 import type { SmoothSettings } from '../config/schema/smooth.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import type { Engine } from '../engine/engine.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 import { type Smoothing, smoothVocabulary } from './smooth.ts'
 import { refuseSmoothed } from './write.ts'
 
@@ -26,13 +28,22 @@ export async function suppressChinese(
 }
 
 /** One line for reports: what is scaled, by how much. */
-export function describeSmoothing({ chinese, broken }: Smoothing): string {
+export function describeSmoothing({ chinese, broken }: Smoothing): Phrase {
   const factors = broken.map(({ scale }) => scale)
   const range = (values: number[]): string =>
     `× ${Math.min(...values).toPrecision(3)} … ${Math.max(...values).toPrecision(3)}`
   const parts = [
-    chinese.length > 0 ? `${chinese.length} Chinese tokens × ${chinese[0]!.scale}` : '',
-    broken.length > 0 ? `${broken.length} broken tokens ${range(factors)}` : '',
+    ...(chinese.length > 0
+      ? [
+          phrase('{count} Chinese tokens × {scale}', {
+            count: chinese.length,
+            scale: chinese[0]!.scale,
+          }),
+        ]
+      : []),
+    ...(broken.length > 0
+      ? [phrase('{count} broken tokens {range}', { count: broken.length, range: range(factors) })]
+      : []),
   ]
-  return parts.filter(part => part !== '').join(', ')
+  return joined(parts, ', ')
 }

@@ -3,6 +3,7 @@
  * (training goes on with them). In both cases the weights are frozen and the adapters are what every
  * stage trains.
  */
+
 import { isDeepStrictEqual } from 'node:util'
 import { LORA_TARGETS } from '../config/schema/lora.ts'
 import type { Recipe } from '../config/schema.ts'
@@ -10,6 +11,7 @@ import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import type { LoraConfig } from '../model/lora.ts'
+import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 
 /** Undefined: none. Throws `E_ADAPTER` where the recipe and the adapter on disk differ. */
@@ -40,11 +42,14 @@ export function adaptersOf(
       ),
     )
   }
-  reporter.emit({
-    type: 'note',
-    level: 'info',
-    message: `model.path is an adapter (${describe(found)}): training goes on with it`,
-  })
+  reporter.emit(
+    note(
+      'info',
+      phrase('model.path is an adapter ({what}): training goes on with it', {
+        what: describe(found),
+      }),
+    ),
+  )
   return found
 }
 

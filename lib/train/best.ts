@@ -5,9 +5,12 @@
  * transformers' (TrainingArguments). What is known of it is plain JSON and part of a saved state, so that a
  * resumed run keeps and ends with what the uninterrupted one would have.
  */
+
 import { join } from 'node:path'
+import { phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import type { BestModel, Metrics, StageName } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import { saveCheckpoint } from './checkpoint.ts'
 import type { Session } from './session.ts'
 
@@ -95,15 +98,27 @@ export class BestKeeper {
     const { kept, loaded } = this.#state
     if (!kept || loaded) return
     const { engine, config, reporter } = this.#session
-    const what = `${kept.metric} ${kept.value.toFixed(4)} at step ${kept.step}`
     const directory = join(config.output_dir, kept.checkpoint)
-    let message = `the best model of ${this.#name}: ${what}, in ${directory}`
+    const best = {
+      stage: this.#name,
+      metric: kept.metric,
+      value: kept.value.toFixed(4),
+      step: kept.step,
+      directory,
+    }
+    let text = phrase(
+      'the best model of {stage}: {metric} {value} at step {step}, in {directory}',
+      best,
+    )
     if (this.#options.load_best_model_at_end) {
       await engine.loadWeights(await openModelDirectory(directory))
       this.#state = { ...this.#state, loaded: true }
-      message += '; the stage ends with it'
+      text = phrase(
+        'the best model of {stage}: {metric} {value} at step {step}, in {directory}; the stage ends with it',
+        best,
+      )
     }
-    reporter.emit({ type: 'note', level: 'info', message })
+    reporter.emit(note('info', text))
   }
 
   get #state(): BestState {

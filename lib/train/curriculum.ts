@@ -1,8 +1,11 @@
 /** The prompts of a grpo stage in the order of its curriculum: buckets for the mixture, by pass rate. */
+
 import { curriculumBuckets } from '../algorithms/curriculum.ts'
 import type { GrpoStage, Source } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
+import { note } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 /** A source's samples that stay, with the bucket of each (null: a plain shuffle). */
@@ -43,11 +46,15 @@ export function arrangePrompts(
 ): { items: GrpoSample[]; buckets?: number[] | undefined } {
   const { items, buckets, dropped } = inCurriculum(stage, samples)
   if (dropped > 0) {
-    reporter.emit({
-      type: 'note',
-      level: 'info',
-      message: `${path}: ${dropped} of ${samples.length} prompts were never solved and are left out (curriculum.drop_zero_pass)`,
-    })
+    reporter.emit(
+      note(
+        'info',
+        phrase(
+          '{path}: {dropped} of {all} prompts were never solved and are left out (curriculum.drop_zero_pass)',
+          { path, dropped, all: samples.length },
+        ),
+      ),
+    )
   }
   return { items, buckets: buckets ?? undefined }
 }
@@ -57,6 +64,9 @@ function passRate({ extra, file, line }: GrpoSample, column: string): number {
   if (typeof rate === 'number' && rate >= 0 && rate <= 1) return rate
   throw new KogrpoError(
     'E_DATA',
-    `${file}:${line}: curriculum needs the column "${column}" with a pass rate of 0 to 1, got ${JSON.stringify(rate)}; kogrpo data difficulty writes it`,
+    phrase(
+      '{file}:{line}: curriculum needs the column "{column}" with a pass rate of 0 to 1, got {value}; kogrpo data difficulty writes it',
+      { file, line, column, value: JSON.stringify(rate) ?? 'undefined' },
+    ),
   )
 }

@@ -7,10 +7,12 @@
  *              L = −Σ A · ratio / (completions of the step · max_completion_length), clipped
  *              one AdamW step
  */
+
 import { NotFinite } from '../algorithms/policy-loss.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
 import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
@@ -70,7 +72,7 @@ export async function trainGrpo(
   const steps = stage.max_steps ?? Math.max(1, epochs) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })
   if (session.oracle) {
-    reporter.emit({ type: 'note', level: 'info', message: session.oracle.describe() })
+    reporter.emit(note('info', session.oracle.describe()))
   }
 
   const queue = new RoundQueue(session, stage, source, Math.ceil(steps / stage.num_iterations))

@@ -9,6 +9,7 @@
  * file that a saved state of the run refers to is kept with the newest, so that a run that was
  * killed can be taken up from that state.
  */
+
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,6 +19,7 @@ import { flush, sumFile } from '../durable/files.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import { listStates } from './find-state.ts'
 import {
   FRESH_GUARDS,
@@ -92,12 +94,12 @@ export class Guards {
   async act(step: number): Promise<{ stop: boolean; restored: boolean }> {
     if (!this.#decided) return { stop: false, restored: false }
     const { reporter } = this.#session
-    const { state, record, keep } = this.#decided
+    const { state, record, told, keep } = this.#decided
     this.#decided = null
     const sha256 = keep ? await this.#keep(step) : state.good?.sha256
     if (record?.restored_step !== undefined) await this.#restore(record.restored_step, sha256)
     this.#session.guards = { ...state, good: state.good && { ...state.good, sha256 } }
-    if (record) reporter.emit({ type: 'note', level: 'warning', message: record.message })
+    if (told) reporter.emit(note('warning', told))
     return { stop: record?.action === 'stop', restored: record?.restored_step !== undefined }
   }
 

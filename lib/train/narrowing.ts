@@ -1,7 +1,10 @@
 /** The warning that a policy becomes narrower instead of more able (lib/algorithms/narrowing.ts). */
+
 import { FRESH_NARROWING, type NarrowingState, observeNarrowing } from '../algorithms/narrowing.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Readiness } from '../eval/readiness.ts'
+import { phrase } from '../messages/phrase.ts'
+import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 
 /** The state after a round; says so where the policy has begun to narrow. */
@@ -18,11 +21,22 @@ export function watchNarrowing(
   if (seen.narrows) {
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
     const { peak } = seen.state
-    reporter.emit({
-      type: 'note',
-      level: 'warning',
-      message: `step ${step}: the policy narrows: pass@1 rose from ${percent(peak!.pass_at_1)} to ${percent(seen.state.pass_at_1)} while pass@${k} fell from ${percent(peak!.pass_at_k)} to ${percent(seen.state.pass_at_k)} (moving averages). beta above 0 (with ref_reset_steps) keeps solutions open; kogrpo eval diversity measures it`,
-    })
+    reporter.emit(
+      note(
+        'warning',
+        phrase(
+          'step {step}: the policy narrows: pass@1 rose from {low} to {high} while pass@{k} fell from {best} to {now} (moving averages). beta above 0 (with ref_reset_steps) keeps solutions open; kogrpo eval diversity measures it',
+          {
+            step,
+            k,
+            low: percent(peak!.pass_at_1),
+            high: percent(seen.state.pass_at_1),
+            best: percent(peak!.pass_at_k),
+            now: percent(seen.state.pass_at_k),
+          },
+        ),
+      ),
+    )
   }
   return seen.state
 }

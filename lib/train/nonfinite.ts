@@ -5,6 +5,7 @@
  * they were, the next step draws the next data. Many skipped steps in a row stop the run in any case:
  * what makes them is not the data.
  */
+
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sumFile, writeFlushed } from '../durable/files.ts'
@@ -12,6 +13,7 @@ import { writeSums } from '../durable/sums.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Metrics, StageName } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import { type ReplayBatch, type ReplayFile, replayText } from './replay-file.ts'
 import type { Session } from './session.ts'
 
@@ -98,8 +100,15 @@ export class FiniteSteps {
         ),
       )
     }
-    const message = `${this.#stage} step ${step}: the ${what} is not finite (${value}): the step is skipped. The batch: ${saved}`
-    reporter.emit({ type: 'note', level: 'warning', message })
+    reporter.emit(
+      note(
+        'warning',
+        phrase(
+          '{stage} step {step}: the {what} is not finite ({value}): the step is skipped. The batch: {saved}',
+          { ...found, saved },
+        ),
+      ),
+    )
     return false
   }
 

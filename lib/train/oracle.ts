@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { OracleSpec } from '../config/schema/oracle.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
-import { type Phrase, phrase } from '../messages/phrase.ts'
+import { type Phrase, phrase, written } from '../messages/phrase.ts'
 import type { Metrics, OracleSummary } from '../report/events.ts'
 import { openJudge } from '../rewards/judge/create.ts'
 import { judgeItems } from '../rewards/judge/items.ts'
@@ -119,14 +119,29 @@ export class Oracle {
   }
 
   /** The combination in words: who judges, by which rule, and what becomes of failures. */
-  describe(): string {
+  describe(): Phrase {
     const { max_failure_rate, failure_window } = this.#spec
-    const rounds = failure_window === 1 ? 'a round' : `${failure_window} rounds`
+    const share = (max_failure_rate * 100).toFixed(0)
     const limit =
       max_failure_rate === 1
-        ? 'no share of failures stops the run'
-        : `the run stops when more than ${(max_failure_rate * 100).toFixed(0)} % of the verdicts of ${rounds} fail`
-    return `oracle ${this.#rule}: ${RULES[this.#rule]}. Judge: ${this.#judge.description}. A failed verdict keeps the checker's value; ${limit}`
+        ? phrase('no share of failures stops the run')
+        : failure_window === 1
+          ? phrase('the run stops when more than {share} % of the verdicts of a round fail', {
+              share,
+            })
+          : phrase(
+              'the run stops when more than {share} % of the verdicts of {rounds} rounds fail',
+              { share, rounds: failure_window },
+            )
+    return phrase(
+      "oracle {rule}: {meaning}. Judge: {judge}. A failed verdict keeps the checker's value; {limit}",
+      {
+        rule: this.#rule,
+        meaning: written(RULES[this.#rule]),
+        judge: this.#judge.description,
+        limit,
+      },
+    )
   }
 
   /**

@@ -3,12 +3,14 @@
  * sampled and rewarded as the stage would, the checker alone deciding. What rl-check, data difficulty
  * and eval diversity measure with.
  */
+
 import type { GrpoStage, Recipe } from '../config/schema.ts'
 import { concatenate } from '../data/packing.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
 import { describeReadiness, notReady, type Readiness, readiness } from '../eval/readiness.ts'
 import { phrase } from '../messages/phrase.ts'
+import { note } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
@@ -163,7 +165,10 @@ export async function checkReadiness(
   }
   const problem = notReady(figures, max_dead_group_rate)
   if (problem === null) return
-  const message = `readiness for RL (${describeReadiness(figures)}): ${problem}`
-  if (action === 'stop') throw new KogrpoError('E_NOT_READY', message)
-  session.reporter.emit({ type: 'note', level: 'warning', message })
+  const text = phrase('readiness for RL ({figures}): {problem}', {
+    figures: describeReadiness(figures),
+    problem,
+  })
+  if (action === 'stop') throw new KogrpoError('E_NOT_READY', text)
+  session.reporter.emit(note('warning', text))
 }

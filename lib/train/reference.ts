@@ -11,12 +11,15 @@
  * Steps are optimizer steps. The slot is part of the saved state, so a resumed run has the very
  * reference, however it came about.
  */
+
 import { FRESH_PLATEAU, observePlateau, type PlateauState } from '../algorithms/plateau.ts'
 import { hasReference } from '../config/neighbour-rules.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 export const REFERENCE_SLOT = 'ref'
@@ -66,17 +69,30 @@ export async function resetOnPlateau(
   if (typeof value !== 'number') {
     throw new KogrpoError(
       'E_CONFIG',
-      `grpo.ref_reset_plateau.metric: the evaluation has no "${options.metric}"; it has ${Object.keys(evaluated).join(', ') || 'none'}`,
+      phrase('grpo.ref_reset_plateau.metric: the evaluation has no "{metric}"; it has {has}', {
+        metric: options.metric,
+        has: Object.keys(evaluated).join(', ') || '–',
+      }),
     )
   }
   const seen = observePlateau(state, value, options)
   if (seen.reset) {
     await reset(engine, stage)
-    reporter.emit({
-      type: 'note',
-      level: 'info',
-      message: `step ${step}: ${options.metric} has not risen for ${options.patience} evaluations; the reference model is now the policy${stage.ref_reset_optimizer ? ", AdamW's moments are forgotten" : ''}`,
-    })
+    const said = { step, metric: options.metric, patience: options.patience }
+    reporter.emit(
+      note(
+        'info',
+        stage.ref_reset_optimizer
+          ? phrase(
+              "step {step}: {metric} has not risen for {patience} evaluations; the reference model is now the policy, AdamW's moments are forgotten",
+              said,
+            )
+          : phrase(
+              'step {step}: {metric} has not risen for {patience} evaluations; the reference model is now the policy',
+              said,
+            ),
+      ),
+    )
   }
   return seen.state
 }

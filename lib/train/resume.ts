@@ -3,9 +3,12 @@
  * what the loops need to know. What a state holds: run-state.ts; how it comes onto the disk:
  * save-state.ts; how it is found: find-state.ts; whether it is of this run: same-run.ts.
  */
+
 import { join } from 'node:path'
 import type { Mixture, MixtureState } from '../data/mixture.ts'
+import { joined, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import { WEIGHTS_FILE } from './find-state.ts'
 import type { SavedState } from './run-state.ts'
 import type { Session } from './session.ts'
@@ -48,25 +51,28 @@ function adopted(saved: MixtureState, now: MixtureState): MixtureState {
 /** Says what was restored. */
 function tell({ reporter }: Session, state: SavedState): void {
   const { stage, step, num_tokens, mixture, outcomes, guards, oracle, judge_cache, path } = state
-  const sources = mixture.sources.map(
-    ({ name, drawn, size }) =>
-      `${name.replace(/^\d+ /, '')} at sample ${drawn % size} of ${size}, epoch ${Math.floor(drawn / size)}`,
+  const sources = mixture.sources.map(({ name, drawn, size }) =>
+    phrase('{source} at sample {at} of {size}, epoch {epoch}', {
+      source: name.replace(/^\d+ /, ''),
+      at: drawn % size,
+      size,
+      epoch: Math.floor(drawn / size),
+    }),
   )
+  const evaluated = outcomes.map(([name]) => name).join(', ')
   const parts = [
-    `weights, moments and every hash are those of ${stage} step ${step}`,
-    `${num_tokens} tokens seen`,
+    phrase('weights, moments and every hash are those of {stage} step {step}', { stage, step }),
+    phrase('{num_tokens} tokens seen', { num_tokens }),
     ...sources,
-    ...(outcomes.length > 0 ? [`evaluations ${outcomes.map(([name]) => name).join(', ')}`] : []),
-    ...(guards ? [`guards with ${guards.records.length} decisions`] : []),
-    ...(oracle ? [`oracle with ${oracle.calls} verdicts`] : []),
-    ...(judge_cache ? [`judge cache of ${judge_cache.bytes} bytes`] : []),
+    ...(evaluated === '' ? [] : [phrase('evaluations {evaluated}', { evaluated })]),
+    ...(guards ? [phrase('guards with {count} decisions', { count: guards.records.length })] : []),
+    ...(oracle ? [phrase('oracle with {count} verdicts', { count: oracle.calls })] : []),
+    ...(judge_cache ? [phrase('judge cache of {bytes} bytes', { bytes: judge_cache.bytes })] : []),
   ]
   for (const problem of state.passed ?? []) {
-    reporter.emit({ type: 'note', level: 'warning', message: `passed over: ${problem}` })
+    reporter.emit(note('warning', phrase('passed over: {problem}', { problem })))
   }
-  reporter.emit({
-    type: 'note',
-    level: 'info',
-    message: `resumed from ${path}: ${parts.join('; ')}`,
-  })
+  reporter.emit(
+    note('info', phrase('resumed from {path}: {what}', { path, what: joined(parts, '; ') })),
+  )
 }

@@ -4,10 +4,12 @@
  * names the key; `--accept-changes` goes on all the same, and the change is recorded: in every
  * further state, in summary.json and in the log.
  */
+
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { AcceptedChange } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import type { SavedState } from './run-state.ts'
 
@@ -90,10 +92,13 @@ export class SameRun {
       )
     }
     this.changes.push(...found.map(change => ({ ...change, stage, step })))
-    this.#reporter.emit({
-      type: 'note',
-      level: 'warning',
-      message: `resumed with changes that were accepted:\n${lines.join('\n')}`,
-    })
+    this.#reporter.emit(
+      note(
+        'warning',
+        phrase('resumed with changes that were accepted:\n{differences}', {
+          differences: lines.join('\n'),
+        }),
+      ),
+    )
   }
 }

@@ -21,9 +21,10 @@ import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { Place } from '../launch/place.ts'
-import { phrase } from '../messages/phrase.ts'
+import { joined, phrase } from '../messages/phrase.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { adaptersOf } from './adapters.ts'
@@ -249,11 +250,15 @@ async function smoothEngine(
 ): Promise<void> {
   try {
     const smoothing = await suppressChinese(engine, tokenizer, directory.dir, settings)
-    reporter.emit({
-      type: 'note',
-      level: 'info',
-      message: `model.smooth: ${describeSmoothing(smoothing)}, in sampling and training; checkpoints hold the weights without it (kogrpo smooth writes it into them)`,
-    })
+    reporter.emit(
+      note(
+        'info',
+        phrase(
+          'model.smooth: {what}, in sampling and training; checkpoints hold the weights without it (kogrpo smooth writes it into them)',
+          { what: describeSmoothing(smoothing) },
+        ),
+      ),
+    )
   } catch (error) {
     await engine.dispose()
     throw error
@@ -291,15 +296,19 @@ export async function loadSamples<T extends SftSample | GrpoSample>(
   const records = session.data.watch(use, source.path, sourceRecords(source, config.seed))
   const { samples, counts } = await collectSamples(records, record => make(record, options))
   if (counts.skipped > 0 || counts.truncated > 0) {
-    reporter.emit({
-      type: 'note',
-      level: 'warning',
-      message: `${source.path}: of ${counts.records} samples ${counts.skipped} were skipped and ${counts.truncated} truncated (longer than ${settings.maxLength} tokens)`,
-    })
+    reporter.emit(
+      note(
+        'warning',
+        phrase(
+          '{path}: of {records} samples {skipped} were skipped and {truncated} truncated (longer than {limit} tokens)',
+          { path: source.path, ...counts, limit: settings.maxLength },
+        ),
+      ),
+    )
   }
   const repeated = isBuiltin(source) ? null : describeRepeated(samples)
   if (repeated !== null) {
-    reporter.emit({ type: 'note', level: 'warning', message: `${source.path}: ${repeated}` })
+    reporter.emit(note('warning', joined([source.path, repeated], ': ')))
   }
   return samples
 }

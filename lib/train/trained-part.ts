@@ -2,14 +2,17 @@
  * What of the model a stage trains, as the engine's names: `train_only`, `trainable_neurons`, or all of
  * it. Set before the stage's moments are made or read, because they exist for trained tensors alone.
  */
+
 import type { FreezingOptions, TrainOnly } from '../config/schema/freezing.ts'
 import type { Recipe } from '../config/schema.ts'
 import type { TrainableOptions } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { readMask } from '../neurons/mask.ts'
 import type { StageName } from '../report/events.ts'
+import { note } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 const LAYER = /^model\.layers\.(\d+)\./
@@ -28,11 +31,22 @@ export async function setTrainedPart(
   const trained = trainedElements(part, parameters)
   if (trained === total) return
   const share = ((100 * trained) / total).toPrecision(3)
-  reporter.emit({
-    type: 'note',
-    level: 'info',
-    message: `${name}: ${trained.toLocaleString('en-US')} of ${total.toLocaleString('en-US')} parameters are trained (${share} %), in ${part.names.length} of ${parameters.length} tensors; the rest keeps its bits`,
-  })
+  reporter.emit(
+    note(
+      'info',
+      phrase(
+        '{name}: {trained} of {total} parameters are trained ({share} %), in {part} of {tensors} tensors; the rest keeps its bits',
+        {
+          name,
+          trained: trained.toLocaleString('en-US'),
+          total: total.toLocaleString('en-US'),
+          share,
+          part: part.names.length,
+          tensors: parameters.length,
+        },
+      ),
+    ),
+  )
 }
 
 /** Whether a stage of the recipe names what it trains. */
@@ -76,7 +90,14 @@ async function trainedPart(
   if (beyond !== false && beyond !== undefined) {
     throw new KogrpoError(
       'E_CONFIG',
-      `${name}.train_only.layers: there is no layer ${beyond}; the model has ${config.numLayers}, counted from 0`,
+      phrase(
+        '{name}.train_only.layers: there is no layer {beyond}; the model has {layers}, counted from 0',
+        {
+          name,
+          beyond,
+          layers: config.numLayers,
+        },
+      ),
     )
   }
   const tied = config.tieWordEmbeddings

@@ -23,17 +23,17 @@ describe('readiness', () => {
   it('measures dead groups and Korean in the thinking, none of which counts 0', () => {
     expect(figures.dead_group_rate).toBe(0.5)
     expect(figures.korean_thinking_share).toBe(0.5)
-    expect(describeReadiness(figures)).toBe(
+    expect(String(describeReadiness(figures))).toBe(
       '4 prompts × 2: pass@1 62.5 %, pass@2 66.7 %, groups of equal rewards 50.0 %, Korean in the thinking 50.0 %',
     )
   })
 
   it('is refused above the limit alone, and where nothing is ever right', () => {
     expect(notReady(figures, 0.5)).toBeNull()
-    expect(notReady(figures, 0.49)).toContain('in 50 % of the groups all rewards are equal')
-    expect(notReady({ ...figures, pass_at_k: 0 }, 0.5)).toContain('none of 2 attempts')
-    expect(notReady({ ...figures, pass_at_k: 0.9 }, 0.4)).toContain('too easy')
-    expect(notReady({ ...figures, pass_at_k: 0.1 }, 0.4)).toContain('train the skill first')
+    expect(String(notReady(figures, 0.49))).toContain('in 50 % of the groups all rewards are equal')
+    expect(String(notReady({ ...figures, pass_at_k: 0 }, 0.5))).toContain('none of 2 attempts')
+    expect(String(notReady({ ...figures, pass_at_k: 0.9 }, 0.4))).toContain('too easy')
+    expect(String(notReady({ ...figures, pass_at_k: 0.1 }, 0.4))).toContain('train the skill first')
   })
 })
 

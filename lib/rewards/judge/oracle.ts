@@ -15,8 +15,9 @@
  * Under every rule a failed verdict keeps the checker's value (under override possibly null) and is
  * counted; no verdict is ever invented.
  */
+
 import { KogrpoError } from '../../errors.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { english, phrase } from '../../messages/phrase.ts'
 import { agreement, cohensKappa, count, emptyTable, type Table } from './table.ts'
 import { type Judge, type JudgeItem, type Judgement, sumTokens } from './types.ts'
 
@@ -24,11 +25,13 @@ export type OracleRule = 'observe' | 'override' | 'appeal' | 'veto' | 'both'
 
 /** What a rule does, for the log of a run. */
 export const RULES: Readonly<Record<OracleRule, string>> = {
-  observe: 'the judge is asked wherever the checker has a verdict and decides nothing',
-  override: 'the judge is asked about every completion, and its verdict is the accuracy',
-  appeal: 'the judge is asked where the checker says 0 and may turn that into 1',
-  veto: 'the judge is asked where the checker says 1 and may turn that into 0',
-  both: 'the judge is asked wherever the checker has a verdict, and its own is the accuracy',
+  observe: english('the judge is asked wherever the checker has a verdict and decides nothing'),
+  override: english('the judge is asked about every completion, and its verdict is the accuracy'),
+  appeal: english('the judge is asked where the checker says 0 and may turn that into 1'),
+  veto: english('the judge is asked where the checker says 1 and may turn that into 0'),
+  both: english(
+    'the judge is asked wherever the checker has a verdict, and its own is the accuracy',
+  ),
 }
 
 export interface OracleInput {

@@ -4,7 +4,9 @@
  * engine: guards.ts carries decisions out. The state is plain JSON, so that a resumed run decides
  * as the uninterrupted one would have.
  */
+
 import type { GuardSpec, WatchName } from '../../config/schema/guards.ts'
+import { joined, type Phrase, phrase, written } from '../../messages/phrase.ts'
 import type { GuardDecision, Metrics } from '../../report/events.ts'
 import { SOURCES } from './values.ts'
 import {
@@ -49,6 +51,8 @@ export interface Observation {
   state: GuardState
   /** What has to be done now; null when nothing tripped. */
   record: GuardRecord | null
+  /** The record's message, in any language. */
+  told: Phrase | null
   /** Whether the present weights are to be kept as the last good ones. */
   keep: boolean
 }
@@ -98,27 +102,50 @@ export function observe(
   // A state is good while every watch is calm: shortly before a trip it has already gone astray.
   const due = step - (state.good?.step ?? 0) >= spec.keep_steps
   const keep = spec.action === 'rollback' && due && worst < CALM
-  return { watches, state: keep ? { ...next, good: { step, watches } } : next, record: null, keep }
+  return {
+    watches,
+    state: keep ? { ...next, good: { step, watches } } : next,
+    record: null,
+    told: null,
+    keep,
+  }
 }
 
 function decide(state: GuardState, step: number, trips: Trip[], spec: GuardSpec): Observation {
   const watches = state.watches
   const action = chosenAction(state, spec)
-  const reasons = trips.map(explain).join('; ')
+  const reasons = joined(trips.map(explain), '; ')
   if (action !== 'rollback') {
-    const spent = spec.action === 'rollback' ? ` (after ${state.rollbacks} rollbacks)` : ''
-    const message = `guard at step ${step}: ${reasons}: ${action === 'stop' ? `the stage ends here${spent}` : 'warning only'}`
+    const told =
+      action !== 'stop'
+        ? phrase('guard at step {step}: {reasons}: warning only', { step, reasons })
+        : spec.action === 'rollback'
+          ? phrase(
+              'guard at step {step}: {reasons}: the stage ends here (after {spent} rollbacks)',
+              {
+                step,
+                reasons,
+                spent: state.rollbacks,
+              },
+            )
+          : phrase('guard at step {step}: {reasons}: the stage ends here', { step, reasons })
+    const message = String(told)
     const record = { step, action, trips, message }
     return {
       state: { ...state, records: [...state.records, record] },
       record,
+      told,
       keep: false,
       watches,
     }
   }
   const good = state.good!
   const learning_rate_factor = state.learning_rate_factor * spec.learning_rate_factor
-  const message = `guard at step ${step}: ${reasons}: back to the weights and optimizer of step ${good.step}, learning rate × ${Number(learning_rate_factor.toPrecision(3))}`
+  const told = phrase(
+    'guard at step {step}: {reasons}: back to the weights and optimizer of step {good}, learning rate × {factor}',
+    { step, reasons, good: good.step, factor: Number(learning_rate_factor.toPrecision(3)) },
+  )
+  const message = String(told)
   const record = { step, action, trips, restored_step: good.step, learning_rate_factor, message }
   return {
     state: {
@@ -130,6 +157,7 @@ function decide(state: GuardState, step: number, trips: Trip[], spec: GuardSpec)
     },
     watches,
     record,
+    told,
     keep: false,
   }
 }
@@ -139,8 +167,23 @@ function chosenAction(state: GuardState, spec: GuardSpec): GuardAction {
   return state.rollbacks < spec.max_rollbacks && state.good !== null ? 'rollback' : 'stop'
 }
 
-function explain({ watch, average, baseline, limit }: Trip): string {
+function explain({ watch, average, baseline, limit }: Trip): Phrase {
   const { title, direction } = SOURCES[watch]
-  const [now, best, edge] = [average, baseline, limit].map(x => Number(x.toPrecision(3)))
-  return `${watch}: the ${title} ${direction} to ${now} in the moving average, beyond the limit ${edge} (baseline ${best})`
+  const figure = (x: number): number => Number(x.toPrecision(3))
+  const said = {
+    watch,
+    title: written(title),
+    now: figure(average),
+    edge: figure(limit),
+    best: figure(baseline),
+  }
+  return direction === 'falls'
+    ? phrase(
+        '{watch}: the {title} falls to {now} in the moving average, beyond the limit {edge} (baseline {best})',
+        said,
+      )
+    : phrase(
+        '{watch}: the {title} rises to {now} in the moving average, beyond the limit {edge} (baseline {best})',
+        said,
+      )
 }
