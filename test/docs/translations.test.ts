@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { COMMANDS, main } from '../../lib/cli/main.ts'
 
 const GUIDES = readdirSync('docs/guides')
 const PAIRS: [english: string, korean: string][] = [
@@ -61,3 +62,41 @@ test('every link of the README, of the guides and of the Korean pages leads to a
   )
   expect(broken).toEqual([])
 })
+
+test('both READMEs name every command, and no option that a command does not have', async () => {
+  const names = Object.keys(COMMANDS)
+  for (const file of ['README.md', 'README.ko.md']) {
+    const shown = [...read(file).matchAll(/`kogrpo ([^`\n]+)`/g)].map(([, words]) => words!)
+    const named = (name: string): boolean =>
+      shown.some(words => words === name || words.startsWith(`${name} `))
+    expect(
+      names.filter(name => !named(name)),
+      file,
+    ).toEqual([])
+    for (const words of shown) {
+      const longest = names
+        .filter(one => words === one || words.startsWith(`${one} `))
+        .sort((a, b) => b.length - a.length)[0]
+      if (longest === undefined) continue
+      const options = words.match(/--[a-z][a-z-]*/g) ?? []
+      if (options.length === 0) continue
+      const known = await helpOf(longest.split(' '))
+      for (const option of options) expect(known, `${file}: kogrpo ${words}`).toContain(option)
+    }
+  }
+})
+
+/** The help of a command. */
+async function helpOf(words: string[]): Promise<string> {
+  const out: string[] = []
+  const output = { write: (text: string) => out.push(text) }
+  const signals = { on: () => {}, off: () => {} }
+  await main([...words, '--help'], {
+    stdout: output,
+    stderr: output,
+    env: { LANG: 'C' },
+    signals,
+    exit: () => {},
+  })
+  return out.join('')
+}
