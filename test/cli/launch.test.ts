@@ -152,7 +152,7 @@ describe.skipIf(skipped !== '')(`kogrpo launch${skipped}`, () => {
     const wrong = launch(
       'wrong',
       ['--nproc-per-node', '2'],
-      ['--shard', 'parameters', '--lora', '{}'],
+      ['--shard', 'parameters', '--sft.train_only.norm', 'true'],
     )
     expect((await wrong.end).code).toBe(1)
     expect(wrong.text()).toContain('shard: parameters divides what is trained')

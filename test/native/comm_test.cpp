@@ -1,7 +1,9 @@
 // The communicator over Gloo: every collective on 1 to 4 ranks (threads), against what it must
 // give.
+#include <algorithm>
 #include <atomic>
 
+#include "comm/job_queue.h"
 #include "comm_testing.h"
 #include "doctest/doctest.h"
 
@@ -98,4 +100,41 @@ TEST_CASE("comm: a rank that dies within a transfer ends it for the others, with
       3);
   CHECK(errors[0].starts_with("step 1: explained: "));
   CHECK(errors[1] == "");
+}
+
+TEST_CASE("comm: jobs run in order beside their owner; after one that fails none does") {
+  for (const bool threaded : {false, true}) {
+    CAPTURE(threaded);
+    JobQueue queue(threaded);
+    std::vector<int> order;  // the queue's while jobs are under way, ours after a wait
+    uint64_t last = 0;
+    for (int i = 0; i < 1000; ++i) last = queue.post([&order, i] { order.push_back(i); });
+    CHECK(last == 1000);
+    queue.wait(last);
+    CHECK(order.size() == 1000);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+  }
+  JobQueue queue(true);
+  int later = 0;
+  const uint64_t fails = queue.post([] { throw std::runtime_error("the link is down"); });
+  const uint64_t next = queue.post([&] { ++later; });
+  CHECK_THROWS_WITH(queue.wait(fails), "the link is down");
+  CHECK_THROWS_WITH(queue.wait(next), "the link is down");
+  CHECK_THROWS_WITH(queue.wait_all(), "the link is down");
+  CHECK(later == 0);
+}
+
+TEST_CASE("comm: a queue that goes ends the job that runs and drops the others") {
+  std::atomic<int> begun{0}, dropped{0};
+  {
+    JobQueue queue(true);
+    queue.post([&] {
+      ++begun;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    });
+    for (int i = 0; i < 10; ++i) queue.post([&] { ++dropped; });
+    while (begun == 0) std::this_thread::yield();
+  }
+  CHECK(begun == 1);
+  CHECK(dropped == 0);
 }
