@@ -3,10 +3,11 @@
 // anything is loaded that an older one would trip over.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { nodeProblem } from '../dist/cli/node-version.js'
+import { nodeProblem, readsKorean } from '../dist/cli/node-version.js'
 
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-const problem = nodeProblem(process.version, engines.node)
+const korean = readsKorean(process.argv.slice(2), process.env)
+const problem = nodeProblem(process.version, engines.node, korean)
 if (problem === null) {
   const main = new URL('../dist/cli/main.js', import.meta.url)
   process.argv[1] = fileURLToPath(main)

@@ -24,7 +24,7 @@ async function picture(name, colorScheme, heading, height) {
   const page = await browser.newPage({ viewport: { width: 1200, height: 1000 }, colorScheme })
   await page.setContent(html)
   await page.waitForSelector('#completions .card')
-  await page.getByLabel('Stage').last().selectOption('rl')
+  await page.getByLabel('Stage').last().selectOption('grpo')
   const top = await page.locator('h2', { hasText: heading }).boundingBox()
   for (const plot of await page.locator('.plot').all()) {
     await plot.scrollIntoViewIfNeeded()

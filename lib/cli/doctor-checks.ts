@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CudaStatus } from '../engine/device.ts'
 import { addonPaths } from '../engine/native.ts'
-import { joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
+import { joined, Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { modelPath } from '../train/session.ts'
 import { type AddonProbe, probeAddon } from './addon-probe.ts'
 import { readMemory } from './memory.ts'
@@ -51,7 +51,13 @@ function checkNode(): Check {
     name: 'node',
     status: problem === null ? 'ok' : 'fail',
     message: phrase('Node {version} ({node} is needed)', { version: process.version, node }),
-    ...(problem === null ? {} : { remedy: verbatim(problem) }),
+    ...(problem === null
+      ? {}
+      : {
+          remedy: new Phrase(
+            dictionary => nodeProblem(process.version, node, dictionary !== null) ?? '',
+          ),
+        }),
     details: { version: process.version, needed: node },
   }
 }

@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
@@ -26,7 +27,9 @@ function seedList(word: string | undefined): number[] | undefined {
   if (word === undefined) return undefined
   const seeds = word.split(',').map(part => (/^\d+$/.test(part) ? Number(part) : Number.NaN))
   if (seeds.every(seed => seed <= 0xffff_ffff) && new Set(seeds).size === seeds.length) return seeds
-  throw new UsageError(`--seeds: expected different whole numbers, e.g. 1,2,3, got "${word}"`)
+  throw new UsageError(
+    phrase('--seeds: expected different whole numbers, e.g. 1,2,3, got "{word}"', { word }),
+  )
 }
 
 async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<void> {
@@ -42,7 +45,13 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
   const experiments = findExperiments(name)
   if (argv.list) {
     for (const { name, paper, claim, seconds } of experiments) {
-      say(`${name}  ${paper}: ${claim} (about ${seconds} s)`)
+      say(
+        context.say('{name}  {what} (about {seconds} s)', {
+          name,
+          what: `${paper}: ${claim}`,
+          seconds,
+        }),
+      )
     }
     return
   }
@@ -51,14 +60,19 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
   await runInterruptibly(context, phases, async signal => {
     for (const experiment of experiments) {
       const { paper, claim, gate } = experiment
-      say(`${experiment.name}: ${paper}\n  claim     ${claim}\n  gate      ${gate}`)
+      say(`${experiment.name}: ${paper}`)
+      say(
+        `  ${context.say('claim: {claim}', { claim })}\n  ${context.say('gate: {gate}', { gate })}`,
+      )
       const result = await runExperiment(experiment, argv.seeds ?? [1, 2, 3], {
         signal,
         threads: argv.threads ?? 1,
         progress: message => context.stderr.write(`${message}\n`),
       })
       const { measured, pass, cpu_seconds } = result
-      say(`  measured  ${measured}\n  result    ${pass ? 'pass' : 'FAIL'} (${cpu_seconds} s)`)
+      const outcome = context.say(pass ? 'pass' : 'FAIL')
+      say(`  ${context.say('measured: {measured}', { measured })}`)
+      say(`  ${context.say('result: {outcome} ({seconds} s)', { outcome, seconds: cpu_seconds })}`)
       if (!pass) failed.push(experiment.name)
       if (output === undefined) continue
       await mkdir(output, { recursive: true })
@@ -67,7 +81,10 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
     }
   })
   if (failed.length === 0) return
-  throw new KogrpoError('E_EXPERIMENT', `the gate is not met by: ${failed.join(', ')}`)
+  throw new KogrpoError(
+    'E_EXPERIMENT',
+    phrase('the gate is not met by: {names}', { names: failed.join(', ') }),
+  )
 }
 
 export const command: CommandModule<object, ExperimentsArguments> = {

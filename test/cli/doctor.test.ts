@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Check } from '../../lib/cli/doctor-checks.ts'
 import { readMemory } from '../../lib/cli/memory.ts'
-import { satisfies } from '../../lib/cli/node-version.ts'
+import { nodeProblem, readsKorean, satisfies } from '../../lib/cli/node-version.ts'
 import { kogrpo, temporaryDirectory } from './running.ts'
 
 const directory = temporaryDirectory()
@@ -139,4 +139,20 @@ describe('memory', () => {
     })
     expect(inMib(readMemory(v1))).toEqual([4096, 3000, false])
   })
+})
+
+test('an old Node is told what is needed, in the language of the reader', () => {
+  expect(nodeProblem('v20.17.0', '>=20.17')).toBeNull()
+  expect(nodeProblem('v18.20.4', '>=20.17')).toMatch(
+    /^Node 20\.17 or newer is needed, this is v18\.20\.4/,
+  )
+  expect(nodeProblem('v18.20.4', '>=20.17', true)).toMatch(
+    /^Node 20\.17 이상이 필요한데 지금은 v18\.20\.4/,
+  )
+  expect(readsKorean([], { LANG: 'ko_KR.UTF-8' })).toBe(true)
+  expect(readsKorean([], { LC_ALL: 'C', LANG: 'ko_KR.UTF-8' })).toBe(false)
+  expect(readsKorean([], { KOGRPO_LANG: 'en', LANG: 'ko' })).toBe(false)
+  expect(readsKorean(['train', '--lang', 'ko'], { KOGRPO_LANG: 'en' })).toBe(true)
+  expect(readsKorean(['--lang=en'], { LANG: 'ko' })).toBe(false)
+  expect(readsKorean([], { LANG: 'kok_IN' })).toBe(false)
 })

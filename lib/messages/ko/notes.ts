@@ -106,4 +106,14 @@ export const notes = catalogue({
   entropy: '엔트로피',
   'divergence from the reference': '참조 모델과의 발산',
   'norm of the gradient': '그래디언트의 크기',
+  '--seeds: expected different whole numbers, e.g. 1,2,3, got "{word}"':
+    '--seeds: 1,2,3처럼 서로 다른 정수여야 합니다. 받은 값: "{word}"',
+  '{name}  {what} (about {seconds} s)': '{name}  {what} (약 {seconds}초)',
+  'claim: {claim}': '주장: {claim}',
+  'gate: {gate}': '기준: {gate}',
+  'measured: {measured}': '측정: {measured}',
+  'result: {outcome} ({seconds} s)': '결과: {outcome} ({seconds}초)',
+  pass: '통과',
+  FAIL: '실패',
+  'the gate is not met by: {names}': '기준에 미치지 못한 실험: {names}',
 })
