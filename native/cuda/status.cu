@@ -1,8 +1,21 @@
+#include <dlfcn.h>
+
 #include "cuda/blaslt.h"
 #include "cuda/context.h"
 #include "cuda/status.h"
 
 namespace kogrpo {
+namespace {
+
+// Of a machine without the driver the runtime says only that its version is insufficient.
+std::string driver_tried() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (!driver) return std::string(" (tried the driver's ") + dlerror() + ")";
+  dlclose(driver);
+  return " (libcuda.so.1, the driver, is there)";
+}
+
+}  // namespace
 
 CudaStatus cuda_status() {
   CudaStatus status;
@@ -11,7 +24,7 @@ CudaStatus cuda_status() {
   const cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess || count == 0) {
     cudaGetLastError();
-    status.problem = std::string("no CUDA device: ") + cudaGetErrorString(error) +
+    status.problem = std::string("no CUDA device: ") + cudaGetErrorString(error) + driver_tried() +
                      ". A GPU with NVIDIA's driver (580 or later for CUDA 13) is needed";
     return status;
   }

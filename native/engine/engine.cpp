@@ -35,6 +35,7 @@ MemoryOptions planned(const EngineOptions& o, DType type) {
   use.master = use.bf16 ? MasterWeights::remainder : MasterWeights::none;
   use.moments = use.bf16 ? o.moments : MomentType::f32;
   use.recompute = o.recompute ? Recompute::block : Recompute::norm_swiglu;
+  if (o.lm_head_chunk > 0) use.head_chunk_rows = o.lm_head_chunk;
   return use;
 }
 
@@ -63,7 +64,9 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       policy_(config_, layout_, options.lora, locate(nullptr), type_, options.precision),
       optimizer_(*device_, type_, options.moments),
       transformer_(*device_, config_, type_),
-      head_(*device_, config_),
+      // On a GPU the head's weight and its gradient are read and written once a chunk: with too few
+      // rows that takes longer than the products (docs/cuda.md).
+      head_(*device_, config_, device_->memory().total > 0 ? use_.head_chunk_rows : 0),
       decoder_(*device_, config_, transformer_, head_),
       generator_(*device_, config_, decoder_) {
   if (options.lora.rank > 0)

@@ -37,6 +37,7 @@ HeadRows HeadRows::select(const PackedBatch& batch, std::span<const uint8_t> mas
 
 int64_t LmHead::chunk_rows(const HeadOptions& options) const {
   if (options.chunk > 0) return options.chunk;
+  if (chunk_ > 0) return chunk_;
   return std::clamp<int64_t>(kChunkFloats / config_.head_size(), 32, 1024);
 }
 

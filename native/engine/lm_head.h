@@ -43,8 +43,9 @@ struct TokenValues {
 
 class LmHead {
  public:
-  LmHead(Device& device, const ModelConfig& config)
-      : device_(device), ops_(device.ops()), config_(config) {}
+  // `chunk`: rows of logits at a time where HeadOptions leaves it open; 0: as suits a CPU's caches.
+  LmHead(Device& device, const ModelConfig& config, int64_t chunk = 0)
+      : device_(device), ops_(device.ops()), config_(config), chunk_(chunk) {}
 
   // Fills `out`, which has the length of the caller's tokens and holds zeros.
   void forward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
@@ -78,6 +79,7 @@ class LmHead {
   Device& device_;
   Ops& ops_;
   const ModelConfig& config_;
+  int64_t chunk_;
   Storage hidden_, dhidden_, logits_, per_row_;
   Storage logit_scale_;  // [V], or empty
 };
