@@ -167,6 +167,8 @@ export const keysGrpo = catalogue({
   'Hugging Face directory of the judge, e.g. a checkpoint of another run':
     '심판의 Hugging Face 디렉터리. 예: 다른 실행의 체크포인트',
   'chat template: let the judge think': '대화 템플릿: 심판이 생각하게 합니다',
+  "what the judge's products multiply; int8 is smallest, on the CPU only":
+    '심판의 행렬 곱이 곱하는 수. int8이 가장 작고 CPU에서만 됩니다',
   'stop the run, with its state saved, when a larger share of the judgements failed (1 = never)':
     '판정이 이 비율보다 많이 실패하면 상태를 저장하고 실행을 멈춥니다(1 = 멈추지 않음)',
   'rounds of completions over which max_failure_rate is measured':

@@ -11,8 +11,11 @@ export const keys = catalogue({
     '엔진이 계산하는 곳: 프로세서, 또는 번호로 고른 GPU(cuda: 첫째)',
   'on a GPU: results do not depend on the batch, to the bit, as always on the CPU; slower':
     'GPU에서: 결과가 CPU에서 늘 그렇듯 배치에 비트까지 좌우되지 않습니다. 느려집니다',
-  'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, or also the gradients; parameters can only be planned for so far':
-    '여러 랭크(kogrpo launch)가 통째로 두지 않고 나누어 갖는 것: 없음, AdamW의 모멘트, 또는 그래디언트까지. parameters는 아직 계획만 됩니다',
+  'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, also the gradients, or also the weights (ZeRO 1 to 3); no bit of the result changes':
+    '여러 랭크(kogrpo launch)가 통째로 두지 않고 나누어 갖는 것: 없음, AdamW의 모멘트, 그래디언트까지, 또는 가중치까지(ZeRO 1~3). 결과는 비트까지 같습니다',
+  'experimental, not for Qwen3: fill in masked tokens instead of predicting the next; for small bidirectional models (config.json: is_causal false)':
+    '실험용, Qwen3에는 쓰지 않음: 다음 토큰을 예측하는 대신 가린 토큰을 채웁니다. 작은 양방향 모델용(config.json: is_causal false)',
+  "the tokenizer's token that stands for a masked one": '가린 토큰을 나타내는 토크나이저의 토큰',
   'run directory (default: runs/NAME-DATE-TIME)': '실행 디렉터리(기본값: runs/이름-날짜-시각)',
   'the model to start from': '시작할 모델',
   '"builtin:mini", or a Hugging Face directory (config.json, *.safetensors, tokenizer)':
