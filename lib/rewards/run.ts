@@ -1,19 +1,29 @@
 /**
  * Runs reward functions on a batch and refuses anything that is not one number (or null) a sample:
  * a wrong length, a single value for many samples, NaN and infinities are errors that name function
- * and sample, never a silent 0.
+ * and sample, never a silent 0. A caller that has a policy for the last two may ask to be told instead.
  */
 import { KogrpoError } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
 import type { NamedReward, RewardInput, RewardValues } from './types.ts'
 
+/** A number that a reward function gave and that is not finite. */
+export interface NonFiniteReward {
+  reward: string
+  /** From 0. */
+  sample: number
+  /** "NaN", "Infinity" or "-Infinity". */
+  value: string
+}
+
 /**
- * `values[k][i]`: reward k of sample i. Functions run concurrently; the first error wins.
- * Throws `E_REWARD`.
+ * `values[k][i]`: reward k of sample i. Functions run concurrently; the first error wins. What is not finite
+ * is null where `onNonFinite` is told of it, else an error. Throws `E_REWARD`.
  */
 export async function runRewards(
   rewards: readonly NamedReward[],
   input: RewardInput,
+  onNonFinite?: (found: NonFiniteReward) => void,
 ): Promise<RewardValues[]> {
   if (rewards.length === 0) {
     throw new KogrpoError('E_REWARD', phrase('there is no reward function; name at least one'))
@@ -34,7 +44,7 @@ export async function runRewards(
           },
         )
       }
-      return checkValues(name, values, samples)
+      return checkValues(name, values, samples, onNonFinite)
     }),
   )
 }
@@ -96,7 +106,12 @@ function checkInput(input: RewardInput): number {
   return samples
 }
 
-function checkValues(name: string, values: unknown, samples: number): RewardValues {
+function checkValues(
+  name: string,
+  values: unknown,
+  samples: number,
+  onNonFinite: ((found: NonFiniteReward) => void) | undefined,
+): RewardValues {
   if (!Array.isArray(values)) {
     throw new KogrpoError(
       'E_REWARD',
@@ -123,6 +138,10 @@ function checkValues(name: string, values: unknown, samples: number): RewardValu
   }
   return values.map((value: unknown, i) => {
     if (value === null || (typeof value === 'number' && Number.isFinite(value))) return value
+    if (typeof value === 'number' && onNonFinite) {
+      onNonFinite({ reward: name, sample: i, value: String(value) })
+      return null
+    }
     throw new KogrpoError(
       'E_REWARD',
       phrase(

@@ -25,6 +25,7 @@ import { answerConfidences } from './consistency.ts'
 import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
 import { Refiner } from './refine.ts'
+import type { NonFiniteSample } from './replay-file.ts'
 import {
   loadGeneration,
   type SavedGeneration,
@@ -50,6 +51,8 @@ export interface Groups {
   /** Of everything that was sampled; rewards and verdicts are those of the first generation, the
    *  judge's costs those of all. */
   metrics: Metrics
+  /** Rewards that are NaN or infinite: the round is not to be trained on. */
+  nonfinite: NonFiniteSample[]
 }
 
 export interface GroupSource {
@@ -165,6 +168,7 @@ export class SampledRound {
     const rows: CompletionRow[] = []
     let first: Scores | null = null
     let look: Readiness | null = null
+    const nonfinite: NonFiniteSample[] = []
     for (let rounds = 0; rounds < most && rollouts.length < prompts * size; rounds++) {
       const missing = prompts - rollouts.length / size
       const generation = this.#generations[rounds] ?? (await this.#generate(missing, timer))
@@ -177,7 +181,11 @@ export class SampledRound {
         zero_std: scores.zero_std,
         completions: sampled.map(({ text }) => text),
       })
-      if (this.#refiner) {
+      for (const found of scores.nonfinite) {
+        const { prompt, text } = sampled[found.sample]!
+        nonfinite.push({ ...found, prompt: prompt.messages, completion: text })
+      }
+      if (this.#refiner && nonfinite.length === 0) {
         Object.assign(scores, await this.#refine(generation, scores, rounds, timer))
       }
       rows.push(...this.#rows(sampled, scores))
@@ -207,6 +215,7 @@ export class SampledRound {
       tokenAdvantages: dense?.tokens ?? null,
       rows,
       readiness: look!,
+      nonfinite,
       metrics: {
         ...first!.metrics,
         ...completionMetrics(all),

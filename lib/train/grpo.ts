@@ -145,21 +145,27 @@ export async function trainGrpo(
     reporter.emit({ type: 'activity', activity: 'update' })
     const pass = round
     const staleness = step - 1 - ready.sampledAt
-    const update = await timer.time('update_actor', () =>
-      accumulatePolicyGradient(
-        fresh ? session : uninterrupted(session),
-        stage,
-        pass,
-        staleness === 0,
-        step,
-      ).catch(notFinite),
-    )
+    const { nonfinite } = ready
+    // Nothing is computed of a round whose rewards are not finite: `finite` says what becomes of it.
+    const update: PolicyUpdate =
+      nonfinite.length > 0
+        ? { metrics: {}, trained: false, tokens: 0 }
+        : await timer.time('update_actor', () =>
+            accumulatePolicyGradient(
+              fresh ? session : uninterrupted(session),
+              stage,
+              pass,
+              staleness === 0,
+              step,
+            ).catch(notFinite),
+          )
     const optimizer = await timer.time('optimizer', () =>
       finite.update(
         step,
         update.metrics.loss,
         () => optimizerStep(session, guards.adjust(stage), step, steps, update.trained),
         () => replayBatches(pass),
+        nonfinite,
       ),
     )
     await moveReference(session, stage, step)

@@ -56,7 +56,7 @@ export class Ratings {
       this.#judged.set(place, { done, asked })
       this.#show()
     }
-    const rated = await this.#scorer.rate(group, this.#columns, this.#signal, onJudged)
+    const rated = await this.#scorer.rate(group, this.#columns, this.#signal, onJudged, 'collect')
     this.#last = Math.max(this.#last, performance.now())
     return rated
   }

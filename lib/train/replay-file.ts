@@ -5,7 +5,9 @@
 import * as z from 'zod'
 import type { PolicyLossOptions } from '../algorithms/policy-loss.ts'
 import type { Recipe } from '../config/schema.ts'
+import type { Message } from '../data/chat-template.ts'
 import type { StageName } from '../report/events.ts'
+import type { NonFiniteReward } from '../rewards/run.ts'
 
 /** A micro-batch with everything that its loss is made of. */
 export interface ReplayBatch {
@@ -27,6 +29,12 @@ export interface ReplayBatch {
   options?: PolicyLossOptions | undefined
 }
 
+/** A reward that was not finite, and what it was given for. */
+export interface NonFiniteSample extends NonFiniteReward {
+  prompt: readonly Message[]
+  completion: string
+}
+
 export interface ReplayFile {
   version: 1
   config: Recipe
@@ -35,6 +43,8 @@ export interface ReplayFile {
   /** What was not finite. */
   what: string
   batches: ReplayBatch[]
+  /** grpo: where `what` is "reward". */
+  rewards?: readonly NonFiniteSample[]
 }
 
 const ARRAYS = { Int32Array, Float32Array, Uint8Array } as const
@@ -50,7 +60,11 @@ const shape = z.looseObject({
   stage: z.enum(['pretrain', 'sft', 'grpo']),
   step: z.int().min(1),
   what: z.string(),
-  batches: z.array(z.looseObject({})).min(1),
+  // Dynamic sampling may have left nothing of a round whose rewards went wrong.
+  batches: z.array(z.looseObject({})),
+  rewards: z
+    .array(z.looseObject({ reward: z.string(), sample: z.int(), value: z.string() }))
+    .optional(),
 })
 
 type ArrayValue = Int32Array | Float32Array | Uint8Array

@@ -1,11 +1,12 @@
 /**
  * Recomputes the batch of a step that was not finite and finds where the first such value arises:
  *
- *   1. the weights, by parameter
- *   2. the forward pass, by micro-batch: the first tensor in the order of computing
- *   3. log-probs, by sample and token
- *   4. what the loss is made of: advantages, the sampler's, old and reference log-probs, weights, coefficients
- *   5. the backward pass, by micro-batch: the first parameter's gradient, from the last layer back
+ *   1. the rewards, as the functions gave them: these are shown, not computed again
+ *   2. the weights, by parameter
+ *   3. the forward pass, by micro-batch: the first tensor in the order of computing
+ *   4. log-probs, by sample and token
+ *   5. what the loss is made of: advantages, the sampler's, old and reference log-probs, weights, coefficients
+ *   6. the backward pass, by micro-batch: the first parameter's gradient, from the last layer back
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,8 +22,8 @@ import { openSession, type Session } from './session.ts'
 
 /** A value that is not finite, in words, in the order in which they arise. */
 export interface Finding {
-  where: 'weights' | 'forward' | 'log-probs' | 'loss' | 'backward'
-  /** From 0; absent for weights. */
+  where: 'rewards' | 'weights' | 'forward' | 'log-probs' | 'loss' | 'backward'
+  /** From 0; absent for rewards and weights. */
   batch?: number
   message: string
 }
@@ -50,7 +51,7 @@ export async function replay(path: string, signal: AbortSignal): Promise<Finding
   const session = await openSession(config, { reporter: new Reporter([]), signal })
   try {
     await session.engine.loadState(join(directory, 'engine.bin'))
-    const findings = await inWeights(session.engine)
+    const findings = [...inRewards(file), ...(await inWeights(session.engine))]
     for (const [index, batch] of file.batches.entries()) {
       const found = await inBatch(session, file, batch)
       findings.push(...found.map(finding => ({ ...finding, batch: index })))
@@ -64,6 +65,13 @@ export async function replay(path: string, signal: AbortSignal): Promise<Finding
 const firstOf = (values: Float32Array): number => values.findIndex(x => !Number.isFinite(x))
 const countOf = (values: Float32Array): number =>
   values.reduce((sum, x) => sum + (Number.isFinite(x) ? 0 : 1), 0)
+
+function inRewards({ rewards = [] }: ReplayFile): Finding[] {
+  return rewards.map(({ reward, sample, value, completion }) => ({
+    where: 'rewards',
+    message: `reward '${reward}' was ${value} for sample ${sample}: ${JSON.stringify(completion)}`,
+  }))
+}
 
 async function inWeights(engine: Engine): Promise<Finding[]> {
   const findings: Finding[] = []

@@ -17,7 +17,7 @@ import type { JudgedBatch, OracleSample } from '../rewards/judge/oracle.ts'
 import { languageMetrics } from '../rewards/language/metrics.ts'
 import { rewardMetrics } from '../rewards/metrics.ts'
 import { createRewards } from '../rewards/registry.ts'
-import { runRewards } from '../rewards/run.ts'
+import { type NonFiniteReward, runRewards } from '../rewards/run.ts'
 import type { NamedReward, RewardInput, RewardValues } from '../rewards/types.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { BubblewrapRunner } from '../sandbox/bubblewrap.ts'
@@ -30,6 +30,8 @@ export interface Scores extends GroupAdvantages {
   values: RewardValues[]
   /** One a completion; null without an oracle. */
   verdicts: OracleSample[] | null
+  /** Rewards that are NaN or infinite; null in `values`. */
+  nonfinite: NonFiniteReward[]
   metrics: Metrics
 }
 
@@ -39,6 +41,8 @@ export interface RatedGroup {
   values: RewardValues[]
   /** Null without an oracle. */
   judged: JudgedBatch | null
+  /** Rewards that are NaN or infinite, by sample of the group; null in `values`. */
+  nonfinite: NonFiniteReward[]
 }
 
 /** What settling a generation needs to know besides its ratings. */
@@ -70,19 +74,28 @@ export class Scorer {
   /**
    * Runs the reward functions on one group and asks the oracle about it. `columns` are the names of the data
    * columns in the whole generation: every group is shown the same. `onJudged` is told how far the
-   * judge is. Any number of groups may be under way.
+   * judge is. Any number of groups may be under way. A reward that is not finite is an error (`E_REWARD`)
+   * unless the caller has a policy for it.
    */
   async rate(
     group: readonly Rollout[],
     columns: Iterable<string>,
     signal: AbortSignal,
     onJudged: (done: number, asked: number) => void,
+    onNonFinite: 'throw' | 'collect' = 'throw',
   ): Promise<RatedGroup> {
     const input = rewardInput(group, columns)
-    const values = await runRewards(this.#rewards, input)
-    if (!this.#oracle) return { values, judged: null }
+    const nonfinite: NonFiniteReward[] = []
+    const collect = (found: NonFiniteReward): void => void nonfinite.push(found)
+    const values = await runRewards(
+      this.#rewards,
+      input,
+      onNonFinite === 'collect' ? collect : undefined,
+    )
+    if (!this.#oracle) return { values, judged: null, nonfinite }
     const checker = values[this.#row()]!
-    return { values, judged: await this.#oracle.judge(input, checker, signal, onJudged) }
+    const judged = await this.#oracle.judge(input, checker, signal, onJudged)
+    return { values, judged, nonfinite }
   }
 
   /**
@@ -105,7 +118,11 @@ export class Scorer {
     const advantages = this.advantages(values, rollouts)
     const language = languageMetrics(rewardInput(rollouts))
     Object.assign(metrics, rewardMetrics(names, values, advantages), language)
-    return { ...advantages, names, values, verdicts, metrics }
+    const size = this.#stage.num_generations
+    const nonfinite = rated.flatMap((group, g) =>
+      group.nonfinite.map(found => ({ ...found, sample: g * size + found.sample })),
+    )
+    return { ...advantages, names, values, verdicts, nonfinite, metrics }
   }
 
   /** Advantages of rewards in the order of `settle`, over whatever groups the rollouts are of. */

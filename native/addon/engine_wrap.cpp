@@ -161,10 +161,11 @@ Napi::Value EngineWrap::open(Info info) {
 }
 
 Napi::Value EngineWrap::close(Info info) {
-  return thread_->run(info.This().As<Napi::Object>(), nullptr, [engine = engine_](JobControl&) {
+  const auto work = [engine = engine_](JobControl&) {
     engine->reset();
     return undefined();
-  });
+  };
+  return thread_->run(info.This().As<Napi::Object>(), nullptr, work, EngineThread::Then::end);
 }
 
 Napi::Value EngineWrap::join(Info info) {

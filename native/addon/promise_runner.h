@@ -2,7 +2,8 @@
 // The one way work leaves the JavaScript thread: EngineThread owns a thread and a queue; run()
 // takes a closure, returns a promise. The closure executes on the engine's thread and returns a
 // second closure that makes the JavaScript value, back on the JavaScript thread. Errors become
-// Error objects with a `code`. Jobs run one at a time in the order of the calls.
+// Error objects with a `code`. Jobs run one at a time in the order of the calls. The thread ends,
+// and is joined, with the job that says so.
 
 #include <napi.h>
 
@@ -54,8 +55,13 @@ class EngineThread {
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 
-  // `owner` is kept alive until the promise settles.
-  Napi::Promise run(Napi::Object owner, std::shared_ptr<JobControl> control, Work work);
+  enum class Then { go_on, end };
+
+  // `owner` is kept alive until the promise settles. Where that of a job with Then::end does, the
+  // thread has ended; later jobs run at once, on JavaScript's thread: there is nothing left for
+  // them to work on.
+  Napi::Promise run(Napi::Object owner, std::shared_ptr<JobControl> control, Work work,
+                    Then then = Then::go_on);
 
  private:
   struct Job {
@@ -63,8 +69,12 @@ class EngineThread {
     Napi::ObjectReference owner;
     std::shared_ptr<JobControl> control;
     Work work;
+    Then then;
     ToJs result;
     std::string error, code;
+
+    void perform();
+    void settle(Napi::Env env);
   };
   static void settle(Napi::Env env, Napi::Function, EngineThread* self, Job* job);
   using Settle = Napi::TypedThreadSafeFunction<EngineThread, Job, settle>;
@@ -86,7 +96,7 @@ class EngineThread {
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> queue_;
   std::shared_ptr<JobControl> current_;
-  bool stopping_ = false;
+  bool stopping_ = false, ending_ = false;
   std::thread thread_;
 };
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { Engine } from '../../lib/engine/engine.ts'
@@ -59,6 +59,24 @@ describe('engines', () => {
       code: 'ERR_INVALID_ARGUMENT',
       message: 'the engine is closed',
     })
+  })
+
+  it.skipIf(process.platform !== 'linux')('have no thread once they are disposed', async () => {
+    const threads = (): number => readdirSync('/proc/self/task').length
+    await (await create(1)).dispose() // Node's own pool has begun
+    const before = threads()
+    const engines = await Promise.all([1, 2, 3].map(create))
+    // Each has its own, and one of its pool besides.
+    expect(threads()).toBe(before + 6)
+    const late = engines.map(async engine => {
+      const disposed = engine.dispose()
+      await expect(engine.zeroGradients()).rejects.toThrow('the engine is closed')
+      await disposed
+      await engine.dispose()
+    })
+    await Promise.all(late)
+    expect(threads()).toBe(before)
+    await expect(engines[0]!.zeroGradients()).rejects.toThrow('the engine is closed')
   })
 
   it.each([true, false])('several, closed %s, leave a process that ends with 0', close => {

@@ -36,7 +36,7 @@ export const optimizerShape = (defaults: OptimizerDefaults) => ({
     .enum(['stop', 'skip_step'])
     .default('stop')
     .describe(
-      'what to do when loss or gradient is NaN or infinite, after the batch is saved for kogrpo replay',
+      'what to do when a reward, the loss or the gradient is NaN or infinite, after the batch is saved for kogrpo replay',
     ),
   max_steps: count.optional().describe('number of optimizer steps; goes before num_train_epochs'),
   num_train_epochs: positive.default(1).describe('passes over the data'),
