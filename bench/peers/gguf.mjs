@@ -1,7 +1,7 @@
 // Writes the weights of an engine as GGUF (version 3, the format of llama.cpp), matrices in bf16 rounded
 // to nearest even, norms in fp32. The vocabulary is made up: 256 bytes and then numbered words, since
 // only ids matter here. Format: ggml's docs/gguf.md; names of tensors and keys: llama.cpp's qwen3.
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 
 const UINT32 = 4
 const FLOAT32 = 6
@@ -94,7 +94,9 @@ function tensorNames(config) {
 
 function toBf16(values) {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
-  return Uint16Array.from(bits, u => (u + 0x7fff + ((u >> 16) & 1)) >>> 16)
+  const out = new Uint16Array(bits.length)
+  for (let i = 0; i < bits.length; i++) out[i] = (bits[i] + 0x7fff + ((bits[i] >> 16) & 1)) >>> 16
+  return out
 }
 
 const aligned = bytes => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
@@ -129,7 +131,8 @@ export async function writeGguf(file, engine, shapes) {
     ...keys,
     ...infos,
   ])
-  const out = openSync(file, 'w')
+  const partial = `${file}.partial`
+  const out = openSync(partial, 'w')
   try {
     let at = 0
     const write = bytes => {
@@ -148,4 +151,5 @@ export async function writeGguf(file, engine, shapes) {
   } finally {
     closeSync(out)
   }
+  renameSync(partial, file)
 }
