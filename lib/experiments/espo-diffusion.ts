@@ -23,8 +23,8 @@ import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 const TERMS = 5
 const LENGTH = TERMS - 1
 const MASK = CHAIN_VOCAB
-const NOISE = 0.2
-const SFT_STEPS = 2000
+const NOISE = 0.1
+const SFT_STEPS = 3000
 const STEPS = 100
 const PROMPTS = 16
 const GROUP = 8

@@ -50,7 +50,7 @@ The first record had two passes of nine (\`espo-diffusion\` came later, and fail
 | \`redwhale-vocab\` | 256 whole words, base of 400 steps | 400 byte merges, 2400 steps | as rehearsed; a base that is sure of its bytes makes the first rows matter |
 | \`lora-full\` | base with errors of a fifth, sharpened | base sure of sums, taught differences | the frozen head of the old base bounds how sure adapters can be at temperature 1: the comparison was one of temperatures |
 | \`dense-reward\` | chains of eight terms, 16 experts a step, policy of 600 steps | five terms (as rehearsed), 64, 1000 | the loss stood at the prior's |
-| \`espo-diffusion\` | teachers that err in 0.35 of the steps, 1500 steps | 0.2, 2000 | the base had learnt nothing to improve on, nor to estimate |
+| \`espo-diffusion\` | teachers that err in 0.35 of the steps, 1500 steps | 0.1, 3000 | the base had learnt nothing to improve on, nor to estimate |
 | \`korean-neurons\` | never recorded | base copies in half of its samples, 240 steps of RL | a base that is not sure of copying is found out by RL alone |
 
 \`planning-diversity\` is as it was.
