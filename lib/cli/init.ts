@@ -143,7 +143,7 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   const fit = fitMachine(directory.config, length, readMemory().available)
   const judge = argv.judge ? { base_url: argv.judge, model: argv.judgeModel! } : null
   const name = basename(file, extname(file)).replaceAll(/[^\w.-]/g, '-')
-  const text = recipeText({
+  const plan = {
     name,
     model,
     fit,
@@ -153,7 +153,8 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
     judge,
     completion,
     schema: schemaFor(file),
-  })
+  }
+  const text = recipeText(plan, argv.context.say)
   try {
     writeFileSync(file, text)
   } catch (cause) {

@@ -108,6 +108,27 @@ export const notes = catalogue({
   entropy: '엔트로피',
   'divergence from the reference': '참조 모델과의 발산',
   'norm of the gradient': '그래디언트의 크기',
+  // Comments of the recipes that init writes.
+  'Made by kogrpo init. Every key: npx kogrpo train --keys':
+    'kogrpo init이 만들었습니다. 모든 키: npx kogrpo train --keys',
+  "{millions} million parameters: {weights} for weights, gradients and AdamW's moments in fp32, about {peak} at the peak with the batches below.":
+    '파라미터 {millions}백만 개: fp32 가중치, 그래디언트, AdamW의 모멘트에 {weights}, 아래 배치로 최대 약 {peak}.',
+  'Recompute activations in the backward pass: less memory, more time, the same bits.':
+    '역전파에서 활성값을 다시 계산합니다. 메모리는 줄고 시간은 늘며 비트는 같습니다.',
+  "Stage 1: learn to think in Korean from examples (loss on the assistant's tokens only).":
+    '1단계: 예시에서 한국어로 생각하기를 배웁니다(어시스턴트의 토큰에만 손실).',
+  'The longest sample has {longest} tokens; rows of this length are filled with several samples.':
+    '가장 긴 샘플은 {longest}토큰입니다. 이 길이의 행을 여러 샘플로 채웁니다.',
+  'The judge re-examines what the checker called wrong.':
+    '채점기가 틀렸다고 한 것을 심판이 다시 봅니다.',
+  'The rule checker alone. It is wrong in both directions: a judge makes the training stable':
+    '규칙 채점기만 씁니다. 채점기는 양쪽으로 틀리므로 심판이 있으면 학습이 안정됩니다',
+  'Stage 2: reinforcement learning (Dr. GRPO) on problems with an answer to check.':
+    '2단계: 답을 확인할 수 있는 문제로 강화학습(Dr. GRPO)을 합니다.',
+  '{prompts} prompts × {group} completions in a step.':
+    '한 스텝에 프롬프트 {prompts}개 × 응답 {group}개.',
+  'The same held-out problems before training and after each stage, compared pairwise.':
+    '같은 평가용 문제로 학습 전과 각 단계 뒤를 짝지어 견줍니다.',
   '--seeds: expected different whole numbers, e.g. 1,2,3, got "{word}"':
     '--seeds: 1,2,3처럼 서로 다른 정수여야 합니다. 받은 값: "{word}"',
   '{name}  {what} (about {seconds} s)': '{name}  {what} (약 {seconds}초)',
