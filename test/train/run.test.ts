@@ -66,6 +66,16 @@ describe('a whole run', () => {
     expect(JSON.stringify(notes)).toMatch(/model.smooth: \d+ broken tokens × 0\.\d+ … 0\.\d+/)
   })
 
+  it('is on-policy to the bit in bfloat16, at every step', async () => {
+    const grpo = { ...recipe.grpo!, max_steps: 5, num_iterations: 1 }
+    const rounded = await run({ model: { dtype: 'bfloat16' }, grpo, eval: undefined })
+    const steps = metrics(rounded.events).slice(12)
+    expect(steps.map(step => step['sampling/sampling_logp_difference/max'])).toEqual([
+      0, 0, 0, 0, 0,
+    ])
+    expect(steps.every(step => step.entropy! > 0)).toBe(true)
+  })
+
   it('gives the same metrics, completions and weights with 1 thread and with 2', async () => {
     const [one, two] = [await run({ threads: 1 }), await run({ threads: 2 })]
     expect(metrics(two.events)).toEqual(metrics(one.events))
