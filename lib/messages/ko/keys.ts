@@ -107,8 +107,8 @@ export const keys = catalogue({
     '행렬의 분리된 감쇠(정규화 가중치는 감쇠하지 않음)',
   'clip the gradient to this global norm (0 = no clipping)':
     '그래디언트를 이 전체 크기로 자릅니다(0 = 자르지 않음)',
-  'what to do when loss or gradient is NaN or infinite, after the batch is saved for kogrpo replay':
-    '손실이나 그래디언트가 NaN이나 무한대일 때, kogrpo replay에 쓸 배치를 저장한 뒤 할 일',
+  'what to do when a reward, the loss or the gradient is NaN or infinite, after the batch is saved for kogrpo replay':
+    '보상, 손실, 그래디언트가 NaN이나 무한대일 때, kogrpo replay에 쓸 배치를 저장한 뒤 할 일',
   'number of optimizer steps; goes before num_train_epochs':
     '옵티마이저 스텝 수. num_train_epochs보다 먼저 봅니다',
   'passes over the data': '데이터를 보는 횟수',
