@@ -57,4 +57,4 @@ export { Reporter } from './report/reporter.ts'
 /** Runs every stage of a recipe into its output directory, which must exist. */
 export { runTraining } from './train/run.ts'
 /** The directory that a model path means, `builtin:mini` included. */
-export { modelPath } from './train/session.ts'
+export { modelPath } from './train/sources.ts'

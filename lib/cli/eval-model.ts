@@ -80,7 +80,7 @@ export async function openJudgeOf(argv: EvalArguments): Promise<Judge | undefine
     )
   const { openJudge } = await import('../rewards/judge/create.ts')
   const { builtinPrograms } = await import('../rewards/judge/programs.ts')
-  const { modelPath } = await import('../train/session.ts')
+  const { modelPath } = await import('../train/sources.ts')
   return openJudge(spec, {
     programs: builtinPrograms(),
     cacheFile: `${argv.output}.judge-cache.jsonl`,

@@ -2,7 +2,7 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { openModelDirectory } from '../model/directory.ts'
 import { writeMerged } from '../train/merge.ts'
-import { modelPath } from '../train/session.ts'
+import { modelPath } from '../train/sources.ts'
 import type { CliContext } from './context.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty, oneOf } from './options.ts'

@@ -12,7 +12,7 @@ import { KogrpoError } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { suppressChinese } from '../smooth/processor.ts'
-import { modelPath } from '../train/session.ts'
+import { modelPath } from '../train/sources.ts'
 import { nonEmpty, oneOf } from './options.ts'
 import { smoothOption } from './smooth-option.ts'
 

@@ -59,7 +59,7 @@ export async function withProbe<T>(
   )
   const { recipe } = loadRecipe(argv.recipe, { overrides, say: context.say })
   const { probePrompts, probeRecipe } = await import('../train/probe.ts')
-  const { openSession } = await import('../train/session.ts')
+  const { openSession } = await import('../train/open-session.ts')
   const config = probeRecipe(recipe)
   const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   return await runInterruptibly(context, phases, async signal => {

@@ -9,7 +9,7 @@ import { openRewardModel, SCORE, saveRewardModel } from '../reward-model/model.t
 import { PERTURBATIONS, type Perturbation } from '../reward-model/perturb.ts'
 import { toExpert, toResponse } from '../reward-model/traces.ts'
 import { type Expert, type Response, rewardQuality, trainReward } from '../reward-model/train.ts'
-import { modelPath } from '../train/session.ts'
+import { modelPath } from '../train/sources.ts'
 import { readColumns } from './columns-option.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'

@@ -9,22 +9,11 @@
 import { join } from 'node:path'
 import { phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
-import type { BestModel, Metrics, StageName } from '../report/events.ts'
+import type { Metrics, StageName } from '../report/events.ts'
 import { note } from '../report/events.ts'
 import { saveCheckpoint } from './checkpoint.ts'
+import type { BestState } from './run-state.ts'
 import type { Session } from './session.ts'
-
-/** What a saved state says of one stage. */
-export interface BestState {
-  kept?: BestModel
-  /** A step whose evaluation was stopped half way: it is made up for when the run is taken up. */
-  missed?: number
-  /** The engine holds the kept weights: the stage is over. */
-  loaded?: true
-}
-
-/** By stage. */
-export type BestStates = Partial<Record<StageName, BestState>>
 
 interface BestOptions {
   eval_steps: number

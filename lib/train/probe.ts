@@ -12,11 +12,12 @@ import { describeReadiness, notReady, type Readiness, readiness } from '../eval/
 import { phrase } from '../messages/phrase.ts'
 import { note } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { loadMixture } from './load-samples.ts'
 import { ACCURACY } from './oracle.ts'
 import { Ratings } from './ratings.ts'
 import { forwardOptions, trainingSequence } from './round.ts'
 import { columnNames, Scorer } from './scoring.ts'
-import { loadMixture, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { sampleShared } from './shared-sampling.ts'
 
 /** Prompts sampled at a time: bounds the text that is held for scoring. */

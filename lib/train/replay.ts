@@ -16,9 +16,10 @@ import type { Engine } from '../engine/engine.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { Reporter } from '../report/reporter.ts'
+import { openSession } from './open-session.ts'
 import { parseReplay, type ReplayBatch, type ReplayFile } from './replay-file.ts'
 import { forwardOptions } from './round.ts'
-import { openSession, type Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** A value that is not finite, in words, in the order in which they arise. */
 export interface Finding {

@@ -10,14 +10,25 @@ import type { PlateauState } from '../algorithms/plateau.ts'
 import type { Recipe } from '../config/schema.ts'
 import type { MixtureState } from '../data/mixture.ts'
 import type { Outcome } from '../eval/evaluate.ts'
-import type { AcceptedChange, EvalStageName, StageName } from '../report/events.ts'
+import type { AcceptedChange, BestModel, EvalStageName, StageName } from '../report/events.ts'
 import type { CachePosition } from '../rewards/judge/types.ts'
-import type { BestStates } from './best.ts'
 import type { GuardState } from './guards/decide.ts'
 import type { OracleTotals } from './oracle.ts'
 import type { SavedRound } from './saved-round.ts'
 
 export const STATE_VERSION = 2
+
+/** What a saved state says of the best model of one stage. */
+export interface BestState {
+  kept?: BestModel
+  /** A step whose evaluation was stopped half way: it is made up for when the run is taken up. */
+  missed?: number
+  /** The engine holds the kept weights: the stage is over. */
+  loaded?: true
+}
+
+/** By stage. */
+export type BestStates = Partial<Record<StageName, BestState>>
 
 /** The end of `step` of `stage` (0: its beginning), as long as the engine's weights are those. */
 export interface Boundary {

@@ -12,6 +12,7 @@ import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
 import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { loadMixture, loadSamples, type SampleMaker } from './load-samples.ts'
 import { FiniteSteps } from './nonfinite.ts'
 import {
   type Objective,
@@ -24,7 +25,7 @@ import { optimizerStep } from './optimizer.ts'
 import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
 import { saveBeside } from './save-state.ts'
-import { loadMixture, loadSamples, type SampleMaker, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { Timer } from './timer.ts'
 import { setTrainedPart } from './trained-part.ts'
 

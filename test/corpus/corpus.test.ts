@@ -5,7 +5,7 @@ import { clean, cleanValue, fingerprint, repeatedShare } from '../../lib/corpus/
 import { ChatTemplate } from '../../lib/data/chat-template.ts'
 import type { SourceRecord } from '../../lib/data/readers.ts'
 import { Tokenizer } from '../../lib/data/tokenizer.ts'
-import { modelPath } from '../../lib/train/session.ts'
+import { modelPath } from '../../lib/train/sources.ts'
 
 const tokenizer = await Tokenizer.load(modelPath('builtin:mini'))
 const template = new ChatTemplate(tokenizer)

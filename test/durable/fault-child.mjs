@@ -11,8 +11,8 @@ import { sumFile } from '../../dist/durable/files.js'
 import { Reporter } from '../../dist/report/reporter.js'
 import { saveCheckpoint } from '../../dist/train/checkpoint.js'
 import { findState } from '../../dist/train/find-state.js'
+import { openSession } from '../../dist/train/open-session.js'
 import { saveState } from '../../dist/train/save-state.js'
-import { openSession } from '../../dist/train/session.js'
 
 const [directory, what, modes, only] = process.argv.slice(2)
 const config = resolveRecipe(JSON.parse(readFileSync(join(directory, 'recipe.json'), 'utf8')))

@@ -3,7 +3,7 @@ import { Tokenizer } from '../../lib/data/tokenizer.ts'
 import type { Rollout } from '../../lib/rollout/rollout.ts'
 import { completionRows } from '../../lib/train/completion-metrics.ts'
 import type { Scores } from '../../lib/train/scoring.ts'
-import { modelPath } from '../../lib/train/session.ts'
+import { modelPath } from '../../lib/train/sources.ts'
 
 test('token_ends cut the completion where its tokens end, within characters too', async () => {
   const tokenizer = await Tokenizer.load(modelPath('builtin:mini'))

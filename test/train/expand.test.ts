@@ -4,7 +4,7 @@ import { resolveRecipe } from '../../lib/config/load.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { openModelDirectory } from '../../lib/model/directory.ts'
 import { expandedEngine } from '../../lib/train/expand.ts'
-import { modelPath } from '../../lib/train/session.ts'
+import { modelPath } from '../../lib/train/sources.ts'
 
 const directory = modelPath('builtin:mini')
 const batch = {

@@ -3,10 +3,11 @@ import type { GrpoStage, RecipeInput } from '../../lib/config/schema.ts'
 import { toGrpoSample } from '../../lib/data/samples.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
 import { type Rollout, sampleRollouts } from '../../lib/rollout/rollout.ts'
+import { loadSamples } from '../../lib/train/load-samples.ts'
 import { optimizerStep } from '../../lib/train/optimizer.ts'
 import { accumulatePolicyGradient, type PolicyUpdate } from '../../lib/train/policy-update.ts'
 import { prepareRound } from '../../lib/train/round.ts'
-import { loadSamples, type Session } from '../../lib/train/session.ts'
+import type { Session } from '../../lib/train/session.ts'
 import { tinySession } from './tiny.ts'
 
 const grpo = {

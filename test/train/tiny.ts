@@ -9,7 +9,8 @@ import { Engine } from '../../lib/engine/engine.ts'
 import { openModelDirectory, writeModelDirectory } from '../../lib/model/directory.ts'
 import type { RunEvent } from '../../lib/report/events.ts'
 import { Reporter } from '../../lib/report/reporter.ts'
-import { openSession, type Session } from '../../lib/train/session.ts'
+import { openSession } from '../../lib/train/open-session.ts'
+import type { Session } from '../../lib/train/session.ts'
 import { tinyConfig } from '../tiny-config.ts'
 
 const ASSETS = fileURLToPath(new URL('../../assets/mini/', import.meta.url))

@@ -1,0 +1,83 @@
+/** The samples of a recipe's sources, of one alone or of several as a mixture. */
+import type { Source } from '../config/schema.ts'
+import { Mixture } from '../data/mixture.ts'
+import type { SourceRecord } from '../data/readers.ts'
+import { describeRepeated } from '../data/repeated.ts'
+import {
+  collectSamples,
+  type GrpoSample,
+  type SampleOptions,
+  type Outcome as SampleOutcome,
+  type SftSample,
+} from '../data/samples.ts'
+import { joined, phrase } from '../messages/phrase.ts'
+import { note } from '../report/events.ts'
+import type { Session } from './session.ts'
+import { isBuiltin, sourceRecords } from './sources.ts'
+
+/** How a stage turns records into samples. */
+export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => SampleOutcome<T>
+
+export interface SampleSettings {
+  /** The key of the recipe that names the source, such as "sft.data[0]". */
+  use: string
+  maxLength: number
+  overlong: SampleOptions['overlong']
+  systemPrompt?: string | undefined
+  enableThinking?: boolean | undefined
+}
+
+/** Samples of one source; what was skipped, truncated or stands there twice is reported. */
+export async function loadSamples<T extends SftSample | GrpoSample>(
+  session: Session,
+  source: Source,
+  make: SampleMaker<T>,
+  settings: SampleSettings,
+): Promise<T[]> {
+  const { tokenizer, template, reporter, config } = session
+  const { use, ...rest } = settings
+  const { columns, domain } = source
+  const options = { ...rest, columns, domain, tokenizer, template }
+  const records = session.data.watch(use, source.path, sourceRecords(source, config.seed))
+  const { samples, counts } = await collectSamples(records, record => make(record, options))
+  if (counts.skipped > 0 || counts.truncated > 0) {
+    reporter.emit(
+      note(
+        'warning',
+        phrase(
+          '{path}: of {records} samples {skipped} were skipped and {truncated} truncated (longer than {limit} tokens)',
+          { path: source.path, ...counts, limit: settings.maxLength },
+        ),
+      ),
+    )
+  }
+  const repeated = isBuiltin(source) ? null : describeRepeated(samples)
+  if (repeated !== null) {
+    reporter.emit(note('warning', joined([source.path, repeated], ': ')))
+  }
+  return samples
+}
+
+/** The sources of a stage as an endless, shuffled mixture; `settings.use` names their list, `arrange`
+ *  may order a source's samples. */
+export async function loadMixture<T extends SftSample | GrpoSample>(
+  session: Session,
+  sources: Source[],
+  seed: number,
+  make: SampleMaker<T>,
+  settings: SampleSettings,
+  arrange: (
+    items: T[],
+    source: Source,
+  ) => { items: T[]; buckets?: number[] | undefined } = items => ({
+    items,
+  }),
+): Promise<{ mixture: Mixture<T>; samples: T[] }> {
+  const parts = []
+  for (const [i, source] of sources.entries()) {
+    const use = `${settings.use}[${i}]`
+    const items = await loadSamples(session, source, make, { ...settings, use })
+    parts.push({ name: `${i} ${source.path}`, ...arrange(items, source), weight: source.weight })
+  }
+  return { mixture: new Mixture(parts, { seed }), samples: parts.flatMap(part => part.items) }
+}
