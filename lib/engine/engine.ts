@@ -314,16 +314,29 @@ export class Engine implements AsyncDisposable {
   /** Writes `header` (a safetensors header of all parameters in flat order as `dtype`) and the
    *  weights behind it. bf16 rounds to nearest, ties to even. */
   async writeWeights(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
-    const names = parameterLayout(this.config).parameters.map(p => p.name)
-    await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
+    await this.#native.saveParameters(file, new Uint8Array(header), this.#names(), dtype)
   }
 
   /** Writes the adapters in the same way, behind a header of theirs in flat order. */
   async writeAdapter(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
     if (!this.lora)
       throw new KogrpoError('E_ADAPTER', phrase('this engine has no adapters to write'))
-    const names = adapterParameters(this.config, this.lora, 0).map(p => p.name)
-    await this.#native.saveParameters(file, new Uint8Array(header), names, dtype)
+    await this.#native.saveParameters(file, new Uint8Array(header), this.#adapterNames(), dtype)
+  }
+
+  /** A copy of what writeWeights, or writeAdapter of a model with adapters, writes behind the header, to be
+   *  written while the engine goes on. */
+  async snapshotWeights(dtype: 'F32' | 'BF16'): Promise<Snapshot> {
+    const names = this.lora ? this.#adapterNames() : this.#names()
+    return await this.#native.snapshotParameters(names, dtype)
+  }
+
+  #names(): string[] {
+    return parameterLayout(this.config).parameters.map(p => p.name)
+  }
+
+  #adapterNames(): string[] {
+    return adapterParameters(this.config, this.lora!, 0).map(p => p.name)
   }
 
   /** What training moves from now on: the rest keeps its bits, and has no gradient, no moments and no

@@ -85,6 +85,11 @@ export interface ServingStats {
   preemptions: number
 }
 
+export interface NativeSnapshot {
+  blocks: Uint8Array<ArrayBuffer>[]
+  release(): void
+}
+
 /** Arguments are documented in engine.ts, where they are checked. */
 export interface NativeEngine {
   open(config: object, options: object): Promise<OpenedEngine>
@@ -110,7 +115,8 @@ export interface NativeEngine {
   readGradient(name: string): Promise<Float32Array>
   saveState(path: string): Promise<void>
   loadState(path: string): Promise<void>
-  snapshotState(): Promise<{ blocks: Uint8Array<ArrayBuffer>[]; release(): void }>
+  snapshotState(): Promise<NativeSnapshot>
+  snapshotParameters(names: string[], dtype: 'F32' | 'BF16'): Promise<NativeSnapshot>
   weightDigests(): Promise<WeightDigests>
   trace(batch: object, control?: Control): Promise<NonFinite | null>
   setTrainable(options: { names: string[]; parts: object[] }): Promise<void>

@@ -86,7 +86,7 @@ export class BestKeeper {
   async end(): Promise<void> {
     const { kept, loaded } = this.#state
     if (!kept || loaded) return
-    const { engine, config, reporter } = this.#session
+    const { engine, config, ranks, reporter, saver } = this.#session
     const directory = join(config.output_dir, kept.checkpoint)
     const best = {
       stage: this.#name,
@@ -100,6 +100,7 @@ export class BestKeeper {
       best,
     )
     if (this.#options.load_best_model_at_end) {
+      await ranks.once(`${kept.checkpoint} is written`, async () => await saver.settle())
       await engine.loadWeights(await openModelDirectory(directory))
       this.#state = { ...this.#state, loaded: true }
       text = phrase(

@@ -4,37 +4,64 @@
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeDirectory } from '../durable/files.ts'
+import { removeDirectory, writeFlushed } from '../durable/files.ts'
 import { writeAdapterDirectory, writeModelDirectory } from '../model/directory.ts'
 import type { StageName } from '../report/events.ts'
 import type { Session } from './session.ts'
 
-/** Writes the present weights to `name` in the run directory; returns the path. */
-export async function saveCheckpoint(session: Session, name: string): Promise<string> {
-  const { engine, config, directory, ranks } = session
+/**
+ * Writes the present weights to `name` in the run directory, beside the training where memory has room for
+ * a copy, then calls `after`; returns the path. Call on all ranks. A failure is thrown here or by the next
+ * save, or by the saver's settle().
+ */
+export async function saveCheckpoint(
+  session: Session,
+  name: string,
+  after: () => Promise<void> = async () => {},
+): Promise<string> {
+  const { engine, config, ranks, saver } = session
   const path = join(config.output_dir, name)
   const dtype = config.model.save_dtype === 'bfloat16' ? 'BF16' : 'F32'
+  await saver.settle()
   await ranks.hold(`checkpoint ${name}`)
   await ranks.once(`checkpoint ${name}`, async () => {
-    if (engine.lora) {
-      await writeAdapterDirectory(path, {
-        config: directory.config,
-        base: directory.dir,
-        lora: engine.lora,
-        dtype,
-        tokenizerDir: directory.tokenizerDir,
-        writeWeights: (file, header) => engine.writeAdapter(file, header, dtype),
+    const { parameters } = await engine.memoryUse()
+    if (parameters > process.availableMemory() / 2) {
+      const direct = engine.lora ? engine.writeAdapter : engine.writeWeights
+      await write(session, path, dtype, async (file, header) => {
+        await direct.call(engine, file, header, dtype)
       })
+      await after()
       return
     }
-    await writeModelDirectory(path, {
-      config: directory.config,
-      dtype,
-      tokenizerDir: directory.tokenizerDir,
-      writeWeights: (file, header) => engine.writeWeights(file, header, dtype),
+    const snapshot = await engine.snapshotWeights(dtype)
+    await saver.beside(async () => {
+      try {
+        await write(session, path, dtype, async (file, header) => {
+          await writeFlushed(file, [header, ...snapshot.blocks])
+        })
+      } finally {
+        snapshot.release()
+      }
+      await after()
     })
   })
   return path
+}
+
+async function write(
+  { engine, directory }: Session,
+  path: string,
+  dtype: 'F32' | 'BF16',
+  writeWeights: (file: string, header: Buffer) => Promise<void>,
+): Promise<void> {
+  const { config, tokenizerDir } = directory
+  const contents = { config, dtype, tokenizerDir, writeWeights }
+  if (engine.lora) {
+    await writeAdapterDirectory(path, { ...contents, base: directory.dir, lora: engine.lora })
+  } else {
+    await writeModelDirectory(path, contents)
+  }
 }
 
 /**
@@ -46,12 +73,16 @@ export async function saveStepCheckpoint(
   stage: StageName,
   step: number,
 ): Promise<void> {
-  session.reporter.emit({ type: 'activity', activity: 'save' })
-  await saveCheckpoint(session, `checkpoints/${stage}-${step}`)
-  const { config, ranks } = session
-  const limit = config[stage]?.save_total_limit
-  if (limit === undefined || !ranks.first) return
-  const parent = join(config.output_dir, 'checkpoints')
+  const { config, reporter } = session
+  reporter.emit({ type: 'activity', activity: 'save' })
+  await saveCheckpoint(session, `checkpoints/${stage}-${step}`, async () => {
+    const limit = config[stage]?.save_total_limit
+    if (limit !== undefined) await prune(join(config.output_dir, 'checkpoints'), stage, limit)
+  })
+}
+
+/** Removes all but the `limit` latest step checkpoints of a stage. */
+async function prune(parent: string, stage: StageName, limit: number): Promise<void> {
   const stepOf = (name: string): number =>
     Number(new RegExp(`^${stage}-(\\d+)$`).exec(name)?.[1] ?? Number.NaN)
   const names = (await readdir(parent)).filter(name => Number.isInteger(stepOf(name)))

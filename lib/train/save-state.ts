@@ -31,11 +31,13 @@ import type { StageName } from '../report/events.ts'
 import { packageVersion } from '../version.ts'
 import { pruneStates, STATE_FILE, stateName, WEIGHTS_FILE } from './find-state.ts'
 import { type RunState, STATE_VERSION } from './run-state.ts'
-import type { Session } from './session.ts'
+import type { Saver, Session } from './session.ts'
 
 /** The saving that is under way, and what this process knows to be whole. */
-export class StateSaver {
+export class StateSaver implements Saver {
   #writing: Promise<void> = Promise.resolve()
+  /** A state is under way: the next one waits for it, so that one copy is held at a time. */
+  #state = false
   /** Names of states that this process has written or verified. */
   readonly #whole = new Set<string>()
 
@@ -50,7 +52,7 @@ export class StateSaver {
    * also for the state before, whose writing had not ended.
    */
   async begin(session: Session): Promise<string | null> {
-    await this.settle()
+    if (this.#state) await this.settle()
     const { boundary, engine, config, outcomes, ranks } = session
     if (!boundary) return null
     const name = stateName(boundary.stage, boundary.step, outcomes.size)
@@ -74,7 +76,9 @@ export class StateSaver {
     const snapshot = copies ? await engine.snapshotState() : null
     if (!snapshot) await failing(async () => await engine.saveState(weights))
     if (!ranks.first) return path
-    this.#writing = failing(async () => {
+    this.#state = true
+    // After the models of this step: a run that is taken up here does not write them again.
+    const state = async (): Promise<void> => {
       const sum = snapshot ? await written(weights, snapshot) : await sumFile(weights)
       const sums = { [WEIGHTS_FILE]: sum, [STATE_FILE]: await stored(partial, text) }
       await writeSums(partial, sums)
@@ -82,16 +86,28 @@ export class StateSaver {
       await publishDirectory(partial, path)
       this.#whole.add(name)
       await pruneStates(config.output_dir, statesToKeep(config, boundary.stage))
-    })
-    // A failure is thrown by settle(), which every save and the end of the run call.
-    this.#writing.catch(() => {})
+    }
+    this.#next(this.#writing.then(async () => await failing(state)))
     return path
+  }
+
+  /** Of what was begun before, failures are thrown here. */
+  async beside(write: () => Promise<void>): Promise<void> {
+    await this.settle()
+    this.#next(write())
+  }
+
+  /** A failure is thrown by settle(), which every save and the end of the run call. */
+  #next(writing: Promise<void>): void {
+    this.#writing = writing
+    writing.catch(() => {})
   }
 
   /** Waits until nothing is being written any more. Throws what became of it. */
   async settle(): Promise<void> {
     const writing = this.#writing
     this.#writing = Promise.resolve()
+    this.#state = false
     await writing
   }
 }

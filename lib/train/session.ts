@@ -16,9 +16,11 @@ import type { Ranks } from './ranks.ts'
 import type { BestStates, Boundary, SavedState } from './run-state.ts'
 import type { SameRun } from './same-run.ts'
 
-/** Saves the session's last boundary beside the training (save-state.ts). */
+/** What is saved beside the training (save-state.ts): one thing after the other, in the order of the calls. */
 export interface Saver {
-  /** Begins to save it and returns its path, null before the first boundary. Call on all ranks. */
+  /** Waits until what was begun before is written, then begins `write`, whose copies are made already. */
+  beside(write: () => Promise<void>): Promise<void>
+  /** Begins to save the session's last boundary and returns its path, null before the first boundary. Call on all ranks. */
   begin(session: Session): Promise<string | null>
   /** Waits until nothing is being written any more. Throws what became of it. */
   settle(): Promise<void>

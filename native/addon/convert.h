@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "ops/tensor.h"
+
 namespace kogrpo {
 
 inline Napi::TypeError bad(Napi::Env env, const std::string& name, const std::string& expected) {
@@ -107,6 +109,14 @@ Napi::Value to_js(Napi::Env env, const std::vector<T>& values) {
   auto typed = Napi::TypedArrayOf<T>::New(env, values.size(), array_type<T>());
   if (!values.empty()) std::memcpy(typed.Data(), values.data(), values.size() * sizeof(T));
   return typed;
+}
+
+inline DType dtype(const Napi::Value& value) {
+  const std::string name = string(value, "dtype");
+  if (name == "F32") return DType::f32;
+  if (name == "BF16") return DType::bf16;
+  if (name == "F16") return DType::f16;
+  throw bad(value.Env(), "dtype", "F32, BF16 or F16");
 }
 
 }  // namespace kogrpo

@@ -10,33 +10,49 @@
 
 namespace kogrpo {
 
+namespace {
+
 // {blocks: Uint8Array[], release()}: the memory is given back when release is called, not when
 // JavaScript happens to collect its garbage.
+Napi::Value snapshot_of(Napi::Env env, std::vector<Buffer<uint8_t>>& blocks) {
+  const Napi::Array list = Napi::Array::New(env, blocks.size());
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    auto* held = new Buffer<uint8_t>(std::move(blocks[i]));
+    const size_t bytes = held->size();
+    const auto memory = Napi::ArrayBuffer::New(
+        env, held->data(), bytes, [](Napi::Env, void*, Buffer<uint8_t>* gone) { delete gone; },
+        held);
+    list.Set(i, Napi::Uint8Array::New(env, bytes, memory, 0));
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("blocks", list);
+  result.Set("release", Napi::Function::New(env, [](const Napi::CallbackInfo& call) {
+               const auto all = call.This().As<Napi::Object>().Get("blocks").As<Napi::Array>();
+               for (uint32_t i = 0; i < all.Length(); ++i) {
+                 Napi::ArrayBuffer memory = all.Get(i).As<Napi::Uint8Array>().ArrayBuffer();
+                 if (!memory.IsDetached()) memory.Detach();
+               }
+             }));
+  return result;
+}
+
+}  // namespace
+
 Napi::Value EngineWrap::snapshot_state(Info info) {
   return run(info, info[0], [](Engine& engine, JobControl&) {
     auto blocks = std::make_shared<std::vector<Buffer<uint8_t>>>(engine.snapshot_state());
-    return [blocks](Napi::Env env) -> Napi::Value {
-      const Napi::Array list = Napi::Array::New(env, blocks->size());
-      for (uint32_t i = 0; i < list.Length(); ++i) {
-        auto* held = new Buffer<uint8_t>(std::move((*blocks)[i]));
-        const size_t bytes = held->size();
-        const auto memory = Napi::ArrayBuffer::New(
-            env, held->data(), bytes, [](Napi::Env, void*, Buffer<uint8_t>* gone) { delete gone; },
-            held);
-        list.Set(i, Napi::Uint8Array::New(env, bytes, memory, 0));
-      }
-      Napi::Object result = Napi::Object::New(env);
-      result.Set("blocks", list);
-      result.Set("release", Napi::Function::New(env, [](Info call) {
-                   const auto all = call.This().As<Napi::Object>().Get("blocks").As<Napi::Array>();
-                   for (uint32_t i = 0; i < all.Length(); ++i) {
-                     Napi::ArrayBuffer memory = all.Get(i).As<Napi::Uint8Array>().ArrayBuffer();
-                     if (!memory.IsDetached()) memory.Detach();
-                   }
-                 }));
-      return result;
-    };
+    return [blocks](Napi::Env env) { return snapshot_of(env, *blocks); };
   });
+}
+
+Napi::Value EngineWrap::snapshot_parameters(Info info) {
+  return run(
+      info, info[2],
+      [names = strings(info[0], "names"), type = dtype(info[1])](Engine& engine, JobControl&) {
+        auto blocks =
+            std::make_shared<std::vector<Buffer<uint8_t>>>(engine.snapshot_parameters(names, type));
+        return [blocks](Napi::Env env) { return snapshot_of(env, *blocks); };
+      });
 }
 
 Napi::Value EngineWrap::weight_digests(Info info) {

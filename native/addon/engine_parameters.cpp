@@ -9,18 +9,6 @@
 #include "engine/rewrite.h"
 
 namespace kogrpo {
-namespace {
-
-DType dtype(const Napi::Value& value) {
-  const std::string name = string(value, "dtype");
-  if (name == "F32") return DType::f32;
-  if (name == "BF16") return DType::bf16;
-  if (name == "F16") return DType::f16;
-  throw bad(value.Env(), "dtype", "F32, BF16 or F16");
-}
-
-}  // namespace
-
 Napi::Value EngineWrap::initialize(Info info) {
   const Napi::Object o = object(info[0], "init");
   const InitOptions options{static_cast<uint64_t>(integer(o, "seed")), number_or(o, "std", 0.02),
@@ -56,15 +44,13 @@ Napi::Value EngineWrap::load_parameters(Info info) {
 }
 
 Napi::Value EngineWrap::save_parameters(Info info) {
-  std::vector<std::string> names;
-  const auto list = info[2].As<Napi::Array>();
-  for (uint32_t i = 0; i < list.Length(); ++i) names.push_back(string(list.Get(i), "name"));
-  return run(info, info[4],
-             [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
-              names = std::move(names), type = dtype(info[3])](Engine& engine, JobControl&) {
-               engine.save_parameters(path, header, names, type);
-               return undefined();
-             });
+  return run(
+      info, info[4],
+      [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+       names = strings(info[2], "names"), type = dtype(info[3])](Engine& engine, JobControl&) {
+        engine.save_parameters(path, header, names, type);
+        return undefined();
+      });
 }
 
 namespace {

@@ -79,6 +79,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::save_state>("saveState"),
                          InstanceMethod<&EngineWrap::load_state>("loadState"),
                          InstanceMethod<&EngineWrap::snapshot_state>("snapshotState"),
+                         InstanceMethod<&EngineWrap::snapshot_parameters>("snapshotParameters"),
                          InstanceMethod<&EngineWrap::weight_digests>("weightDigests"),
                          InstanceMethod<&EngineWrap::trace>("trace"),
                          InstanceMethod<&EngineWrap::set_trainable>("setTrainable"),

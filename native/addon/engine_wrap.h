@@ -30,6 +30,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value save_state(Info);
   Napi::Value load_state(Info);
   Napi::Value snapshot_state(Info);
+  Napi::Value snapshot_parameters(Info);
   Napi::Value weight_digests(Info);
   Napi::Value trace(Info);
   Napi::Value set_trainable(Info);

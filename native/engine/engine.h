@@ -90,6 +90,10 @@ class Engine {
   // Writes `names` behind `header` (made by lib/model/safetensors.ts) in that order.
   void save_parameters(const std::string& path, std::span<const uint8_t> header,
                        const std::vector<std::string>& names, DType dtype);
+  // The bytes that save_parameters would write behind the header: a copy, as snapshot_state makes
+  // one.
+  std::vector<Buffer<uint8_t>> snapshot_parameters(const std::vector<std::string>& names,
+                                                   DType dtype);
   std::vector<float> read_parameter(const std::string& name) const;
   void write_parameter(const std::string& name, std::span<const float> values);
   std::vector<float> read_gradient(const std::string& name) const;

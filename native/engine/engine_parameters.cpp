@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "engine/blocks.h"
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
 #include "ops/transfer.h"
@@ -47,6 +48,22 @@ void Engine::save_parameters(const std::string& path, std::span<const uint8_t> h
                       [&](const float* values, int64_t n) { file.append(values, n, dtype); });
   }
   file.finish();
+}
+
+std::vector<Buffer<uint8_t>> Engine::snapshot_parameters(const std::vector<std::string>& names,
+                                                         DType dtype) {
+  require_whole(parameters_);
+  int64_t elements = 0;
+  for (const std::string& name : names) elements += layout_.find(name).size();
+  Blocks blocks(elements * static_cast<int64_t>(size_of(dtype)));
+  for (const std::string& name : names) {
+    const Parameter& p = layout_.find(name);
+    parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
+      encode_tensor(values, n, dtype,
+                    [&](const void* data, size_t bytes) { blocks.write(data, bytes); });
+    });
+  }
+  return blocks.take();
 }
 
 std::vector<float> Engine::read_parameter(const std::string& name) const {

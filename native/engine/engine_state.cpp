@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/blocks.h"
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
 #include "ops/transfer.h"
@@ -214,24 +215,10 @@ void Engine::save_state(const std::string& path) {
 }
 
 std::vector<Buffer<uint8_t>> Engine::snapshot_state() {
-  constexpr int64_t kBlock = int64_t{1} << 30;
-  std::vector<Buffer<uint8_t>> blocks;
-  if (!ranks_ || ranks_->communicator().rank() == 0)
-    for (int64_t left = state_bytes(); left > 0; left -= std::min(left, kBlock))
-      blocks.emplace_back(static_cast<size_t>(std::min(left, kBlock)));
-  size_t block = 0, used = 0;
-  stream_state([&](const void* data, size_t bytes) {
-    const auto* p = static_cast<const uint8_t*>(data);
-    while (bytes > 0) {
-      const size_t n = std::min(bytes, blocks[block].size() - used);
-      std::memcpy(blocks[block].data() + used, p, n);
-      p += n;
-      bytes -= n;
-      used += n;
-      if (used == blocks[block].size()) ++block, used = 0;
-    }
-  });
-  return blocks;
+  const bool first = !ranks_ || ranks_->communicator().rank() == 0;
+  Blocks blocks(first ? state_bytes() : 0);
+  stream_state([&](const void* data, size_t bytes) { blocks.write(data, bytes); });
+  return blocks.take();
 }
 
 void Engine::load_state(const std::string& path) {

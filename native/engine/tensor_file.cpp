@@ -132,7 +132,8 @@ TensorFileWriter::~TensorFileWriter() {
   ::unlink(path_.c_str());
 }
 
-void TensorFileWriter::append(const float* data, int64_t n, DType dtype) {
+void encode_tensor(const float* data, int64_t n, DType dtype,
+                   const std::function<void(const void*, size_t)>& write) {
   if (dtype == DType::f32) return write(data, static_cast<size_t>(n) * 4);
   std::vector<uint16_t> block(static_cast<size_t>(std::min(n, kBlock)));
   for (int64_t begin = 0; begin < n; begin += kBlock) {
@@ -140,6 +141,10 @@ void TensorFileWriter::append(const float* data, int64_t n, DType dtype) {
     std::transform(data + begin, data + begin + count, block.begin(), to_bf16);
     write(block.data(), static_cast<size_t>(count) * 2);
   }
+}
+
+void TensorFileWriter::append(const float* data, int64_t n, DType dtype) {
+  encode_tensor(data, n, dtype, [&](const void* bytes, size_t count) { write(bytes, count); });
 }
 
 void TensorFileWriter::finish() {

@@ -16,6 +16,11 @@ namespace kogrpo {
 // file does not have, before anything is written, and for what is no regular file.
 void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n);
 
+// Hands n values to `write` as `dtype`, f32 or bf16 (rounded to nearest, ties to even), piece by
+// piece.
+void encode_tensor(const float* data, int64_t n, DType dtype,
+                   const std::function<void(const void*, size_t)>& write);
+
 // Bytes of a regular file. Throws IoError.
 int64_t file_size(const std::string& path);
 
@@ -28,7 +33,7 @@ class TensorFileWriter {
   TensorFileWriter(const TensorFileWriter&) = delete;
   TensorFileWriter& operator=(const TensorFileWriter&) = delete;
 
-  // dtype f32 or bf16 (rounded to nearest, ties to even).
+  // As encode_tensor says.
   void append(const float* data, int64_t n, DType dtype);
   void write(const void* data, size_t bytes);
   void finish();

@@ -44,6 +44,7 @@ let step = 0
 async function save() {
   if (what === 'model') {
     await saveCheckpoint(session, 'sft')
+    await session.saver.settle()
     return
   }
   const mixture = { seed: 1, shuffle: true, position: 0, sources: [] }
