@@ -39,10 +39,10 @@ struct Result {
   MemoryUse use;
 };
 
-void backward(Engine& engine, int micro_batch) {
+void backward(Engine& engine, int micro_batch, float coefficient = -0.1f) {
   std::vector<int32_t> tokens(kTokens), cu{0, kTokens};
   for (int t = 0; t < kTokens; ++t) tokens[size_t(t)] = (7 * micro_batch + 3 * t * t + 1) % 97;
-  std::vector<float> coef(kTokens, -0.1f);
+  std::vector<float> coef(kTokens, coefficient);
   coef[0] = 0;
   engine.forward_backward({tokens, cu, {}}, coef, {}, AbortFlag());
 }
@@ -67,16 +67,23 @@ std::vector<float> weights(Engine& e) {
 
 const OptimizerArguments kStep{0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f};
 
-void train(Engine& e, Result& result, int steps, int from = 0) {
+// The step's micro-batches; the last one with `last` as its coefficient.
+void gradients(Engine& e, int step, const std::string& label, float last = -0.1f) {
   const int size = e.ranks().communicator().size(), rank = e.ranks().communicator().rank();
+  for (int turn = 0; turn < kMicroBatches; turn += size) {
+    e.begin_turn(std::min(size, kMicroBatches - turn),
+                 "gradients, " + label + ", turn " + std::to_string(turn));
+    const int mine = turn + rank;
+    if (mine < kMicroBatches)
+      backward(e, 10 * step + mine, mine + 1 == kMicroBatches ? last : -0.1f);
+    e.accumulate();
+  }
+}
+
+void train(Engine& e, Result& result, int steps, int from = 0) {
   for (int step = from; step < from + steps; ++step) {
     const std::string label = "step " + std::to_string(step);
-    for (int turn = 0; turn < kMicroBatches; turn += size) {
-      e.begin_turn(std::min(size, kMicroBatches - turn),
-                   "gradients, " + label + ", turn " + std::to_string(turn));
-      if (turn + rank < kMicroBatches) backward(e, 10 * step + turn + rank);
-      e.accumulate();
-    }
+    gradients(e, step, label);
     result.norms.push_back(e.optimizer_step(kStep, "update, " + label));
   }
   result.use = e.memory_use();
@@ -236,4 +243,37 @@ TEST_CASE("data parallel: a state saved by 4 ranks is taken up by 1, 2 and 3, an
   alone->load_state(path);
   CHECK(alone->memory_use().moments == 2 * alone->layout().total() * int64_t(sizeof(float)));
   std::remove(path.c_str());
+}
+
+TEST_CASE(
+    "data parallel: a step that is dropped leaves nothing in the sum, on any number of ranks") {
+  // Not finite by its loss (zero_gradients) or by one rank's gradient (optimizer_step says so).
+  const auto after = [](int size, Shard shard, bool dropped) {
+    std::vector<Result> all(static_cast<size_t>(size));
+    const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+      Result& mine = all[size_t(c->rank())];
+      auto e = engine();
+      e->join(std::move(c), shard);
+      train(*e, mine, 1);
+      if (dropped) {
+        gradients(*e, 1, "dropped by its loss");
+        e->zero_gradients();
+        gradients(*e, 1, "dropped by its gradient", NAN);
+        if (!std::isnan(e->optimizer_step(kStep, "dropped"))) throw std::runtime_error("finite");
+      }
+      train(*e, mine, 1, 2);
+      e->ranks().communicator().barrier("end");
+    });
+    CHECK(errors == std::vector<std::string>(size_t(size), ""));
+    for (const Result& r : all) CHECK(r.weights == all[0].weights);
+    return all[0];
+  };
+  const Result never = after(1, Shard::none, false);
+  for (int size = 1; size <= (has_gloo() ? 2 : 1); ++size)
+    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
+      CAPTURE(size);
+      const Result r = after(size, shard, true);
+      CHECK(r.weights == never.weights);
+      CHECK(r.norms == never.norms);
+    }
 }
