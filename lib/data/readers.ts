@@ -185,7 +185,13 @@ function requireColumnsOfSchema(metadata: FileMetaData): void {
 
 async function* readParquet(path: string): AsyncGenerator<SourceRecord> {
   try {
-    const file = await asyncBufferFromFile(path)
+    const opened = await asyncBufferFromFile(path)
+    // A range that cannot be read rejects; thrown in the midst of the library's loop over columns, it
+    // would leave those begun before without anybody who hears of their failure.
+    const file = {
+      byteLength: opened.byteLength,
+      slice: async (start: number, end?: number) => await opened.slice(start, end),
+    }
     const metadata = await parquetMetadataAsync(file)
     requireColumnsOfSchema(metadata)
     let rowStart = 0

@@ -158,13 +158,13 @@ describe('an endpoint', () => {
       { question: '첫째 문제', answer: 12 },
       { question: '둘째 문제', answer: '1/2' },
     ])
-    replies['첫째'] = [
+    replies.첫째 = [
       '따라서 12이다|정답: 12',
       '따라서 열둘이다|답은 13',
       '계산하면 12이다|\\boxed{12.0}',
       '因此 12|12개',
     ]
-    replies['둘째'] = ['반이다|정답: 0.5', '모른다|정답: 3', '모른다|정답: 3', '모른다|정답: 3']
+    replies.둘째 = ['반이다|정답: 0.5', '모른다|정답: 3', '모른다|정답: 3', '모른다|정답: 3']
     failures = 2
     const { output, stdout } = await run(
       await at('--benchmark', 'hrm8k', '--data', data, '--num-samples', '4', '--seed', '0'),
@@ -187,7 +187,7 @@ describe('an endpoint', () => {
   test('multiple choice by generation, and as HRET', async () => {
     const { example } = benchmarkOf('kmmlu')
     const data = writeLines(path(), [example])
-    replies['재화의'] = ['가격이 오르면 준다|정답: (B)\n확인했다']
+    replies.재화의 = ['가격이 오르면 준다|정답: (B)\n확인했다']
     asked = []
     const choice = ['--benchmark', 'kmmlu', '--data', data]
     const { output } = await run(

@@ -1,7 +1,14 @@
 /** What a long run of a TypeScript reader found, as the input that broke it. Native ones: corpus/. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { parseRecipe } from '../../lib/config/load.ts'
+import { readRecords } from '../../lib/data/readers.ts'
 import { Template } from '../../lib/data/template-engine.ts'
+import { Random } from './mutate.ts'
+import { target as parquet } from './typescript/parquet.ts'
 
 /** The error of `run`, which may take what a case of fuzzing may. */
 function refused(run: () => unknown): string {
@@ -42,4 +49,24 @@ test('a template that reads long messages many times is rendered', () => {
   const source =
     '{% for m in messages %}{% if m.content is string and "</think>" not in m.content %}{{ m.content.split("x")[-1] | trim }}{% endif %}{% endfor %}'
   expect(new Template(source).render({ messages })).toHaveLength(2_000_000)
+})
+
+test('parquet 10842: no column is left to fail alone when another has an impossible place', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'kogrpo-found-')), 'x.parquet')
+  const bytes = parquet.make(new Random('parquet 1 10842')) as Buffer
+  writeFileSync(file, bytes)
+  const alone: unknown[] = []
+  const listener = (reason: unknown): void => {
+    alone.push(reason)
+  }
+  process.on('unhandledRejection', listener)
+  try {
+    await expect(readRecords(file).next()).rejects.toThrow(/cannot be read as Parquet/)
+    // What the other columns go on to read is no column any more.
+    writeFileSync(file, Buffer.alloc(bytes.length, 0xff))
+    await setTimeout(100)
+    expect(alone).toEqual([])
+  } finally {
+    process.off('unhandledRejection', listener)
+  }
 })

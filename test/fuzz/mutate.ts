@@ -171,7 +171,7 @@ export function mutateJsonText(
     const n = Math.min(Number(depth), 20_000)
     return random.chance(2)
       ? '['.repeat(n) + ']'.repeat(n)
-      : '{"a":'.repeat(n) + '1' + '}'.repeat(n)
+      : `${'{"a":'.repeat(n)}1${'}'.repeat(n)}`
   })
 }
 

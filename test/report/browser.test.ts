@@ -156,6 +156,7 @@ describe.skipIf(!executablePath)('the report in a browser', () => {
         '.legend, pre, .prompt, .card footer span, .bars th',
       ))
         part.remove()
+      // biome-ignore lint/performance/useDomNodeTextContent: what is hidden is not meant
       return [...new Set(document.querySelector('main')!.innerText.match(/[A-Za-z][A-Za-z_]+/g))]
     })
     const names = [

@@ -17,6 +17,7 @@ const words = [
   '<!--',
   ']]>',
   "'",
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: what a careless page would run
   '`${1}`',
 ]
 const METRIC = { stage: 'grpo', step: 1, reward: 0.5, 'completions/mean_length': 12 }
