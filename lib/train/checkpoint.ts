@@ -49,6 +49,13 @@ export async function saveCheckpoint(
   return path
 }
 
+/** The same for the model with which a stage ends; it lies on the disk when this returns. Call on all ranks. */
+export async function saveStageModel(session: Session, name: string): Promise<string> {
+  const path = await saveCheckpoint(session, name)
+  await session.ranks.once(`${name} is written`, async () => await session.saver.settle())
+  return path
+}
+
 async function write(
   { engine, directory }: Session,
   path: string,

@@ -14,7 +14,7 @@ import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { note } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
-import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
 import { Guards } from './guards.ts'
 import { loadMixture } from './load-samples.ts'
@@ -200,7 +200,7 @@ export async function trainGrpo(
   await ranks.boundary('the end of grpo')
   await best.end()
   session.boundary = boundary(steps)
-  const checkpoint = await saveCheckpoint(session, 'rl')
+  const checkpoint = await saveStageModel(session, 'rl')
   reporter.emit({ type: 'stage_end', stage: 'grpo', checkpoint })
   return checkpoint
 }

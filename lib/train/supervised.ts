@@ -11,7 +11,7 @@ import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
 import { type SftSample, toSftSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { BestKeeper } from './best.ts'
-import { saveCheckpoint, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { loadMixture, loadSamples, type SampleMaker } from './load-samples.ts'
 import { FiniteSteps } from './nonfinite.ts'
 import {
@@ -123,7 +123,7 @@ export async function trainSupervised(
   }
   await best.end()
   session.boundary = boundary(steps)
-  const checkpoint = await saveCheckpoint(session, name)
+  const checkpoint = await saveStageModel(session, name)
   reporter.emit({ type: 'stage_end', stage: name, checkpoint })
   return checkpoint
 }
