@@ -31,16 +31,20 @@ async function handler({
     comparison: i === 0 ? null : compareRows(first.rows, rows),
   }))
   const differences = compared.flatMap(({ comparison }) => comparison ?? [])
-  const lines = comparisonTable(compared)
+  const lines = comparisonTable(compared, context.say)
   if (differences.length > 0) {
     lines.push(
       '',
-      `Differences are to ${compared[0]!.name}, paired by question: points, 95 % bootstrap interval, questions gained and`,
-      'lost, exact sign test. "Within the noise": the interval holds 0 or p is 0.05 or more.',
+      context.say(
+        'Differences are to {first}, paired by question: points, 95 % bootstrap interval, questions gained and\nlost, exact sign test. "Within the noise": the interval holds 0 or p is 0.05 or more.',
+        { first: compared[0]!.name },
+      ),
     )
   }
   if (differences.length > 1) {
-    lines.push(`p is not corrected for ${differences.length} comparisons.`)
+    lines.push(
+      context.say('p is not corrected for {count} comparisons.', { count: differences.length }),
+    )
   }
   context.stdout.write(`${lines.join('\n')}\n`)
   if (output !== undefined) writeJson(output, compared)

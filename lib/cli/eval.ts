@@ -241,7 +241,7 @@ async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
   writeJson(`${argv.output}.summary.json`, { model: name, data: argv.data, ...asked, ...summary })
   const title = `${benchmark.title}, ${name}${shots > 0 ? `, ${shots}-shot` : ''}, by ${plan.mode}${plan.compat === 'hret' ? ', as HRET' : ''}`
   argv.context.stdout.write(
-    `${summaryTable(title, summary).join('\n')}\n\nfigures in ${argv.output}.summary.json\n`,
+    `${summaryTable(title, summary, argv.context.say).join('\n')}\n\n${argv.context.say('figures in {file}', { file: `${argv.output}.summary.json` })}\n`,
   )
 }
 

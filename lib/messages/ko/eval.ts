@@ -58,4 +58,26 @@ export const evaluation = catalogue({
   '{what} of no values; the evaluation is empty': '{what}: 값이 없습니다. 평가가 비어 있습니다',
   'paired statistics need the same items: {before} before, {after} after':
     '짝지은 통계에는 같은 항목이 필요합니다. 앞: {before}개, 뒤: {after}개',
+  questions: '문항',
+  difference: '차이',
+  better: '더 나음',
+  worse: '더 나쁨',
+  'within the noise': '오차 범위 안',
+  'and {count} more subsets': '그 밖의 부분집합 {count}개',
+  '{ungraded} of {questions} questions could not be graded':
+    '문항 {questions}개 중 {ungraded}개는 채점하지 못했습니다',
+  'no answer found: {none}; cut at the length limit: {cut}; {tokens} tokens a sample':
+    '답을 찾지 못함: {none}, 길이 제한에서 잘림: {cut}, 샘플당 토큰 {tokens}개',
+  'first step missed: {steps}': '처음 틀린 단계: {steps}',
+  'not measurable': '잴 수 없음',
+  '{share} of {count}': '{count}개 중 {share}',
+  'thinking: in {thinks}, Korean in {korean}, {length} characters; switches {switches} a sample':
+    '생각: 있음 {thinks}, 한국어 {korean}, {length}자, 샘플당 언어 전환 {switches}번',
+  'leaks: Chinese {chinese}, Japanese {japanese}; answer agrees with the thinking: {agree}':
+    '섞임: 중국어 {chinese}, 일본어 {japanese}, 답이 생각과 일치: {agree}',
+  'figures in {file}': '수치는 {file} 파일에 있습니다',
+  'Differences are to {first}, paired by question: points, 95 % bootstrap interval, questions gained and\nlost, exact sign test. "Within the noise": the interval holds 0 or p is 0.05 or more.':
+    '차이는 {first}에 대한 것이고 문항끼리 짝지었습니다: 퍼센트포인트, 95 % 부트스트랩 구간, 얻은 문항과 잃은\n문항, 정확 부호 검정. "오차 범위 안": 구간이 0을 포함하거나 p가 0.05 이상입니다.',
+  'p is not corrected for {count} comparisons.':
+    'p는 비교 {count}번에 대해 보정하지 않은 값입니다.',
 })
