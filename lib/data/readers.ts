@@ -187,10 +187,15 @@ async function* readParquet(path: string): AsyncGenerator<SourceRecord> {
   try {
     const opened = await asyncBufferFromFile(path)
     // A range that cannot be read rejects; thrown in the midst of the library's loop over columns, it
-    // would leave those begun before without anybody who hears of their failure.
+    // would leave those begun before without anybody who hears of their failure. The library fetches
+    // ahead, also what it never comes to use: a failure is heard here, and again by whoever uses it.
     const file = {
       byteLength: opened.byteLength,
-      slice: async (start: number, end?: number) => await opened.slice(start, end),
+      slice: (start: number, end?: number): Promise<ArrayBuffer> => {
+        const bytes = (async () => await opened.slice(start, end))()
+        bytes.catch(() => {})
+        return bytes
+      },
     }
     const metadata = await parquetMetadataAsync(file)
     requireColumnsOfSchema(metadata)
