@@ -133,28 +133,36 @@ describe('ratings', () => {
         maxLength: 512,
         overlong: 'error',
       })
-      let turned = false
       const seen = new Map<number, Rollout[]>()
       const rollouts = await sampleRollouts(engine, tokenizer, prompts, {
         numGenerations: 4,
-        // Long enough that another thread's turn cannot be missed.
+        maxCompletionLength: 100,
+        temperature: 1,
+        seed: 1,
+        firstStream: 0,
+        maxSequences: 4,
+        onGroup: (p, group) => seen.set(p, group),
+      })
+      expect(seen.size).toBe(24)
+      for (const [p, group] of seen) expect(group).toEqual(rollouts.slice(4 * p, 4 * p + 4))
+      // What the first group's end lets run stops the round: the other groups had not ended.
+      const stop = new AbortController()
+      const groups: number[] = []
+      const stopped = sampleRollouts(engine, tokenizer, Array(200).fill(prompts).flat(), {
+        numGenerations: 4,
         maxCompletionLength: 400,
         temperature: 1,
         seed: 1,
         firstStream: 0,
         maxSequences: 4,
-        onGroup: (p, group) => {
-          if (seen.size === 0) {
-            setImmediate(() => {
-              turned = true
-            })
-          }
-          seen.set(p, group)
+        signal: stop.signal,
+        onGroup: p => {
+          if (groups.push(p) === 1) setImmediate(() => stop.abort())
         },
       })
-      expect(turned).toBe(true)
-      expect(seen.size).toBe(24)
-      for (const [p, group] of seen) expect(group).toEqual(rollouts.slice(4 * p, 4 * p + 4))
+      await expect(stopped).rejects.toThrow(/abort/i)
+      expect(groups.length).toBeGreaterThan(0)
+      expect(groups.length).toBeLessThan(24 * 200)
     } finally {
       await engine.dispose()
     }
