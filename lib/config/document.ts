@@ -37,6 +37,8 @@ const SYNTAX_REMEDIES: Partial<Record<YAMLError['code'], Phrase>> = {
 /** Recipes have a few thousand characters. */
 const MOST_TEXT = 2 ** 20
 const MOST_DEPTH = 64
+/** Characters of a line that an error shows. */
+const MOST_SHOWN = 200
 
 /** The parser calls itself at every level, and refuses aliases that multiply (`&a [*b, *b, …]`). */
 function guarded<T>(file: string, read: () => T): T {
@@ -67,6 +69,21 @@ function shallow(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
+/** The first key of the text that is a list or a mapping (`? [a, b]`): YAML has them, and turning nested
+ *  ones into objects writes every level out anew. */
+function structuredKey(root: Node): Node | undefined {
+  const nodes: unknown[] = [root]
+  for (const node of nodes) {
+    if (isSeq(node)) nodes.push(...node.items)
+    if (!isMap(node)) continue
+    for (const { key, value } of node.items) {
+      if (isMap(key) || isSeq(key)) return key
+      nodes.push(value)
+    }
+  }
+  return undefined
+}
+
 /** Reads recipe text. Errors: `E_CONFIG` with file:line:column for a syntax error or a repeated key. */
 export function parseRecipeText(text: string, file: string): RecipeDocument {
   if (text.length > MOST_TEXT) {
@@ -95,7 +112,7 @@ export function parseRecipeText(text: string, file: string): RecipeDocument {
         place: place(syntaxError.pos[0]),
         problem: joined(remedy ? [syntaxError.message, remedy] : [syntaxError.message], '. '),
         line,
-        text: text.split('\n')[line - 1]!,
+        text: text.split('\n')[line - 1]!.slice(0, MOST_SHOWN),
       }),
     )
   }
@@ -106,6 +123,16 @@ export function parseRecipeText(text: string, file: string): RecipeDocument {
       phrase('{file}: expected a recipe (keys such as model, sft, grpo, eval), found {found}', {
         file,
         found: root === null ? phrase('nothing') : phrase('something else'),
+      }),
+    )
+  }
+
+  const odd = structuredKey(root)
+  if (odd) {
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('{place}: a list or mapping stands where a key must; keys are words', {
+        place: place(odd.range?.[0] ?? 0),
       }),
     )
   }

@@ -40,7 +40,7 @@ const MOST_RANGE = 100_000
 const MOST_SOURCE = 1 << 18
 
 /** Elements that are gone through; a slice takes some 0.1 µs for each. */
-const MOST_WORK = 1 << 25
+const MOST_WORK = 1 << 24
 
 /** An expression as the parser makes it. */
 interface Expression {

@@ -28,6 +28,13 @@ test('recipe 30219: an alias within what it stands for doubled at every level', 
   expect(refused(() => parseRecipe(text, 'r.yaml', {}))).toMatch(/alias within what it stands for/)
 })
 
+test('recipe 58770: keys within keys were written out anew at every level', () => {
+  const text = `model: {}\n${'? '.repeat(400)}x\n`
+  expect(refused(() => parseRecipe(text, 'r.yaml', {}))).toMatch(
+    /^r\.yaml:2:3: a list or mapping stands where a key must/,
+  )
+})
+
 test.each([
   // Case 2129: each slice goes through every character, and the text doubles.
   '{% set x = x[::-1] ~ x %}',

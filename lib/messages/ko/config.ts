@@ -21,6 +21,8 @@ export const config = catalogue({
   'Put quotes around text that begins with * or &':
     '* 또는 & 문자로 시작하는 텍스트는 따옴표로 감싸세요',
   'Keep one of them': '하나만 남기세요',
+  '{place}: a list or mapping stands where a key must; keys are words':
+    '{place}: 키가 올 자리에 목록이나 매핑이 있습니다. 키는 단어여야 합니다',
   nothing: '빈 값',
   'something else': '다른 내용',
   'has no effect with loss_type {loss_type}, which does not clip; remove it':
