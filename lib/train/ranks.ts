@@ -57,6 +57,11 @@ export class Ranks {
     return new Ranks(engine, place.rank, place.size, signal, shard)
   }
 
+  /** A process without others, which was not launched as a rank either. */
+  get alone(): boolean {
+    return this.#engine === null
+  }
+
   /** Whether this rank reports and writes files. */
   get first(): boolean {
     return this.rank === 0

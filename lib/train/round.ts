@@ -9,8 +9,10 @@ import type { PolicyLossOptions } from '../algorithms/policy-loss.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { concatenate, type MicroBatch, type Packable } from '../data/packing.ts'
 import type { ForwardOptions } from '../engine/engine.ts'
+import { type Geometry, geometryOf } from '../plan/geometry.ts'
 import type { Metrics } from '../report/events.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { equalBins, heaviestFirst, microBatchWork, sequenceWork, sizesOf } from './balance.ts'
 import { REFERENCE_SLOT } from './reference.ts'
 import type { ReplayBatch } from './replay-file.ts'
 import type { Session } from './session.ts'
@@ -78,7 +80,8 @@ export async function prepareRound(
 ): Promise<Round> {
   const { engine, ranks } = session
   const forward = forwardOptions(session, stage)
-  const { batches, options } = cut(stage, rollouts, advantages)
+  const geometry = ranks.alone ? null : geometryOf(engine.config)
+  const { batches, options } = cut(stage, rollouts, advantages, geometry)
   const mode = stage.importance_sampling_correction
   const refined = batches.some(part => part.refined !== null)
   if (mode === 'none' && stage.beta === 0 && !refined)
@@ -122,20 +125,22 @@ export async function prepareRound(
   return { batches, options, metrics: importanceMetrics(measured) }
 }
 
-/** Rollouts as micro-batches of at most per_device_train_batch_size completions, in order. */
+/**
+ * Rollouts as micro-batches of per_device_train_batch_size completions: in order, or, with a geometry, such
+ * that ranks take equally long (balance.ts).
+ */
 function cut(
   stage: GrpoStage,
   rollouts: readonly Rollout[],
   { advantages, tokenAdvantages }: RolloutAdvantages,
+  geometry: Geometry | null,
 ): Pick<Round, 'batches' | 'options'> {
-  const size = stage.per_device_train_batch_size
   const sequences = rollouts.map(rollout => trainingSequence(rollout, stage))
   const batches: RoundBatch[] = []
-  for (let first = 0; first < rollouts.length; first += size) {
-    const members = Array.from(
-      { length: Math.min(size, rollouts.length - first) },
-      (_, i) => first + i,
-    )
+  const all = [...rollouts.keys()]
+  for (const members of geometry
+    ? balanced(stage, rollouts, sequences, geometry)
+    : inPieces(all, stage.per_device_train_batch_size)) {
     const batch = concatenate(sequences, members)
     const sampled = spread(batch, rollouts)
     batches.push({
@@ -152,7 +157,53 @@ function cut(
         : null,
     })
   }
-  return { batches, options: lossOptions(stage, sequences) }
+  return {
+    batches: geometry
+      ? heaviestFirst(batches, ({ batch }) => microBatchWork(geometry, batch))
+      : batches,
+    options: lossOptions(stage, sequences),
+  }
+}
+
+function inPieces<T>(items: readonly T[], size: number): T[][] {
+  return sizesOf(items.length, size).map((n, i) => items.slice(i * size, i * size + n))
+}
+
+/**
+ * Members of micro-batches of about equal work. Where a prompt is computed once for its completions, those
+ * of a group stay together: whole groups are divided among the micro-batches that hold several, and the
+ * completions of a group among the micro-batches that it fills.
+ */
+function balanced(
+  stage: GrpoStage,
+  rollouts: readonly Rollout[],
+  sequences: readonly Packable[],
+  geometry: Geometry,
+): number[][] {
+  const { per_device_train_batch_size: size, num_generations: group, shared_prefix } = stage
+  const all = [...rollouts.keys()]
+  const work = sequences.map(({ ids }) => sequenceWork(geometry, ids.length))
+  const divide = (units: number[][], count: number): number[][] => {
+    const of = units.map(unit => unit.reduce((sum, i) => sum + work[i]!, 0))
+    const bins = equalBins(of, sizesOf(units.length, count))
+    return bins.map(bin => bin.flatMap(unit => units[unit]!))
+  }
+  if (!shared_prefix) {
+    return divide(
+      all.map(i => [i]),
+      size,
+    )
+  }
+  if (size % group === 0) return divide(inPieces(all, group), size / group)
+  if (group % size === 0) {
+    return inPieces(all, group).flatMap(members =>
+      divide(
+        members.map(i => [i]),
+        size,
+      ),
+    )
+  }
+  return inPieces(all, size)
 }
 
 /** Prompt and completion as one sequence; the completion is trained, its stop token included. */

@@ -9,7 +9,9 @@ import type { TrainStage } from '../config/schema.ts'
 import type { Mixture } from '../data/mixture.ts'
 import { concatenate, type MicroBatch, pack } from '../data/packing.ts'
 import { type SftSample, toSftSample } from '../data/samples.ts'
+import { type Geometry, geometryOf } from '../plan/geometry.ts'
 import type { Metrics } from '../report/events.ts'
+import { equalBins, heaviestFirst, microBatchWork, sequenceWork, sizesOf } from './balance.ts'
 import { BestKeeper } from './best.ts'
 import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { loadMixture, loadSamples, type SampleMaker } from './load-samples.ts'
@@ -57,7 +59,9 @@ export async function trainSupervised(
 
   const steps = stage.max_steps ?? stepsOf(stage, samples)
   reporter.emit({ type: 'stage_start', stage: name, max_steps: steps })
-  const draw = drawer(mixture, stage)
+  // Among ranks micro-batches are such that all take equally long (balance.ts).
+  const geometry = ranks.alone ? null : geometryOf(engine.config)
+  const draw = drawer(mixture, stage, geometry)
   const best = new BestKeeper(session, name, stage)
   const begins = session.resumed?.stage !== name
   await setTrainedPart(session, name, stage)
@@ -86,9 +90,12 @@ export async function trainSupervised(
     if (savesAfter(stage, step - 1)) await saveBeside(session)
     await ranks.boundary(`${name} step ${step}`)
     const timer = new Timer()
-    const batches = draw().map((batch, i) =>
+    const drawn = draw().map((batch, i) =>
       objective.prepare(batch, `${seed} ${name} masks ${step} ${i}`),
     )
+    const batches = geometry
+      ? heaviestFirst(drawn, ({ batch }) => microBatchWork(geometry, batch))
+      : drawn
     const trained = batches.reduce((n, batch) => n + batch.trained, 0)
     const parts = await timer.time('update_actor', () =>
       ranks.accumulate(batches, `${name} step ${step}`, async part => {
@@ -151,11 +158,23 @@ function stepsOf(stage: TrainStage, samples: readonly SftSample[]): number {
 }
 
 /** Micro-batches of the next step. A sample that no longer fits opens the step after. */
-function drawer(mixture: Mixture<SftSample>, stage: TrainStage): () => MicroBatch[] {
+function drawer(
+  mixture: Mixture<SftSample>,
+  stage: TrainStage,
+  geometry: Geometry | null,
+): () => MicroBatch[] {
   const capacity = microBatchTokens(stage)
   const accumulation = stage.gradient_accumulation_steps
+  const size = stage.per_device_train_batch_size
+  if (!stage.packing && geometry) {
+    return () => {
+      const samples = mixture.take(size * accumulation).map(draw => draw.item)
+      const work = samples.map(({ ids }) => sequenceWork(geometry, ids.length))
+      const bins = equalBins(work, sizesOf(samples.length, size))
+      return bins.map(members => concatenate(samples, members))
+    }
+  }
   if (!stage.packing) {
-    const size = stage.per_device_train_batch_size
     return () =>
       Array.from({ length: accumulation }, () => {
         const samples = mixture.take(size).map(draw => draw.item)
