@@ -237,12 +237,6 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       ),
     })
   }
-  if (recipe.lora !== undefined && recipe.lora.lora_dropout > 0) {
-    findings.errors.push({
-      path: ['lora', 'lora_dropout'],
-      message: phrase('is not computed by the engine yet; set it to 0'),
-    })
-  }
   checkFreezing(recipe, findings.errors)
   for (const [name, stage] of [
     ['pretrain', pretrain],

@@ -92,7 +92,15 @@ export class Engine implements AsyncDisposable {
       gradientCheckpointing,
       lmHeadChunk,
       dtype,
-      ...(lora && { lora: { rank: lora.r, scale: loraScale(lora), targets: lora.target_modules } }),
+      ...(lora && {
+        lora: {
+          rank: lora.r,
+          scale: loraScale(lora),
+          targets: lora.target_modules,
+          dropout: lora.lora_dropout,
+          seed: options.loraSeed ?? 0,
+        },
+      }),
     })
     const opened = await opening.catch((error: Error & { code?: string }) => {
       if (error.code !== 'ERR_DEVICE') throw error
@@ -200,7 +208,9 @@ export class Engine implements AsyncDisposable {
   }
 
   /** As score() under the policy, and keeps what backward(handle, …) needs: one or the other of
-   *  backward and release must follow. */
+   *  backward and release must follow. A training pass, as forwardBackward() is: with lora_dropout the
+   *  adapters leave part of their inputs out, so the values are not those of score(). What is left out
+   *  follows from the seed, the optimizer's step and each token's own beginning of its sequence. */
   async forward(
     batch: Batch,
     { signal, ...options }: ForwardOptions = {},

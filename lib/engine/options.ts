@@ -46,7 +46,7 @@ export interface EngineOptions {
   init?: InitOptions
   /** Adapters beside the weights, which are then frozen. They begin as PEFT's: B is 0. */
   lora?: LoraConfig | undefined
-  /** Of the adapters' first values. */
+  /** Of the adapters' first values, and of what lora_dropout leaves out. */
   loraSeed?: number
 }
 

@@ -31,8 +31,11 @@ export function adaptersOf(
       ),
     )
   }
-  // What is left out while training is the recipe's business.
-  const found = { ...adapter.config, lora_dropout: wanted?.lora_dropout ?? 0 }
+  // What is left out while training is the recipe's business where it has any; else the adapter's.
+  const found = {
+    ...adapter.config,
+    lora_dropout: wanted?.lora_dropout ?? adapter.config.lora_dropout,
+  }
   if (wanted && !isDeepStrictEqual(wanted, found)) {
     throw new KogrpoError(
       'E_ADAPTER',
@@ -58,6 +61,8 @@ function inOrder({ seed: _seed, ...lora }: NonNullable<Recipe['lora']>): LoraCon
   return { ...lora, target_modules: LORA_TARGETS.filter(name => targets.includes(name)) }
 }
 
-function describe({ r, lora_alpha, target_modules, use_rslora }: LoraConfig): string {
-  return `r ${r}, lora_alpha ${lora_alpha}${use_rslora ? ', use_rslora' : ''} on ${target_modules.join(' ')}`
+function describe(lora: LoraConfig): string {
+  const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = lora
+  const rest = `${use_rslora ? ', use_rslora' : ''}${lora_dropout > 0 ? `, lora_dropout ${lora_dropout}` : ''}`
+  return `r ${r}, lora_alpha ${lora_alpha}${rest} on ${target_modules.join(' ')}`
 }

@@ -5,6 +5,10 @@
  * The first pass over fresh rollouts is exactly on-policy: the sampler's log-probs are the trainer's
  * to the bit, the ratio is 1, the coefficients are known beforehand and one fused pass does all. The
  * difference is measured and reported all the same.
+ *
+ * With lora_dropout a training pass is not what samples. Ratio, divergence and clipping are then those of
+ * the policy itself: on fresh rollouts the sampler's log-probs as ever, later those of a pass without
+ * dropout. The gradient of these coefficients goes through the pass with it.
  */
 import {
   entropyCoefficients,
@@ -60,15 +64,17 @@ export async function accumulatePolicyGradient(
     signal.throwIfAborted()
     return await microBatch(session, stage, round, place, kept, fresh)
   })
-  const sums = { bonus: 0, entropy: 0, difference: 0, worst: 0, tokens: 0, trained: false }
+  const sums = { bonus: 0, entropy: 0, tokens: 0, trained: false }
+  const apart = { count: 0, sum: 0, worst: 0 }
   for (const { bonus, trained, entropies, differences } of parts) {
     sums.bonus += bonus
     sums.trained ||= trained
     sums.tokens += entropies.length
     for (const entropy of entropies) sums.entropy += entropy
+    apart.count += differences.length
     for (const difference of differences) {
-      sums.difference += difference
-      sums.worst = Math.max(sums.worst, difference)
+      apart.sum += difference
+      apart.worst = Math.max(apart.worst, difference)
     }
   }
   const metrics = policyMetrics(parts.map(({ stats }) => stats))
@@ -79,9 +85,10 @@ export async function accumulatePolicyGradient(
         ? {}
         : { loss: metrics.loss! + sums.bonus, policy_loss: metrics.loss! }),
       entropy: sums.tokens === 0 ? null : sums.entropy / sums.tokens,
-      'sampling/sampling_logp_difference/mean':
-        sums.tokens === 0 ? null : sums.difference / sums.tokens,
-      'sampling/sampling_logp_difference/max': sums.worst,
+      'sampling/sampling_logp_difference/mean': apart.count === 0 ? null : apart.sum / apart.count,
+      // 0 where nothing was trained; null where dropout leaves nothing to compare.
+      'sampling/sampling_logp_difference/max':
+        apart.count === 0 && sums.tokens > 0 ? null : apart.worst,
       ...round.metrics,
     },
     trained: sums.trained,
@@ -138,12 +145,17 @@ async function microBatch(
       : entropyCoefficients(counted, stage.entropy_coef, kept.count)
   const factors = policyFactors(stage, part, counted)
   const refinements = part.refined && { sequences: part.refined, gamma: stage.critique!.gamma }
+  const drops = (engine.lora?.lora_dropout ?? 0) > 0
   const loss = { advantages, mask, cuSeqlens, options, refLogprobs, factors, refinements }
   let values: TokenValues
   let policy: PolicyLoss
   if (fresh) {
     policy = policyLoss({ ...loss, logprobs: old, oldLogprobs: null })
     values = await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
+  } else if (drops) {
+    values = await engine.score(batch, forward)
+    policy = policyLoss({ ...loss, logprobs: values.logprobs, oldLogprobs: old })
+    await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
   } else {
     const pass = await engine.forward(batch, forward)
     policy = policyLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
@@ -161,7 +173,8 @@ async function microBatch(
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue
     measured.entropies.push(entropies[t]!)
-    measured.differences.push(Math.abs(logprobs[t]! - sampled[t]!))
+    // Under dropout the difference would be that, not the sampler's from the trainer's.
+    if (!(fresh && drops)) measured.differences.push(Math.abs(logprobs[t]! - sampled[t]!))
   }
   return measured
 }

@@ -140,8 +140,13 @@ Napi::Value EngineWrap::open(Info info) {
   if (!o.Get("dtype").IsUndefined()) options.precision = precision(o.Get("dtype"));
   if (!o.Get("lora").IsUndefined()) {
     const Napi::Object lora = object(o.Get("lora"), "lora");
-    options.lora = {integer(lora, "rank"), static_cast<float>(number(lora, "scale")),
-                    strings(lora.Get("targets"), "targets")};
+    options.lora = {
+        .rank = integer(lora, "rank"),
+        .scale = static_cast<float>(number(lora, "scale")),
+        .dropout = number_or(lora, "dropout", 0),
+        .seed = static_cast<uint64_t>(integer_or(lora, "seed", 0)),
+        .targets = strings(lora.Get("targets"), "targets"),
+    };
   }
   return thread_->run(
       info.This().As<Napi::Object>(), nullptr, [engine = engine_, config, options](JobControl&) {

@@ -86,6 +86,9 @@ struct KernelTable {
   void (*swiglu_forward)(const SwigluForward&, Range rows) = nullptr;
   void (*swiglu_backward)(const SwigluBackward&, Range rows) = nullptr;
 
+  // -- dropout.inl
+  void (*dropout)(const Dropout&, float threshold, float scale, Range rows) = nullptr;
+
   // -- lm_head.inl, sample.inl
   void (*logits_forward)(const LogitsForward&, Range rows) = nullptr;
   void (*logits_backward)(const LogitsBackward&, Range rows) = nullptr;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ops/transfer.h"
+#include "ops/xxh64.h"
 
 namespace kogrpo {
 namespace {
@@ -168,6 +169,13 @@ PackedBatch Engine::make_batch(const BatchArguments& b) const {
   return batch;
 }
 
+LoraDropout Engine::dropout_of(const PackedBatch& batch) const {
+  const LoraConfig& lora = options_.lora;
+  if (lora.rank == 0 || lora.dropout == 0) return {};
+  const uint64_t key[] = {lora.seed, static_cast<uint64_t>(optimizer_.steps())};
+  return {lora.dropout, xxh64(key, sizeof key), batch.identities()};
+}
+
 HeadOptions Engine::head_options(const BatchArguments& b) const {
   // Below it logits of common size would be infinite, and log-probs no numbers.
   constexpr float kLeastTemperature = 1e-30f;
@@ -212,6 +220,7 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   kept->options = head_options(arguments);
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
   kept->activations.recompute = options_.recompute || !keep;
+  kept->activations.dropout = keep ? dropout_of(kept->batch) : LoraDropout{};
   const int64_t t = kept->batch.size();
   TokenValues values(kept->batch.whole_size());
   const PackedModel* packed = packed_of(slot);
@@ -275,6 +284,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
   kept->rows = HeadRows::select(kept->batch, arguments.mask, arguments.targets);
   kept->options = head_options(arguments);
   kept->activations.recompute = options_.recompute;
+  kept->activations.dropout = dropout_of(kept->batch);
   check_coefficients(kept->batch, kept->rows, coef, "coef");
   if (!coef_entropy.empty())
     check_coefficients(kept->batch, kept->rows, coef_entropy, "entropyCoef");

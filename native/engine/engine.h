@@ -128,7 +128,8 @@ class Engine {
   void update_slot(const std::string& slot, float alpha);
 
   // Log-probs and entropies under a slot. With keep, what the backward needs stays under the
-  // returned handle (policy only) until backward or release.
+  // returned handle (policy only) until backward or release: a training pass, with the adapters'
+  // dropout, as is forward_backward.
   TokenValues forward(const BatchArguments& batch, const std::string& slot, bool keep,
                       int64_t* handle, const AbortFlag& abort);
   void backward(int64_t handle, std::span<const float> coef, std::span<const float> coef_entropy,
@@ -259,6 +260,8 @@ class Engine {
   auto with_plan(F&& f);
   PackedBatch make_batch(const BatchArguments& batch) const;
   HeadOptions head_options(const BatchArguments& batch) const;
+  // Of a training pass over a batch, in the optimizer's present step.
+  LoraDropout dropout_of(const PackedBatch& batch) const;
   void check_coefficients(const PackedBatch& batch, const HeadRows& rows,
                           std::span<const float> coef, const char* name) const;
   void backward_from_rows(Kept& kept, std::span<const float> coef,

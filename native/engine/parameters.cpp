@@ -113,6 +113,9 @@ void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& 
   if (lora.rank < 1 || lora.rank > kMostRank || !std::isfinite(lora.scale) || lora.targets.empty())
     throw std::invalid_argument(
         "lora: a rank from 1 to 65536, a finite scale and targets are needed");
+  if (!(lora.dropout >= 0 && lora.dropout < 1))
+    throw std::invalid_argument("lora: dropout must be in [0, 1), not " +
+                                std::to_string(lora.dropout));
   const auto sites = lora_sites(config);
   for (const std::string& name : lora.targets)
     if (std::none_of(sites.begin(), sites.end(), [&](const Site& site) {
@@ -177,6 +180,7 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
   // Adapters are small, and are never int8.
   const Precision of_adapters = precision == Precision::int8 ? Precision::f32 : precision;
   const auto sites = lora_sites(c);
+  uint32_t place = 0;
   for (LayerView& w : layers) {
     LoraSite* const views[] = {&w.lora_qkv, &w.lora_o, &w.lora_gate_up, &w.lora_down};
     for (size_t s = 0; s < sites.size(); ++s) {
@@ -184,8 +188,9 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
       view.scale = lora.scale;
       int64_t column = 0;
       for (const Target& t : sites[s]) {
-        if (lora.has(t.name)) view.targets.push_back({column, {}});
+        if (lora.has(t.name)) view.targets.push_back({.column = column, .place = place});
         column += t.out;
+        ++place;
       }
       if (view.targets.empty()) continue;
       view.a = take(static_cast<int64_t>(view.targets.size()) * lora.rank, sites[s][0].in);
@@ -197,6 +202,7 @@ ModelView::ModelView(const ModelConfig& c, const ParameterLayout& layout, const 
           view.targets[i++].b.precision = of_adapters;
         }
     }
+    place = (place + 7) / 8 * 8;
   }
 }
 

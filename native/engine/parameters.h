@@ -22,8 +22,10 @@ namespace kogrpo {
 // Which projections have adapters. The names of targets are PEFT's: "q_proj", "k_proj", "v_proj",
 // "o_proj", "gate_proj", "up_proj", "down_proj".
 struct LoraConfig {
-  int64_t rank = 0;  // 0: no adapters
-  float scale = 0;   // alpha/rank, or alpha/√rank
+  int64_t rank = 0;    // 0: no adapters
+  float scale = 0;     // alpha/rank, or alpha/√rank
+  double dropout = 0;  // share of an adapter's input that training leaves out
+  uint64_t seed = 0;   // of what is left out
   std::vector<std::string> targets;
 
   bool has(std::string_view target) const;
@@ -74,7 +76,8 @@ class ParameterLayout {
 struct LoraSite {
   struct Target {
     int64_t column = 0;
-    Tensor b /*[out,rank]*/;
+    Tensor b = {};       // [out,rank]
+    uint32_t place = 0;  // 8 · layer + the projection's number in PEFT's order: dropout's
   };
   Tensor a /*[targets·rank,in]*/;
   std::vector<Target> targets;  // empty: none

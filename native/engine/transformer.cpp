@@ -75,6 +75,20 @@ PackedBatch PackedBatch::make(std::span<const int32_t> tokens, std::span<const i
   return batch;
 }
 
+std::vector<uint64_t> PackedBatch::identities() const {
+  std::vector<uint64_t> all(tokens.size());
+  for (size_t b = 0; b + 1 < whole_cu_seqlens.size(); ++b) {
+    const auto end = static_cast<size_t>(whole_cu_seqlens[b + 1]);
+    uint64_t seen = 0;
+    for (auto t = static_cast<size_t>(whole_cu_seqlens[b]); t < end; ++t) {
+      const auto row = static_cast<size_t>(row_of[t]);
+      const uint64_t link[] = {seen, static_cast<uint64_t>(tokens[row])};
+      all[row] = seen = xxh64(link, sizeof link);
+    }
+  }
+  return all;
+}
+
 int64_t PackedBatch::longest() const {
   return positions.empty() ? 0 : 1 + *std::max_element(positions.begin(), positions.end());
 }
@@ -139,7 +153,8 @@ Tensor prefixes_of(const PackedBatch& batch) {
 }  // namespace
 
 void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* packed,
-                                const PackedBatch& batch, LayerActivations& a, const Tensor& x2) {
+                                const PackedBatch& batch, LayerActivations& a,
+                                const LoraDropout& dropout, const Tensor& x2) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
   const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
@@ -155,7 +170,7 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
   ops_.rmsnorm_forward(
       {x0, w.input_norm, normed, a.rstd0.view(DType::f32, 1, t), config_.rms_norm_eps});
   ops_.linear({normed, w.qkv, qkv, packed ? packed->qkv.get() : nullptr, false});
-  lora_.forward(w.lora_qkv, normed, qkv);
+  lora_.forward(w.lora_qkv, normed, qkv, dropout);
   ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(), qk,
                              config_.num_heads, config_.num_kv_heads, config_.head_dim,
                              config_.rms_norm_eps});
@@ -166,16 +181,16 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
                           prefixes_of(batch), !config_.bidirectional});
   copy(device_, x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
-  lora_.forward(w.lora_o, attention, x1);
+  lora_.forward(w.lora_o, attention, x1, dropout);
 
   ops_.rmsnorm_forward(
       {x1, w.post_norm, normed, a.rstd1.view(DType::f32, 1, t), config_.rms_norm_eps});
   ops_.linear({normed, w.gate_up, gate_up, packed ? packed->gate_up.get() : nullptr, false});
-  lora_.forward(w.lora_gate_up, normed, gate_up);
+  lora_.forward(w.lora_gate_up, normed, gate_up, dropout);
   ops_.swiglu_forward({gate_up, act});
   copy(device_, x1, x2);
   ops_.linear({act, w.down, x2, packed ? packed->down.get() : nullptr, true});
-  lora_.forward(w.lora_down, act, x2);
+  lora_.forward(w.lora_down, act, x2, dropout);
 }
 
 void Transformer::forward(const ModelView& weights, const PackedModel* packed,
@@ -204,11 +219,12 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
       allocate(a, t);
-      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a, output);
+      layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a,
+                    state.dropout, output);
     } else {
       std::swap(recomputed_.x0, a.x0);
       layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, recomputed_,
-                    output);
+                    state.dropout, output);
       std::swap(recomputed_.x0, a.x0);
     }
     if (tap)
@@ -229,7 +245,8 @@ void Transformer::accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw
 }
 
 void Transformer::layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
-                                 LayerActivations& a, const Tensor& dx) {
+                                 LayerActivations& a, const LoraDropout& dropout,
+                                 const Tensor& dx) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
   const auto scratch = [&](Storage& storage, int64_t cols) {
@@ -250,12 +267,12 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   accumulate(dx, act, g.down);
   const Tensor dact = scratch(dact_, i), dgate_up = scratch(dgate_up_, 2 * i);
   ops_.linear_backward_input({dx, w.down, dact, false});
-  lora_.backward(w.lora_down, g.lora_down, act, dx, dact);
+  lora_.backward(w.lora_down, g.lora_down, act, dx, dact, dropout);
   ops_.swiglu_backward({dact, gate_up, dgate_up});
   ops_.rmsnorm_forward({x1, w.post_norm, normed, rstd1, config_.rms_norm_eps});
   accumulate(dgate_up, normed, g.gate_up);
   ops_.linear_backward_input({dgate_up, w.gate_up, dh, false});
-  lora_.backward(w.lora_gate_up, g.lora_gate_up, normed, dgate_up, dh);
+  lora_.backward(w.lora_gate_up, g.lora_gate_up, normed, dgate_up, dh, dropout);
   ops_.rmsnorm_backward({dh, x1, w.post_norm, rstd1, dx, gradient(g.post_norm), true});
 
   // Attention: x1 = x0 + o(attention(rope(norm(qkv(norm(x0)))))).
@@ -263,7 +280,7 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   const Tensor dattention = scratch(dattention_, q), dqk = scratch(dqk_, q + kv);
   const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
   ops_.linear_backward_input({dx, w.o, dattention, false});
-  lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention);
+  lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention, dropout);
   ops_.attention_backward({dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv),
                            attention, a.lse.view(DType::f32, t, config_.num_heads), cu,
                            dqk.columns(0, q), dqk.columns(q, kv), dqkv.columns(q + kv, kv),
@@ -276,7 +293,7 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   ops_.rmsnorm_forward({x0, w.input_norm, normed, rstd0, config_.rms_norm_eps});
   accumulate(dqkv, normed, g.qkv);
   ops_.linear_backward_input({dqkv, w.qkv, dh, false});
-  lora_.backward(w.lora_qkv, g.lora_qkv, normed, dqkv, dh);
+  lora_.backward(w.lora_qkv, g.lora_qkv, normed, dqkv, dh, dropout);
   ops_.rmsnorm_backward({dh, x0, w.input_norm, rstd0, dx, gradient(g.input_norm), true});
 }
 
@@ -325,12 +342,12 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
     before(block);
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
-      layer_backward(weights.layers[l], gradients.layers[l], batch, a, dx);
+      layer_backward(weights.layers[l], gradients.layers[l], batch, a, state.dropout, dx);
     } else {
       std::swap(recomputed_.x0, a.x0);
-      layer_forward(weights.layers[l], nullptr, batch, recomputed_,
+      layer_forward(weights.layers[l], nullptr, batch, recomputed_, state.dropout,
                     x2_.reserve(device_, type_, t, h));
-      layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, dx);
+      layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, state.dropout, dx);
       std::swap(recomputed_.x0, a.x0);
     }
     after(block);

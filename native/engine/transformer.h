@@ -38,6 +38,8 @@ struct PackedBatch {
                           std::span<const int32_t> prefixes, int64_t vocab_size);
   int64_t size() const { return static_cast<int64_t>(tokens.size()); }
   size_t whole_size() const { return row_of.size(); }
+  // Of each row, a hash of its sequence's tokens up to it: equal for equal beginnings.
+  std::vector<uint64_t> identities() const;
   int64_t longest() const;  // positions in use
 };
 
@@ -79,6 +81,7 @@ struct LayerActivations {
 
 struct Activations {
   bool recompute = false;
+  LoraDropout dropout;                   // of the forward; the backward's is the same
   std::vector<LayerActivations> layers;  // with recompute: x0 only
   Storage x, rstd, hidden;               // final residual, its norm's 1/rms, normed output [T,H]
 };
@@ -124,9 +127,9 @@ class Transformer {
  private:
   void allocate(LayerActivations& layer, int64_t tokens);
   void layer_forward(const LayerView& w, const PackedModel::Layer* packed, const PackedBatch& batch,
-                     LayerActivations& a, const Tensor& x2);
+                     LayerActivations& a, const LoraDropout& dropout, const Tensor& x2);
   void layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
-                      LayerActivations& a, const Tensor& dx);
+                      LayerActivations& a, const LoraDropout& dropout, const Tensor& dx);
 
   // A gradient that is wanted, or a place for one that is not: the norms' backwards make it anyway.
   Tensor gradient(const Tensor& wanted, size_t place = 0);

@@ -166,6 +166,25 @@ struct SwigluBackward {
   Tensor dy, gate_up, dgate_up;
 };
 
+// Dropout on rows that have an identity: out[t,c] (+)= x[t,c]·f, where f is 0 if the upper 24 bits
+// of word c%4 of Philox4x32-10 with `key` and counter (c/4, place, identity low, identity high) are
+// below p·2²⁴, else 1/(1 − p). The same call on a gradient is its backward. identities[t] lies in
+// the host's memory; out may be x.
+struct Dropout {
+  Tensor x, out;
+  const uint64_t* identities = nullptr;
+  uint32_t place = 0;
+  uint64_t key = 0;
+  double p = 0;
+  bool accumulate = false;
+};
+inline uint32_t dropout_threshold(double p) {
+  return uint32_t(p * 0x1p24 + 0.5);
+}
+inline float dropout_scale(double p) {
+  return float(1 / (1 - p));
+}
+
 // One chunk of logits [R,V] → per row, with z = logits·inv_temperature over ids < vocab_limit:
 //   lse = log Σ exp z,  logprob = z[target] − lse,  entropy = lse − Σ p z.
 struct LogitsForward {
@@ -278,6 +297,7 @@ class Ops {
   virtual void attention_cached(const AttentionCached&) = 0;
   virtual void swiglu_forward(const SwigluForward&) = 0;
   virtual void swiglu_backward(const SwigluBackward&) = 0;
+  virtual void dropout(const Dropout&) = 0;
   virtual void logits_forward(const LogitsForward&) = 0;
   // The gradient, over the memory of the logits.
   virtual Tensor logits_backward(const LogitsBackward&) = 0;

@@ -25,6 +25,7 @@ class ReferenceOps final : public Ops {
   void attention_cached(const AttentionCached&) override;
   void swiglu_forward(const SwigluForward&) override;
   void swiglu_backward(const SwigluBackward&) override;
+  void dropout(const Dropout&) override;
   void logits_forward(const LogitsForward&) override;
   Tensor logits_backward(const LogitsBackward&) override;
   void scale_columns(const ScaleColumns&) override;

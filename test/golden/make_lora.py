@@ -57,9 +57,9 @@ def uniforms(name: str, count: int, seed: int) -> np.ndarray:
     return np.stack(u, 1).reshape(-1)[:count]
 
 
-def adapted() -> PeftModel:
+def adapted(lora: dict) -> PeftModel:
     """The tiny model with adapters that begin as the engine's."""
-    model = get_peft_model(ref.build_model(ref.TINY_TIED, INIT), LoraConfig(**LORA, task_type="CAUSAL_LM"))
+    model = get_peft_model(ref.build_model(ref.TINY_TIED, INIT), LoraConfig(**lora, task_type="CAUSAL_LM"))
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "lora_A" not in name:
@@ -71,9 +71,10 @@ def adapted() -> PeftModel:
     return model.train()
 
 
-def train(directory: Path) -> dict:
-    """Runs the steps, saves the adapter to `directory`, returns the file's contents."""
-    model = adapted()
+def train(directory: Path | None, lora: dict = LORA, before=lambda model, step, tokens: None) -> dict:
+    """Runs the steps, saves the adapter to `directory`, returns the file's contents. `before` is
+    called before each sequence."""
+    model = adapted(lora)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters,
@@ -89,6 +90,7 @@ def train(directory: Path) -> dict:
         optimizer.zero_grad(set_to_none=True)
         total = 0.0
         for tokens, mask in zip(sequences, masks, strict=True):
+            before(model, step, tokens)
             ids = torch.tensor(tokens)
             logits = model(input_ids=ids[None], use_cache=False).logits[0, :-1]
             logprobs = torch.log_softmax(logits, -1).gather(1, ids[1:, None])[:, 0]
@@ -110,14 +112,16 @@ def train(directory: Path) -> dict:
                 "gradNorm": ref.digits(norm, 9),
             }
         )
-    model.eval().save_pretrained(directory)
+    model.eval()
+    if directory:
+        model.save_pretrained(directory)
     tokens = steps[-1]["tokens"][:12]
     with torch.no_grad():
         row = model(input_ids=torch.tensor(tokens)[None], use_cache=False).logits[0, -1]
     return {
         "config": ref.TINY_TIED,
         "init": INIT,
-        "lora": LORA,
+        "lora": lora,
         "seed": SEED,
         "optimizer": OPTIMIZER,
         "final": [
@@ -165,14 +169,17 @@ def main() -> None:
         check(args.check, args.base, args.expect)
         return
     here = Path(__file__).parent
-    golden = train(here / "lora")
+    write(train(here / "lora"), here / "lora.json")
     (here / "lora" / "README.md").unlink()
+
+
+def write(golden: dict, file: Path) -> None:
     fields = [
         f'"{k}": {json.dumps(v, separators=(",", ":"))}' for k, v in golden.items() if k != "steps"
     ]
     steps = ",\n".join(json.dumps(s, separators=(",", ":")) for s in golden["steps"])
-    (here / "lora.json").write_text("{\n" + ",\n".join([*fields, f'"steps": [\n{steps}\n]']) + "\n}\n")
-    print([s["loss"] for s in golden["steps"]], (here / "lora.json").stat().st_size, "bytes")
+    file.write_text("{\n" + ",\n".join([*fields, f'"steps": [\n{steps}\n]']) + "\n}\n")
+    print([s["loss"] for s in golden["steps"]], file.stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

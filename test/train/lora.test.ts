@@ -130,6 +130,39 @@ describe('a run with adapters', () => {
     await expect(train(other8)).rejects.toThrow(/lora asks for r 8/)
   })
 
+  it('with dropout trains on the policy that samples, resumes to the bit, and says so in its file', async () => {
+    const path = await modelWithWeights()
+    const lora = { r: 4, lora_alpha: 8, lora_dropout: 0.2 }
+    const grpo = { ...stages.grpo!, num_iterations: 2 }
+    const whole = await recipe({ model: { path }, lora, grpo })
+    const events = await train(whole)
+    const steps = metrics(events, 'grpo')
+    // Fresh rollouts: the ratio is 1, and a pass with dropout says nothing of sampler and trainer.
+    // Used again: the ratio is the policy's own, without dropout.
+    for (const [i, step] of steps.entries()) {
+      const apart = step['sampling/sampling_logp_difference/max']
+      if (i % 2 === 0) expect(apart).toBeNull()
+      else expect(apart).not.toBeNull()
+    }
+    expect(steps[3]!['sampling/sampling_logp_difference/max']).toBeGreaterThan(0)
+    expect(steps[0]!.kl).toBe(0)
+    const without = await recipe({ model: { path }, lora: { r: 4, lora_alpha: 8 }, grpo })
+    const plain = metrics(await train(without), 'sft')
+    expect(metrics(events, 'sft')[0]!.loss).toBe(plain[0]!.loss) // B is 0
+    expect(metrics(events, 'sft')[1]!.loss).not.toBe(plain[1]!.loss)
+
+    const broken = await recipe({ model: { path }, lora, grpo })
+    await train(broken, 2)
+    expect(metrics(await train(broken, undefined, true), 'grpo')).toEqual(steps.slice(2))
+    expect(await adapterFile(broken, 'rl')).toEqual(await adapterFile(whole, 'rl'))
+
+    const adapter = join(whole.output_dir, 'rl')
+    expect((await openModelDirectory(adapter)).adapter!.config.lora_dropout).toBe(0.2)
+    const onward = await recipe({ model: { path: adapter }, lora: undefined, grpo: undefined })
+    const notes = (await train(onward)).flatMap(e => (e.type === 'note' ? [e.message] : []))
+    expect(notes.join()).toMatch(/lora_dropout 0.2 on q_proj .*training goes on/)
+  })
+
   it('is refused on weights that no file holds', async () => {
     const path = await tinyModelDirectory()
     await expect(recipe({ model: { path, init: 'random' } })).rejects.toThrow(/lora: needs weights/)

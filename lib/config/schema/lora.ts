@@ -25,7 +25,7 @@ export const lora = z.strictObject({
     .lt(1)
     .default(0)
     .describe(
-      "share of the adapters' inputs that is left out in training (only 0 so far: nothing is left out)",
+      "share of the adapters' inputs that is left out in training, at random; the rest is scaled by 1 / (1 − it)",
     ),
   target_modules: z
     .array(z.enum(LORA_TARGETS))
@@ -39,7 +39,9 @@ export const lora = z.strictObject({
     .boolean()
     .default(false)
     .describe('scale by lora_alpha / √r instead (arXiv 2312.03732)'),
-  seed: seed.optional().describe("seed of the adapters' first values (default: the recipe's)"),
+  seed: seed
+    .optional()
+    .describe("seed of the adapters' first values and of lora_dropout (default: the recipe's)"),
 })
 
 export type LoraSpec = z.output<typeof lora>

@@ -140,7 +140,6 @@ export const config = catalogue({
     '고르려면 스텝 사이의 평가가 필요합니다. {name}.eval_steps를 설정하세요',
   'has no effect without metric_for_best_model':
     'metric_for_best_model 없이는 아무 효과가 없습니다',
-  'is not computed by the engine yet; set it to 0': '엔진이 아직 계산하지 않습니다. 0으로 두세요',
   'cannot be had with lora, which freezes the model and trains its adapters; keep one':
     'lora와 함께 쓸 수 없습니다. lora는 모델을 고정하고 어댑터만 학습합니다. 하나만 남기세요',
   'and train_only both say what is trained; keep one':

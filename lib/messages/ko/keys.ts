@@ -49,14 +49,14 @@ export const keys = catalogue({
   'rank of the adapters (PEFT: 8)': '어댑터의 랭크(PEFT: 8)',
   'the adapters are scaled by lora_alpha / r (PEFT: 8; TRL: 32)':
     '어댑터에 lora_alpha / r을 곱합니다(PEFT: 8, TRL: 32)',
-  "share of the adapters' inputs that is left out in training (only 0 so far: nothing is left out)":
-    '학습할 때 빼는 어댑터 입력의 비율(아직 0만 됩니다. 아무것도 빼지 않음)',
+  "share of the adapters' inputs that is left out in training, at random; the rest is scaled by 1 / (1 − it)":
+    '학습할 때 무작위로 빼는 어댑터 입력의 비율 p. 나머지에는 1 / (1 − p)를 곱합니다',
   'projections that get an adapter (PEFT: q_proj and v_proj; here all seven)':
     '어댑터를 붙일 투영(PEFT: q_proj와 v_proj, 여기서는 일곱 모두)',
   'scale by lora_alpha / √r instead (arXiv 2312.03732)':
     '대신 lora_alpha / √r을 곱합니다(arXiv 2312.03732)',
-  "seed of the adapters' first values (default: the recipe's)":
-    '어댑터 첫 값의 시드(기본값: 레시피의 것)',
+  "seed of the adapters' first values and of lora_dropout (default: the recipe's)":
+    '어댑터 첫 값과 lora_dropout의 시드(기본값: 레시피의 것)',
   'next-token training from whole texts': '글 전체로 다음 토큰을 학습합니다',
   'training data, a mixture of sources': '학습 데이터, 소스의 혼합',
   'a built-in set ("mini:sft"), or a .jsonl, .jsonl.gz or .parquet file':

@@ -7,6 +7,7 @@
 #include "cpu/kernels/attention.inl"
 #include "cpu/kernels/attention_backward.inl"
 #include "cpu/kernels/bf16.inl"
+#include "cpu/kernels/dropout.inl"
 #include "cpu/kernels/embedding.inl"
 #include "cpu/kernels/int8.inl"
 #include "cpu/kernels/lm_head.inl"
@@ -51,6 +52,7 @@ inline const KernelTable& table() {
       .attention_cached = attention_cached,
       .swiglu_forward = swiglu_forward,
       .swiglu_backward = swiglu_backward,
+      .dropout = dropout,
       .logits_forward = logits_forward,
       .logits_backward = logits_backward,
       .scale_columns = scale_columns,

@@ -121,4 +121,30 @@ TEST_CASE("a wrong shape is refused with both shapes") {
 }
 
 }  // namespace
+
+TEST_CASE("dropout on the device: the reference's mask, overwriting and accumulating") {
+  const std::vector<uint64_t> ids = {1, 0xfedcba9876543210u, 3, 1, 77};
+  for_each_type([&](DType type) {
+    for (const int64_t cols : {6, 1030})
+      for (const bool accumulate : {false, true}) {
+        Twin x = Twin::random(type, 5, cols, 31), out = Twin::random(type, 5, cols, 32);
+        const auto call = [&](const Tensor& from, const Tensor& to) {
+          return Dropout{from, to, ids.data(), 12, 0x0123456789abcdefu, 0.25, accumulate};
+        };
+        ReferenceOps().dropout(call(x.host(), out.host()));
+        cuda_ops().dropout(call(x.device(), out.device()));
+        CHECK(out.error() <= bound_of(type));
+        // What is left out is exactly 0, rows with one identity have one mask.
+        if (accumulate) continue;
+        const std::vector<float> got = out.download();
+        int64_t zeros = 0;
+        for (int64_t c = 0; c < cols; ++c) {
+          CHECK((got[size_t(c)] == 0) == (got[size_t(3 * cols + c)] == 0));
+          zeros += got[size_t(c)] == 0;
+        }
+        if (cols > 1000) CHECK(std::fabs(double(zeros) / double(cols) - 0.25) < 0.06);
+      }
+  });
+}
+
 }  // namespace kogrpo
