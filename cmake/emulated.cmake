@@ -8,10 +8,11 @@ foreach(path IN LISTS sources_cuda)
 endforeach()
 add_library(kogrpo_fake_cublaslt MODULE test/native/cuda_emulation/fake_cublaslt.cpp)
 target_include_directories(kogrpo_fake_cublaslt PRIVATE native)
+add_library(kogrpo_fake_nccl MODULE test/native/cuda_emulation/fake_nccl.cpp)
 kogrpo_quick(-O2 ${emulated})  # a third less to compile than -O3, and as fast to run
 add_executable(kogrpo_emulated_tests ${cuda_tests} ${emulated}
   test/native/cuda_emulation/block.cpp test/native/cuda_emulation/hopper.cpp
-  test/native/cuda_emulation/runtime.cpp ${sources_reference})
+  test/native/cuda_emulation/runtime.cpp test/native/cuda_emulation/streams.cpp ${sources_reference})
 set_target_properties(kogrpo_emulated_tests PROPERTIES ENABLE_EXPORTS ON)  # runtime.cpp's symbol for the stand-in
 target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native native)
 target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)
@@ -24,7 +25,8 @@ if(EXISTS /proc/cpuinfo)
   endif()
 endif()
 target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1
-  KOGRPO_FAKE_CUBLASLT="$<TARGET_FILE:kogrpo_fake_cublaslt>")
+  KOGRPO_FAKE_CUBLASLT="$<TARGET_FILE:kogrpo_fake_cublaslt>"
+  KOGRPO_FAKE_NCCL="$<TARGET_FILE:kogrpo_fake_nccl>")
 target_link_libraries(kogrpo_emulated_tests PRIVATE kogrpo_core kogrpo_doctest)
-add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt)
+add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt kogrpo_fake_nccl)
 add_test(NAME kogrpo_emulated_tests COMMAND kogrpo_emulated_tests)

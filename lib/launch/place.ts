@@ -6,6 +6,7 @@
  * Ranks find each other at the rendezvous store. kogrpo launch serves it itself; elsewhere rank 0
  * does, at MASTER_PORT, or one above it under torchrun, whose agent may hold MASTER_PORT.
  */
+import { DEVICES, type DeviceName } from '../engine/device.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 
@@ -13,8 +14,9 @@ import { phrase } from '../messages/phrase.ts'
 export interface Place {
   rank: number
   size: number
-  /** Ranks on this machine, which share its processors. */
+  /** Ranks on this machine, which share its processors, and which of them this is. */
   localSize: number
+  localRank: number
   host: string
   port: number
   /** Name of this attempt of the run. */
@@ -48,6 +50,7 @@ export function placeOf(env: Environment): Place | null {
       rank,
       size,
       localSize: env.LOCAL_WORLD_SIZE === undefined ? 1 : whole(env, 'LOCAL_WORLD_SIZE'),
+      localRank: env.LOCAL_RANK === undefined ? 0 : whole(env, 'LOCAL_RANK'),
       host: text(env, 'MASTER_ADDR'),
       port: whole(env, 'MASTER_PORT') + (agent ? 1 : 0),
       run: launched
@@ -65,6 +68,7 @@ export function placeOf(env: Environment): Place | null {
       rank,
       size: whole(env, 'SLURM_NTASKS'),
       localSize: Number(/^\d+/.exec(env.SLURM_STEP_TASKS_PER_NODE ?? '1')?.[0] ?? 1),
+      localRank: env.SLURM_LOCALID === undefined ? 0 : whole(env, 'SLURM_LOCALID'),
       host: env.MASTER_ADDR ?? firstNode(text(env, 'SLURM_STEP_NODELIST')),
       port:
         env.MASTER_PORT === undefined
@@ -89,6 +93,8 @@ export function placeOf(env: Environment): Place | null {
       rank,
       size,
       localSize,
+      localRank:
+        env.OMPI_COMM_WORLD_LOCAL_RANK === undefined ? 0 : whole(env, 'OMPI_COMM_WORLD_LOCAL_RANK'),
       host: env.MASTER_ADDR ?? '127.0.0.1',
       port: env.MASTER_PORT === undefined ? DEFAULT_PORT : whole(env, 'MASTER_PORT'),
       run: env.PMIX_NAMESPACE ?? 'mpirun',
@@ -97,6 +103,37 @@ export function placeOf(env: Environment): Place | null {
     })
   }
   return null
+}
+
+/**
+ * The device of a rank: of several on one machine each has the GPU of its number there. Where a
+ * launcher shows each rank one GPU alone (srun --gpus-per-task=1), that is the first. Throws
+ * `E_DEVICE` where all would have the same one.
+ */
+export function deviceOf(device: DeviceName, place: Place | null, env: Environment): DeviceName {
+  if (place === null || place.localSize === 1 || !device.startsWith('cuda')) return device
+  if (device !== 'cuda') {
+    throw new KogrpoError(
+      'E_DEVICE',
+      phrase(
+        '{count} ranks of this machine cannot share {device}; --device cuda gives each its own',
+        {
+          count: place.localSize,
+          device,
+        },
+      ),
+    )
+  }
+  const shown = env.CUDA_VISIBLE_DEVICES
+  const one = shown !== undefined && shown !== '' && !shown.includes(',')
+  const own = one ? 'cuda:0' : DEVICES.find(name => name === `cuda:${place.localRank}`)
+  if (own !== undefined) return own
+  throw new KogrpoError(
+    'E_DEVICE',
+    phrase('{count} ranks of this machine: at most 8 GPUs of one machine are used', {
+      count: place.localSize,
+    }),
+  )
 }
 
 /** The first of Slurm's node list: "gpu[03-06,9],login" → "gpu03". */

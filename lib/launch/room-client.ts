@@ -90,7 +90,7 @@ export class RoomClient {
     else {
       if (name === 'set') room.set(text[0], value!)
       else if (name === 'leave') room.leave(rank)
-      this.#reply(['ok'])
+      this.#reply(name === 'alive' ? ['ok', room.lost()] : ['ok'])
     }
   }
 }

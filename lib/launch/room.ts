@@ -72,6 +72,13 @@ export class Room {
     }
   }
 
+  /** Who will not come any more, for one that is in the middle of a transfer; '' if nobody. */
+  lost(): string {
+    return this.#lost()
+      .map(rank => this.#describe(rank))
+      .join('; ')
+  }
+
   /** A rank ends its part in good order. */
   leave(rank: number): void {
     const known = this.#ranks.get(rank)

@@ -12,6 +12,7 @@ import { concatenate } from '../data/packing.ts'
 import { sumFile } from '../durable/files.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { deviceOf, placeOf } from '../launch/place.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
 import { openRewardModel, tokenRewards } from '../reward-model/model.ts'
@@ -49,7 +50,7 @@ export class DenseReward {
     const path = modelPath(settings.path)
     const { engine, directory } = await openRewardModel(path, {
       threads: config.threads,
-      device: config.device,
+      device: deviceOf(config.device, placeOf(process.env), process.env),
     })
     try {
       const file = `${directory.tokenizerDir}/tokenizer.json`

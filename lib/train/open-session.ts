@@ -8,7 +8,7 @@ import { Tokenizer } from '../data/tokenizer.ts'
 import { sumFile } from '../durable/files.ts'
 import { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
-import type { Place } from '../launch/place.ts'
+import { deviceOf, type Place } from '../launch/place.ts'
 import { phrase } from '../messages/phrase.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import { note } from '../report/events.ts'
@@ -133,15 +133,9 @@ async function openEngine(
   tokenizer: Tokenizer,
   { reporter, place }: RunIo,
 ): Promise<Engine> {
-  if (place && place.size > 1 && config.device !== 'cpu') {
-    throw new KogrpoError(
-      'E_DEVICE',
-      phrase('several ranks train on CPUs only (over Gloo) so far; use --device cpu'),
-    )
-  }
   const { init, dtype, moments, gradient_checkpointing, lm_head_chunk, smooth } = config.model
   const options = {
-    device: config.device,
+    device: deviceOf(config.device, place ?? null, process.env),
     deterministic: config.deterministic,
     moments,
     use: engineUse(config),

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { OracleSpec } from '../config/schema/oracle.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
+import { deviceOf, placeOf } from '../launch/place.ts'
 import { type Phrase, phrase, written } from '../messages/phrase.ts'
 import type { Metrics, OracleSummary } from '../report/events.ts'
 import { openJudge } from '../rewards/judge/create.ts'
@@ -108,7 +109,7 @@ export class Oracle {
       cacheFile,
       modelPath,
       threads: config.threads,
-      device: config.device,
+      device: deviceOf(config.device, placeOf(process.env), process.env),
     })
     if (silent) {
       await judge.close()

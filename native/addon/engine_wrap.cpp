@@ -191,10 +191,7 @@ Napi::Value EngineWrap::join(Info info) {
     throw bad(info.Env(), "shard", "none, optimizer, gradients or parameters");
   const auto shard = static_cast<Shard>(found - names.begin());
   return run(info, info[1], [store, shard](Engine& engine, JobControl&) {
-    if (store.size == 1)
-      engine.join(make_single(), shard);
-    else
-      engine.join(make_gloo(store.rank, store.size, connect_store(store), store.patience_s), shard);
+    engine.join(connect_ranks(store, engine.device()), shard);
     return undefined();
   });
 }

@@ -28,6 +28,7 @@ class JobQueue {
   // Returns when the job has run. Throws what the first failed job threw: none runs after it.
   void wait(uint64_t job);
   void wait_all() { wait(posted_); }
+  uint64_t posted() const { return posted_; }
 
  private:
   void work();

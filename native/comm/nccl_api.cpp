@@ -27,6 +27,8 @@ std::shared_ptr<const NcclApi> NcclApi::load() {
       if (!symbol) throw CommError(path + " has no " + name + ": it is not NCCL 2.7 or later");
       function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(symbol);
     };
+    api->path_ = path;
+    get(api->get_version, "ncclGetVersion");
     get(api->get_unique_id, "ncclGetUniqueId");
     get(api->comm_init_rank, "ncclCommInitRank");
     get(api->comm_destroy, "ncclCommDestroy");

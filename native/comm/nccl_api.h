@@ -16,6 +16,7 @@ enum NcclType : int { kNcclUint8 = 1, kNcclFloat32 = 7, kNcclFloat64 = 8 };
 constexpr int kNcclSum = 0, kNcclSuccess = 0, kNcclInProgress = 7;
 
 struct NcclApi {
+  int (*get_version)(int* version) = nullptr;  // 2.30.7 is 23007
   int (*get_unique_id)(NcclUniqueId* id) = nullptr;
   int (*comm_init_rank)(NcclComm* comm, int size, NcclUniqueId id, int rank) = nullptr;
   int (*comm_destroy)(NcclComm comm) = nullptr;
@@ -38,8 +39,10 @@ struct NcclApi {
   // Loads KOGRPO_NCCL (a path) if it is set, else libnccl.so.2. Throws CommError that lists what
   // was tried.
   static std::shared_ptr<const NcclApi> load();
+  const std::string& path() const { return path_; }
 
  private:
+  std::string path_;
   std::shared_ptr<void> library_;
 };
 

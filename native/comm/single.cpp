@@ -12,8 +12,11 @@ class Single final : public Communicator {
   std::string name() const override { return "single"; }
 
  private:
-  static void copy(const void* send, void* receive, size_t bytes) {
-    if (bytes > 0 && send != receive) std::memcpy(receive, send, bytes);
+  void copy(const void* send, void* receive, size_t bytes) {
+    if (lane())
+      lane()->copy(receive, send, bytes);
+    else if (bytes > 0 && send != receive)
+      std::memcpy(receive, send, bytes);
   }
   void do_all_reduce(float*, size_t) override {}
   void do_all_reduce(double*, size_t) override {}

@@ -193,6 +193,10 @@ class TcpStore final : public Store {
   std::string explain(const std::string& label, const std::string& cause) override {
     return answer(main_.request({"explain", label, cause}));
   }
+  std::string lost() override {
+    const std::lock_guard lock(mutex_);
+    return lost_;
+  }
   std::string address() const override { return main_.local_address(); }
 
  private:
@@ -213,12 +217,17 @@ class TcpStore final : public Store {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
       lock.unlock();
+      std::string lost;
+      bool alive = true;
       try {
-        heart_.request({"alive"});
-      } catch (const StoreError&) {
-        return;
+        lost = answer(heart_.request({"alive"}));
+      } catch (const StoreError& e) {
+        lost = e.what();
+        alive = false;
       }
       lock.lock();
+      lost_ = lost;
+      if (!alive) return;
     }
   }
 
@@ -227,6 +236,7 @@ class TcpStore final : public Store {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  std::string lost_;  // as the last heartbeat told
   std::thread thread_;
 };
 

@@ -8,7 +8,7 @@
 // A message is a list of byte strings: u32 count, then for each u32 length and bytes, little
 // endian.
 //   hello run rank size patience_ms role("main" | "heart")      → ok
-//   alive                                                        → ok
+//   alive                                                        → ok who is lost, or nothing
 //   set key value                                                → ok
 //   get key limit_ms                                             → wait* (ok value | error text)
 //   meet label limit_ms                                          → wait* (ok | error text)
@@ -37,6 +37,8 @@ class Store {
   virtual void meet(const std::string& label) = 0;
   // After a failure in `label`: which ranks are at fault, as far as can be known.
   virtual std::string explain(const std::string& label, const std::string& cause) = 0;
+  // Who is lost as far as the last heartbeat told, or nothing. On any thread, without waiting.
+  virtual std::string lost() { return {}; }
   // The address by which this rank reaches the others.
   virtual std::string address() const = 0;
 };

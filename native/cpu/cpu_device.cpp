@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "cpu/cpu_lane.h"
 #include "cpu/cpu_ops.h"
 #include "cpu/cpuid.h"
 #include "ops/buffer.h"
@@ -37,6 +38,7 @@ class CpuDevice final : public Device {
                      const std::function<void(int64_t, int64_t)>& body) override {
     ops_.pool().run(n, grain, [&](Range range, int) { body(range.begin, range.end); });
   }
+  std::unique_ptr<Lane> make_lane(bool beside) override { return make_cpu_lane(*this, beside); }
 
  private:
   CpuOps ops_;

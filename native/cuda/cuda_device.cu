@@ -2,6 +2,7 @@
 
 #include "cpu/pool.h"
 #include "cuda/context.h"
+#include "cuda/cuda_lane.h"
 #include "cuda/cuda_ops.h"
 #include "cuda/status.h"
 #include "ops/device.h"
@@ -48,6 +49,9 @@ class CudaDevice final : public Device {
   void host_parallel(int64_t n, int64_t grain,
                      const std::function<void(int64_t, int64_t)>& body) override {
     pool_.run(n, grain, [&](Range range, int) { body(range.begin, range.end); });
+  }
+  std::unique_ptr<Lane> make_lane(bool) override {
+    return make_cuda_lane(*this, index_, ops_.context().stream());
   }
 
  private:

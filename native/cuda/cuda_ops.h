@@ -51,6 +51,7 @@ class CudaOps final : public Ops {
   void adamw(const AdamW&) override;
   void mixed_adamw(const MixedAdamW&) override;
   double sum_of_squares(const Tensor& x) override;
+  void sums_of_squares(const Tensor& x, int64_t grain, double* sums) override;
   void scale(float* x, int64_t n, float factor) override;
   void lerp(const Tensor& dst, const Tensor& src, float alpha) override;
 

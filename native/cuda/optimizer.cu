@@ -129,9 +129,21 @@ struct CodedMoments {
   }
 };
 
-template <class M, class V>
+// Eight gradients, of bf16 or of fp32.
+__device__ __forceinline__ void read_gradients(const bf16* grad, float (&g)[8]) {
+  const Vec<bf16, 8> a = load<8>(grad);
+#pragma unroll
+  for (int k = 0; k < 8; ++k) g[k] = to_float(a.v[k]);
+}
+__device__ __forceinline__ void read_gradients(const float* grad, float (&g)[8]) {
+  const Vec<float, 4> a = load<4>(grad), b = load<4>(grad + 4);
+#pragma unroll
+  for (int k = 0; k < 4; ++k) g[k] = a.v[k], g[k + 4] = b.v[k];
+}
+
+template <class G, class M, class V>
 __global__ void __launch_bounds__(kThreads)
-    mixed_adamw_kernel(bf16* param, int16_t* remainder, const bf16* grad, M m, V v, int64_t n,
+    mixed_adamw_kernel(bf16* param, int16_t* remainder, const G* grad, M m, V v, int64_t n,
                        int64_t first, Factors f, uint32_t step, uint64_t seed) {
   const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * 8;
   const bool inside = i < n;  // n is a multiple of 8; whole warps take part in the maxima
@@ -141,11 +153,11 @@ __global__ void __launch_bounds__(kThreads)
     v.read(i, vv);
     Vec<bf16, 8> p = load<8>(param + i);
     Vec<int16_t, 8> r = load<8>(remainder + i);
-    const Vec<bf16, 8> g = load<8>(grad + i);
+    float g[8];
+    read_gradients(grad + i, g);
 #pragma unroll
     for (int k = 0; k < 8; ++k)
-      split_master(adamw_element(master_of(p.v[k], r.v[k]), to_float(g.v[k]), mm[k], vv[k], f),
-                   p.v[k], r.v[k]);
+      split_master(adamw_element(master_of(p.v[k], r.v[k]), g[k], mm[k], vv[k], f), p.v[k], r.v[k]);
     store(param + i, p);
     store(remainder + i, r);
   }
@@ -155,13 +167,13 @@ __global__ void __launch_bounds__(kThreads)
   v.write(i, vv, inside, random.w[2], random.w[3]);
 }
 
-// One double per block of 65,536 elements: floats within a thread's few, double from there on.
+// One double per `grain` elements, the work of a block.
 template <class T, int N>
 __global__ void __launch_bounds__(kThreads)
-    sum_of_squares_kernel(const T* x, int64_t n, double* partial) {
+    sum_of_squares_kernel(const T* x, int64_t n, int64_t grain, double* partial) {
   __shared__ double shared[kThreads / kWarp];
-  const int64_t begin = int64_t(blockIdx.x) * kSumBlock;
-  const int64_t end = begin + kSumBlock < n ? begin + kSumBlock : n;
+  const int64_t begin = int64_t(blockIdx.x) * grain;
+  const int64_t end = begin + grain < n ? begin + grain : n;
   double sum = 0;
   for (int64_t i = begin + int(threadIdx.x) * N; i < end; i += kThreads * N) {
     const Vec<T, N> v = load<N>(x + i);
@@ -226,21 +238,17 @@ Factors factors_of(const char* op, const A& a) {
 }
 
 template <class T>
-double sum_of_squares(Context& context, const T* x, int64_t n) {
-  if (n == 0) return 0;
-  const int64_t blocks = divide_up(n, kSumBlock);
+void sums_of_squares(Context& context, const T* x, int64_t n, int64_t grain, double* sums) {
+  if (n == 0) return;
+  const int64_t blocks = divide_up(n, grain);
   auto* partial = context.scratch<double>(size_t(blocks));
+  const bool wide = on_16_bytes(n, kWide<T>, x) && grain % kWide<T> == 0;
   launch(context.stream(), "sum_of_squares", {dim3(unsigned(blocks)), dim3(kThreads)},
-         on_16_bytes(n, kWide<T>, x) ? sum_of_squares_kernel<T, kWide<T>>
-                                     : sum_of_squares_kernel<T, 1>,
-         x, n, partial);
-  std::vector<double> host(static_cast<size_t>(blocks));
-  KOGRPO_CUDA(cudaMemcpyAsync(host.data(), partial, host.size() * sizeof(double),
+         wide ? sum_of_squares_kernel<T, kWide<T>> : sum_of_squares_kernel<T, 1>, x, n, grain,
+         partial);
+  KOGRPO_CUDA(cudaMemcpyAsync(sums, partial, size_t(blocks) * sizeof(double),
                               cudaMemcpyDeviceToHost, context.stream()));
   context.synchronize();
-  double total = 0;
-  for (double p : host) total += p;
-  return total;
 }
 
 template <class T>
@@ -282,9 +290,12 @@ void CudaOps::mixed_adamw(const MixedAdamW& a) {
   check::require(on_16_bytes(0, 1, a.param, a.remainder, a.grad, a.m, a.v), op,
                  "every array must begin on 16 bytes");
   const auto run = [&](auto m, auto v) {
-    launch(context_->stream(), op, elementwise(a.n, 8),
-           mixed_adamw_kernel<decltype(m), decltype(v)>, a.param, a.remainder, a.grad, m, v, a.n,
-           a.first, f, uint32_t(a.step), a.seed);
+    with_type(op, a.grad_type, [&](auto tag) {
+      using G = typename decltype(tag)::type;
+      launch(context_->stream(), op, elementwise(a.n, 8),
+             mixed_adamw_kernel<G, decltype(m), decltype(v)>, a.param, a.remainder,
+             static_cast<const G*>(a.grad), m, v, a.n, a.first, f, uint32_t(a.step), a.seed);
+    });
   };
   switch (a.moments) {
     case MomentType::f32:
@@ -300,13 +311,20 @@ void CudaOps::mixed_adamw(const MixedAdamW& a) {
 }
 
 double CudaOps::sum_of_squares(const Tensor& x) {
+  std::vector<double> partial(static_cast<size_t>(divide_up(x.cols, kSumBlock)));
+  sums_of_squares(x, kSumBlock, partial.data());
+  double total = 0;
+  for (const double p : partial) total += p;
+  return total;
+}
+
+void CudaOps::sums_of_squares(const Tensor& x, int64_t grain, double* sums) {
   const char* op = "sum_of_squares";
   check::vector(op, "x", x, x.cols, x.dtype);
-  double sum = 0;
+  check::require(grain > 0, op, "grain must be positive");
   with_type(op, x.dtype, [&](auto tag) {
-    sum = cuda::sum_of_squares(*context_, data<typename decltype(tag)::type>(x), x.cols);
+    cuda::sums_of_squares(*context_, data<typename decltype(tag)::type>(x), x.cols, grain, sums);
   });
-  return sum;
 }
 
 void CudaOps::scale(float* x, int64_t n, float factor) {

@@ -73,7 +73,16 @@ class DeviceBuffer {
 
 class Stream {
  public:
-  Stream() { KOGRPO_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  enum class Priority { normal, high };
+  explicit Stream(Priority priority = Priority::normal) {
+    if (priority == Priority::normal) {
+      KOGRPO_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+      return;
+    }
+    int least = 0, greatest = 0;
+    KOGRPO_CUDA(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+    KOGRPO_CUDA(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest));
+  }
   ~Stream() { cudaStreamDestroy(stream_); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -104,11 +113,13 @@ void launch(cudaStream_t stream, const char* name, const Launch& l, void (*kerne
 }
 #elif defined(KOGRPO_EMULATION)
 template <class... Parameters, class... Arguments>
-void launch(cudaStream_t, const char* name, const Launch& l, void (*kernel)(Parameters...),
+void launch(cudaStream_t stream, const char* name, const Launch& l, void (*kernel)(Parameters...),
             Arguments... arguments) {
   if (l.grid.x == 0 || l.grid.y == 0 || l.grid.z == 0) return;
   try {
-    emulation::run_grid(l.grid, l.block, l.shared, [&] { kernel(Parameters(arguments)...); });
+    emulation::on_stream(stream, [=] {
+      emulation::run_grid(l.grid, l.block, l.shared, [&] { kernel(Parameters(arguments)...); });
+    });
   } catch (const std::runtime_error& e) {
     throw CudaError(std::string(name) + ": " + e.what());
   }

@@ -3,41 +3,72 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <utility>
+
+#include "ops/transfer.h"
 
 namespace kogrpo {
 namespace {
 
-// Floats of all ranks together that are under way at a time.
-constexpr int64_t kStaging = int64_t{8} << 20;
+// Bytes of all ranks together that are under way at a time, in each direction.
+constexpr int64_t kStaging = int64_t{32} << 20;
+// Parts begin where 16 bytes do, whatever the elements.
+constexpr int64_t kPart = 1024;
+
+char* bytes_of(const Storage& storage) {
+  return static_cast<char*>(storage.data());
+}
 
 }  // namespace
 
-DataParallel::DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops,
+DataParallel::DataParallel(std::unique_ptr<Communicator> communicator, Device& device, DType type,
                            Partition partition, Shard shard)
     : communicator_(std::move(communicator)),
-      ops_(ops),
+      device_(device),
+      type_(type),
       partition_(std::move(partition)),
       shard_(shard),
-      chunk_(std::max<int64_t>(kStaging / communicator_->size(), 1024)),
-      queue_(communicator_->size() > 1) {
+      lane_(device.make_lane(communicator_->size() > 1)) {
+  communicator_->attach(*lane_);
   resize(partition_);
 }
 
+DataParallel::~DataParallel() {
+  communicator_->detach();
+}
+
 Communicator& DataParallel::communicator() {
-  queue_.wait_all();
+  lane_->finish();
+  communicator_->check();
   return *communicator_;
 }
 
 void DataParallel::resize(Partition partition) {
-  queue_.wait_all();
+  lane_->finish();
   partition_ = std::move(partition);
   own_ = partition_.held(communicator_->rank());
   held_ = own_.empty() ? 0 : own_.back().at + own_.back().run.size();
   order_ = backward_order();
   sum_.release();
+  make_staging();
   clear();
+}
+
+int64_t DataParallel::chunk(DType type) const {
+  const int64_t each = kStaging / static_cast<int64_t>(size_of(type)) / size();
+  return std::max(each / kPart, int64_t{1}) * kPart;
+}
+
+void DataParallel::make_staging() {
+  int64_t longest = 1;
+  for (size_t u = 0; u < partition_.units().size(); ++u)
+    longest = std::max(longest, partition_.longest_piece(u));
+  for (Storage* staging : {&send_, &receive_}) {
+    staging->release();
+    staging->reserve(device_, DType::f32, size(), std::min(longest, chunk(DType::f32)));
+  }
 }
 
 std::vector<size_t> DataParallel::backward_order() const {
@@ -50,10 +81,9 @@ std::vector<size_t> DataParallel::backward_order() const {
 }
 
 void DataParallel::begin_turn(int contributors, const std::string& label) {
-  const int size = communicator_->size();
-  if (contributors < 1 || contributors > size)
-    throw std::invalid_argument("contributors must be between 1 and " + std::to_string(size));
-  queue_.wait_all();
+  if (contributors < 1 || contributors > size())
+    throw std::invalid_argument("contributors must be between 1 and " + std::to_string(size()));
+  lane_->wait_all();
   contributors_ = contributors;
   label_ = label;
   next_ = 0;
@@ -63,12 +93,12 @@ void DataParallel::begin_turn(int contributors, const std::string& label) {
   summed_ = true;
 }
 
-uint64_t DataParallel::exchange(size_t unit, const float* gradient) {
+uint64_t DataParallel::exchange(size_t unit, const void* gradient) {
   if (!in_turn_ || next_ == order_.size() || order_[next_] != unit)
     throw std::invalid_argument("a turn has one micro-batch: begin the next one first");
-  const std::string label =
-      label_ + ", part " + std::to_string(++next_) + " of " + std::to_string(order_.size());
-  return queue_.post([this, unit, gradient, label] { add(unit, gradient, label); });
+  const Label label(label_,
+                    "part " + std::to_string(++next_) + " of " + std::to_string(order_.size()));
+  return lane_->post([this, unit, gradient, label] { add(unit, gradient, label); });
 }
 
 void DataParallel::end_turn() {
@@ -76,122 +106,139 @@ void DataParallel::end_turn() {
   if (contributes() && next_ < order_.size())
     throw std::invalid_argument(label_ + ": this rank's micro-batch has had no backward");
   while (next_ < order_.size()) exchange(order_[next_], nullptr);
-  queue_.wait_all();
+  lane_->wait_all();
   in_turn_ = false;
 }
 
-void DataParallel::add(size_t unit, const float* gradient, const std::string& label) {
-  const int size = communicator_->size();
+void DataParallel::add(size_t unit, const void* gradient, const Label& label) {
   const Slice run = partition_.units()[unit].run;
   const Held mine = own_[unit];
-  const int64_t longest = partition_.longest_piece(unit);
-  float* const sum = sum_.data() + mine.at;
-  for (int64_t at = 0; at < longest; at += chunk_) {
-    const int64_t part = std::min(chunk_, longest - at);
-    const auto all = static_cast<size_t>(part * size);
-    float *send = send_.reserve(all), *receive = receive_.reserve(all);
-    for (int r = 0; r < size && gradient; ++r) {
+  const auto element = static_cast<int64_t>(size_of(type_));
+  const int64_t longest = partition_.longest_piece(unit), most = chunk(type_);
+  float* const sum = static_cast<float*>(sum_.data()) + mine.at;
+  char *const send = bytes_of(send_), *const receive = bytes_of(receive_);
+  for (int64_t at = 0; at < longest; at += most) {
+    const int64_t part = std::min(most, longest - at);
+    for (int r = 0; r < size() && gradient; ++r) {
       const Slice s = partition_.piece(unit, r);
       const int64_t n = std::clamp<int64_t>(s.size() - at, 0, part);
-      std::copy_n(gradient + (s.begin - run.begin) + std::min(at, s.size()), n, send + r * part);
+      const int64_t from = (s.begin - run.begin) + std::min(at, s.size());
+      lane_->copy(send + r * part * element, static_cast<const char*>(gradient) + from * element,
+                  static_cast<size_t>(n * element));
     }
-    communicator_->all_to_all(send, receive, static_cast<size_t>(part) * sizeof(float), label);
+    communicator_->all_to_all(send, receive, static_cast<size_t>(part * element), label);
     const int64_t n = std::clamp<int64_t>(mine.run.size() - at, 0, part);
-    for (int r = 0; r < contributors_; ++r) {
-      const float* const from = receive + r * part;
-      for (int64_t i = 0; i < n; ++i) sum[at + i] += from[i];
-    }
+    if (n > 0) lane_->add(sum + at, {receive, type_, contributors_, n, part, Precision::f32});
   }
 }
 
 double DataParallel::norm(const std::string& label) {
-  queue_.wait_all();
-  const int size = communicator_->size();
+  lane_->wait_all();
   const auto grains = [&](size_t u, int r) {
     return (partition_.piece(u, r).size() + partition_.grain(u) - 1) / partition_.grain(u);
   };
   const size_t units = partition_.units().size();
   int64_t most = 0;
-  for (int r = 0; r < size; ++r) {
+  for (int r = 0; r < size(); ++r) {
     int64_t theirs = 0;
     for (size_t u = 0; u < units; ++u) theirs += grains(u, r);
     most = std::max(most, theirs);
   }
-  std::vector<double> mine, all(static_cast<size_t>(most * size));
-  const float* const g = sum();
+  std::vector<double> mine;
+  const Tensor g = sum();
   for (size_t u = 0; u < units; ++u) {
-    const int64_t grain = partition_.grain(u);
-    for (int64_t at = 0; at < own_[u].run.size(); at += grain)
-      mine.push_back(ops_.sum_of_squares(vector(const_cast<float*>(g) + own_[u].at + at,
-                                                std::min(grain, own_[u].run.size() - at))));
+    const auto n = static_cast<size_t>(grains(u, rank()));
+    if (n == 0) continue;
+    mine.resize(mine.size() + n);
+    device_.ops().sums_of_squares(g.columns(own_[u].at, own_[u].run.size()), partition_.grain(u),
+                                  mine.data() + mine.size() - n);
   }
-  mine.resize(static_cast<size_t>(most));
-  communicator_->all_gather(mine.data(), all.data(), mine.size() * sizeof(double), label);
-  std::vector<const double*> next;
-  for (int r = 0; r < size; ++r) next.push_back(all.data() + r * most);
+  mine.resize(static_cast<size_t>(most));  // what is sent has one size
+  const auto all = communicator().all_gather_bytes(
+      {reinterpret_cast<const uint8_t*>(mine.data()), mine.size() * sizeof(double)}, label);
+  std::vector<size_t> next(all.size());
   double squares = 0;
   for (size_t u = 0; u < units; ++u)
-    for (int r = 0; r < size; ++r)
-      for (int64_t i = grains(u, r); i > 0; --i) squares += *next[static_cast<size_t>(r)]++;
+    for (int r = 0; r < size(); ++r)
+      for (int64_t i = grains(u, r); i > 0; --i) {
+        const auto rank = static_cast<size_t>(r);
+        double grain = 0;
+        std::memcpy(&grain, all[rank].data() + next[rank]++ * sizeof grain, sizeof grain);
+        squares += grain;
+      }
   return std::sqrt(squares);
 }
 
-const float* DataParallel::sum() {
-  const auto n = static_cast<size_t>(std::max<int64_t>(held_, 1));
-  float* const sum = sum_.reserve(n);
-  if (!summed_) std::memset(sum, 0, n * sizeof(float));
-  return sum;
+Tensor DataParallel::sum() {
+  const Tensor sum = sum_.reserve(device_, DType::f32, 1, std::max<int64_t>(held_, 1));
+  if (!summed_) zero(device_, sum);
+  return sum.columns(0, held_);
 }
 
 void DataParallel::clear() {
-  queue_.wait_all();
+  lane_->wait_all();
   summed_ = in_turn_ = false;
 }
 
-void DataParallel::gather(size_t unit, const float* mine, float* whole, const std::string& label) {
-  queue_.wait_all();
-  gather_now(unit, mine, whole, label);
+void DataParallel::gather(size_t unit, const Tensor& mine, const Tensor& whole,
+                          const std::string& label) {
+  lane_->wait(
+      lane_->post([this, unit, mine, whole, label] { gather_now(unit, mine, whole, label); }));
 }
 
-uint64_t DataParallel::gather_ahead(size_t unit, const float* mine, float* whole) {
-  const std::string label = label_ + ", weights " + std::to_string(++gathers_);
-  return queue_.post([this, unit, mine, whole, label] { gather_now(unit, mine, whole, label); });
+uint64_t DataParallel::gather_ahead(size_t unit, const Tensor& mine, const Tensor& whole) {
+  const Label label(label_, "weights " + std::to_string(++gathers_));
+  return lane_->post([this, unit, mine, whole, label] { gather_now(unit, mine, whole, label); });
 }
 
-void DataParallel::gather_now(size_t unit, const float* mine, float* whole,
-                              const std::string& label) {
-  const int size = communicator_->size();
+void DataParallel::gather_now(size_t unit, const Tensor& mine, const Tensor& whole,
+                              const Label& label) {
   const Slice run = partition_.units()[unit].run;
-  const int64_t longest = partition_.longest_piece(unit);
-  for (int64_t at = 0; at < longest; at += chunk_) {
-    const int64_t part = std::min(chunk_, longest - at);
-    float* const send = send_.reserve(static_cast<size_t>(part * size));
-    float* const receive = receive_.reserve(static_cast<size_t>(part * size));
+  const auto element = static_cast<int64_t>(size_of(whole.dtype));
+  const int64_t longest = partition_.longest_piece(unit), most = chunk(whole.dtype);
+  char *const send = bytes_of(send_), *const receive = bytes_of(receive_);
+  for (int64_t at = 0; at < longest; at += most) {
+    const int64_t part = std::min(most, longest - at);
     const int64_t n = std::clamp<int64_t>(own_[unit].run.size() - at, 0, part);
-    if (n > 0) std::copy_n(mine + at, n, send);
-    communicator_->all_gather(send, receive, static_cast<size_t>(part) * sizeof(float), label);
-    for (int r = 0; r < size; ++r) {
+    if (n > 0) lane_->copy(send, mine.element(at), static_cast<size_t>(n * element));
+    communicator_->all_gather(send, receive, static_cast<size_t>(part * element), label);
+    for (int r = 0; r < size(); ++r) {
       const Slice s = partition_.piece(unit, r);
       const int64_t theirs = std::clamp<int64_t>(s.size() - at, 0, part);
-      if (theirs > 0) std::copy_n(receive + r * part, theirs, whole + (s.begin - run.begin) + at);
+      if (theirs > 0)
+        lane_->copy(whole.element(s.begin - run.begin + at), receive + r * part * element,
+                    static_cast<size_t>(theirs * element));
     }
   }
 }
 
-void DataParallel::stream(const float* mine, const std::string& label,
-                          const std::function<void(const float*, int64_t)>& see) {
-  queue_.wait_all();
+void DataParallel::stream(int64_t elements_per_word, const std::string& label,
+                          const std::function<const float*(int64_t, int64_t)>& fetch,
+                          const std::function<void(const float*, int64_t, int64_t)>& see) {
+  constexpr auto kWord = static_cast<int64_t>(sizeof(float));
+  const int64_t most = chunk(DType::f32);
+  lane_->finish();
+  std::vector<float> words;
+  int64_t done = 0;
   for (size_t u = 0; u < partition_.units().size(); ++u)
-    for (int r = 0; r < communicator_->size(); ++r) {
-      const int64_t length = partition_.piece(u, r).size();
-      for (int64_t at = 0; at < length; at += chunk_) {
-        const int64_t n = std::min(chunk_, length - at);
-        float* const buffer = send_.reserve(static_cast<size_t>(n));
-        if (r == communicator_->rank()) std::copy_n(mine + own_[u].at + at, n, buffer);
-        communicator_->broadcast(buffer, static_cast<size_t>(n) * sizeof(float), r, label);
-        see(buffer, n);
+    for (int r = 0; r < size(); ++r) {
+      const int64_t length = partition_.piece(u, r).size() / elements_per_word;
+      for (int64_t at = 0; at < length; at += most) {
+        const int64_t n = std::min(most, length - at);
+        const auto bytes = static_cast<size_t>(n * kWord);
+        if (r == rank())
+          lane_->upload(send_.data(), fetch(own_[u].at / elements_per_word + at, n), bytes);
+        communicator_->broadcast(send_.data(), bytes, r, label);
+        if (rank() == 0) {
+          words.resize(static_cast<size_t>(n));
+          lane_->download(words.data(), send_.data(), bytes);
+          communicator_->check();
+          see(words.data(), done, n);
+        }
+        done += n;
       }
     }
+  communicator();  // the others are as sure as rank 0
 }
 
 }  // namespace kogrpo

@@ -8,7 +8,11 @@
 // the model has its gradient, all_to_all brings the pieces of its unit to their owners, who add
 // them in the order of ranks, while the next block's backward runs. It costs what a ZeRO-2
 // reduce-scatter a micro-batch costs: (size − 1)/size of the gradient sent by each rank. The norm
-// is the sum of squares of fixed grains of the run, in their order.
+// is the sum of squares of fixed grains of the run, in their order. A micro-batch's gradient is
+// sent as the device stores it (bf16 on a GPU); the sum is fp32 everywhere.
+//
+// What is sent goes through the device's lane (ops/lane.h): on a GPU a stream beside the
+// backward's, ordered by events, and the host waits for nothing but the norm.
 //
 // Sharding (ZeRO, Rajbhandari et al. 2020, arXiv 1910.02054), each with what is before it:
 //   none        every rank gets the whole sum and updates all parameters
@@ -24,10 +28,9 @@
 #include <vector>
 
 #include "comm/communicator.h"
-#include "comm/job_queue.h"
 #include "engine/partition.h"
-#include "ops/buffer.h"
-#include "ops/ops.h"
+#include "ops/device.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
@@ -35,10 +38,14 @@ enum class Shard { none, optimizer, gradients, parameters };
 
 class DataParallel {
  public:
-  DataParallel(std::unique_ptr<Communicator> communicator, Ops& ops, Partition partition,
-               Shard shard);
+  // `type`: of gradients.
+  DataParallel(std::unique_ptr<Communicator> communicator, Device& device, DType type,
+               Partition partition, Shard shard);
+  ~DataParallel();
 
-  // When every exchange has ended.
+  int rank() const { return communicator_->rank(); }
+  int size() const { return communicator_->size(); }
+  // When every exchange has ended; throws what one has failed with.
   Communicator& communicator();
   // Other parameters are trained from now on, between two steps.
   void resize(Partition partition);
@@ -50,11 +57,11 @@ class DataParallel {
   int64_t held() const { return held_; }
 
   // A turn: the first `contributors` ranks have a micro-batch. Each of them hands over every unit's
-  // gradient, blocks in the order of the backward, units of a block in that of the run; gradient[0]
-  // is the unit's first element. It must stay until wait() has returned for the number given back.
+  // gradient, blocks in the order of the backward, units of a block in that of the run; `gradient`
+  // is the unit's first element. It must stay until wait() for the number given back.
   void begin_turn(int contributors, const std::string& label);
-  uint64_t exchange(size_t unit, const float* gradient);
-  void wait(uint64_t exchange) { queue_.wait(exchange); }
+  uint64_t exchange(size_t unit, const void* gradient);
+  void wait(uint64_t exchange) { lane_->wait(exchange); }
   // Takes part in the exchanges that were not called for; when it returns the turn is in the sum.
   void end_turn();
   bool in_turn() const { return in_turn_; }
@@ -62,45 +69,53 @@ class DataParallel {
   bool contributes() const { return communicator_->rank() < contributors_; }
   // gather() in a turn, beside what is computed; the number is for wait(). `mine` and `whole` must
   // stay until then.
-  uint64_t gather_ahead(size_t unit, const float* mine, float* whole);
+  uint64_t gather_ahead(size_t unit, const Tensor& mine, const Tensor& whole);
 
   // Norm of the sum, the same bits on every rank.
   double norm(const std::string& label);
-  // The summed gradient of the own pieces; before the first turn: zeros.
-  const float* sum();
+  // The summed gradient of the own pieces [1, held]; before the first turn: zeros.
+  Tensor sum();
   void clear();
 
-  // whole[size of the unit] on every rank from everyone's piece; `mine` may lie inside `whole`.
-  void gather(size_t unit, const float* mine, float* whole, const std::string& label);
-  // Everyone's pieces in the order of the run, bit by bit, to each rank. `mine` as own() says.
-  void stream(const float* mine, const std::string& label,
-              const std::function<void(const float*, int64_t)>& see);
+  // whole[size of the unit] on every rank from everyone's piece, whose first elements the tensors
+  // begin with; elements of any type, the same in both. `mine` may lie inside `whole`.
+  void gather(size_t unit, const Tensor& mine, const Tensor& whole, const std::string& label);
+  // An array of which each rank has what belongs to its pieces, one word of 4 bytes for
+  // `elements_per_word` elements, to rank 0 in the order of the run, part by part: fetch(at, n)
+  // gives n of the own words from `at` on, see(words, at, n) gets those of the whole array.
+  void stream(int64_t elements_per_word, const std::string& label,
+              const std::function<const float*(int64_t at, int64_t n)>& fetch,
+              const std::function<void(const float* words, int64_t at, int64_t n)>& see);
 
-  int64_t bytes() const { return static_cast<int64_t>(sum_.size() * sizeof(float)); }
+  // Of the sum, and of what is on its way.
+  int64_t bytes() const { return static_cast<int64_t>(sum_.bytes()); }
 
  private:
   // Units in the order of the backward.
   std::vector<size_t> backward_order() const;
-  void gather_now(size_t unit, const float* mine, float* whole, const std::string& label);
-  void add(size_t unit, const float* gradient, const std::string& label);
+  // Elements of a piece that are on their way at a time.
+  int64_t chunk(DType type) const;
+  void make_staging();
+  void gather_now(size_t unit, const Tensor& mine, const Tensor& whole, const Label& label);
+  void add(size_t unit, const void* gradient, const Label& label);
 
   std::unique_ptr<Communicator> communicator_;
-  Ops& ops_;
+  Device& device_;
+  DType type_;
   Partition partition_;
   std::vector<Held> own_;
   int64_t held_ = 0;
   Shard shard_;
-  int64_t chunk_;  // of a piece, on its way at a time
-  Buffer<float> sum_, send_, receive_;
+  Storage sum_, send_, receive_;
   bool summed_ = false;
 
   bool in_turn_ = false;
   int contributors_ = 0;
   std::string label_;
   std::vector<size_t> order_;
-  size_t next_ = 0;       // of order_
-  uint64_t gathers_ = 0;  // of this turn
-  JobQueue queue_;        // the last member: its jobs use the others
+  size_t next_ = 0;             // of order_
+  uint64_t gathers_ = 0;        // of this turn
+  std::unique_ptr<Lane> lane_;  // the last member: its jobs use the others
 };
 
 }  // namespace kogrpo

@@ -64,6 +64,7 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
                   use_.training ? adapters_begin() : layout_.total()),
       policy_(config_, layout_, options.lora, locate(nullptr), type_, options.precision),
       optimizer_(*device_, type_, options.moments),
+      pieces_(*device_, type_, 0, 0),
       transformer_(*device_, config_, type_),
       // On a GPU the head's weight and its gradient are read and written once a chunk: with too few
       // rows that takes longer than the products (docs/cuda.md).

@@ -232,8 +232,8 @@ class Engine {
   bool weights_in_pieces() const;
   void make_view();
   void cut_weights();
-  void take_pieces(const ParameterStore& whole, const Tensor& pieces);
-  void gather_whole(const Storage& pieces, ParameterStore& whole, const std::string& label);
+  void take_pieces(const ParameterStore& whole, const ParameterStore& pieces);
+  void gather_whole(const ParameterStore& pieces, ParameterStore& whole, const std::string& label);
   void drop_weights();
   void require_whole(const ParameterStore& parameters) const;
   void forget_rooms();
@@ -251,6 +251,7 @@ class Engine {
   int64_t moment_count() const;
   // The trained parameters of every rank's pieces, on all of them.
   void gather_parameters(const std::string& label);
+  void update_parameters(const OptimizerArguments& arguments, float clip, const std::string& label);
   // Where the parameters begin that a saved state holds.
   int64_t adapters_begin() const { return options_.lora.rank > 0 ? layout_.model_total() : 0; }
   // Memory that is idle while the model generates, or null.
@@ -285,15 +286,16 @@ class Engine {
   Optimizer optimizer_;
   std::unique_ptr<DataParallel> ranks_;
   Rooms gradient_rooms_;
-  Storage pieces_, weight_rooms_;        // of weights in pieces; the rooms are those of gradients
-  std::optional<ModelView> streamed_;    // of what is in the rooms
-  std::vector<uint64_t> weights_there_;  // by block: the gather that put them there, or 0
-  std::vector<uint8_t> block_begun_;     // in this turn
+  ParameterStore pieces_;                       // of weights in pieces
+  Storage weight_rooms_;                        // likewise; the rooms are those of gradients
+  std::optional<ModelView> streamed_;           // of what is in the rooms
+  std::vector<uint64_t> weights_there_;         // by block: the gather that put them there, or 0
+  std::vector<uint8_t> block_begun_;            // in this turn
   std::array<uint64_t, 3> gradient_sent_ = {};  // the last exchange by room
   struct Slot {
     ParameterStore parameters;  // the trained ones; of weights in pieces, only while they are held
     ModelView view;
-    Storage pieces;  // of weights in pieces
+    ParameterStore pieces;  // of weights in pieces
   };
   Slot& slot_in_pieces(const std::string& slot);
   std::map<std::string, Slot> slots_;

@@ -89,8 +89,9 @@ void Engine::send_gradient(int64_t block) {
   const std::vector<Unit>& units = ranks_->partition().units();
   for (size_t u = 0; u < units.size(); ++u) {
     if (units[u].block != block) continue;
-    float* const gradient = static_cast<float*>(gradients_.data()) + gradient_at(u);
-    if (ranks_->contributes()) trainable_.clear_frozen(ops_, units[u].run, gradient);
+    void* const gradient = gradients_.view(type_, 1, 1).element(gradient_at(u));
+    if (ranks_->contributes() && trainable_.has_parts())
+      trainable_.clear_frozen(ops_, units[u].run, static_cast<float*>(gradient));
     gradient_sent_[room_of(block)] =
         ranks_->exchange(u, ranks_->contributes() ? gradient : nullptr);
   }
@@ -104,7 +105,8 @@ void Engine::zero_gradients() {
 Storage* Engine::lent_for_generation() {
   if (device_->memory().total == 0 || !use_.training || gradient_state_ == Gradients::sum)
     return nullptr;
-  gradients_.reserve(*device_, type_, 1, trainable_.total());
+  gradients_.reserve(*device_, type_, 1,
+                     gradients_in_turns() ? gradient_rooms_.size : trainable_.total());
   gradient_state_ = Gradients::scrap;
   return &gradients_;
 }
@@ -118,33 +120,64 @@ int64_t Engine::moment_count() const {
   return ranks_ && ranks_->sharded() ? ranks_->held() : trainable_.total();
 }
 
-// Ranks are on CPUs: tensors are fp32 in the host's memory.
+// Weights, and what bf16 ones lack of the master.
 void Engine::gather_parameters(const std::string& label) {
-  const Tensor all = parameters_.flat();
   const std::optional<int64_t> shift = trainable_.shift();
+  const int64_t first = trainable_.pieces().front().parameter;
+  const std::vector<Unit>& units = ranks_->partition().units();
+  const auto gather = [&](const std::function<Tensor(int64_t parameter, int64_t n)>& values) {
+    for (size_t u = 0; u < units.size(); ++u) {
+      const Slice run = units[u].run, mine = ranks_->own()[u].run;
+      if (shift) {
+        const Tensor unit = values(*shift + run.begin, run.size());
+        ranks_->gather(u, unit.columns(mine.begin - run.begin, mine.size()), unit, label);
+        continue;
+      }
+      // The gradients have been used: their memory holds the unit while it is gathered.
+      const Tensor unit = gradients_.view(type_, 1, 1).columns(gradient_at(u), run.size());
+      const auto move = [&](Slice part, bool out) {
+        for (const Trainable::Piece& p : trainable_.pieces()) {
+          const int64_t begin = std::max(p.at, part.begin), end = std::min(p.at + p.size, part.end);
+          if (begin >= end) continue;
+          const Tensor here = unit.columns(begin - run.begin, end - begin);
+          const Tensor there = values(p.parameter + begin - p.at, end - begin);
+          copy(*device_, out ? here : there, out ? there : here);
+        }
+      };
+      move(mine, false);
+      ranks_->gather(u, unit.columns(mine.begin - run.begin, mine.size()), unit, label);
+      move(run, true);
+    }
+  };
+  gather([&](int64_t at, int64_t n) { return parameters_.flat().columns(at, n); });
+  if (parameters_.remainders(first))
+    gather([&](int64_t at, int64_t n) { return parameters_.rest(at, n); });
+}
+
+// The gradient lies as its device has it, or among ranks as their fp32 sum: of the own pieces, or
+// (not sharded) unit by unit from all.
+void Engine::update_parameters(const OptimizerArguments& a, float clip, const std::string& label) {
+  ParameterStore* const pieces = weights_in_pieces() ? &pieces_ : nullptr;
+  const auto update = [&](const Tensor& grad, const Held& held) {
+    optimizer_.update(parameters_, pieces, trainable_, grad, held, a, clip);
+  };
+  optimizer_.begin(moment_count());
+  if (!ranks_) return update(gradients(), {{0, trainable_.total()}, 0});
+  const Tensor sum = ranks_->sum();
   const std::vector<Unit>& units = ranks_->partition().units();
   for (size_t u = 0; u < units.size(); ++u) {
-    const Slice run = units[u].run, mine = ranks_->own()[u].run;
-    if (shift) {
-      float* const unit = all.f32() + *shift + run.begin;
-      ranks_->gather(u, unit + (mine.begin - run.begin), unit, label);
+    const Held& mine = ranks_->own()[u];
+    const Tensor own = sum.columns(mine.at, mine.run.size());
+    if (ranks_->sharded()) {
+      update(own, mine);
       continue;
     }
-    // The gradients have been used: their memory holds the unit while it is gathered.
-    float* const unit = static_cast<float*>(gradients_.data()) + gradient_at(u);
-    const auto move = [&](Slice part, bool out) {
-      for (const Trainable::Piece& p : trainable_.pieces()) {
-        const int64_t begin = std::max(p.at, part.begin), end = std::min(p.at + p.size, part.end);
-        if (begin >= end) continue;
-        const Tensor here = vector(unit + (begin - run.begin), end - begin);
-        const Tensor there = all.columns(p.parameter + begin - p.at, end - begin);
-        ops_.lerp(out ? there : here, out ? here : there, 1.0f);
-      }
-    };
-    move(mine, false);
-    ranks_->gather(u, unit + (mine.begin - run.begin), unit, label);
-    move(run, true);
+    const Slice run = units[u].run;
+    const Tensor whole = gradients_.reserve(*device_, DType::f32, 1, run.size());
+    ranks_->gather(u, own, whole, label);
+    update(whole, {run, run.begin});
   }
+  if (ranks_->sharded() && !pieces) gather_parameters(label);
 }
 
 double Engine::optimizer_step(const OptimizerArguments& a, const std::string& label) {
@@ -159,21 +192,7 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm
                            ? static_cast<float>(a.max_grad_norm / (norm + 1e-6))
                            : 1.0f;
-    float* const pieces = weights_in_pieces() ? static_cast<float*>(pieces_.data()) : nullptr;
-    const auto update = [&](const Tensor& grad) {
-      with_plan(
-          [&] { optimizer_.step(parameters_, pieces, trainable_, grad, moments(), a, clip); });
-    };
-    if (!ranks_) {
-      update(g);
-    } else if (ranks_->sharded()) {
-      update(vector(const_cast<float*>(ranks_->sum()), ranks_->held()));
-      if (!weights_in_pieces()) gather_parameters(label);
-    } else {
-      for (size_t u = 0; u < ranks_->own().size(); ++u)
-        ranks_->gather(u, ranks_->sum() + ranks_->own()[u].at, g.f32() + gradient_at(u), label);
-      update(g);
-    }
+    with_plan([&] { update_parameters(a, clip, label); });
     drop_weights();
     forget_rooms();
     parameters_changed(options_.lora.rank == 0);
@@ -185,9 +204,6 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
 void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
   if (optimizer_.steps() != 0 || ranks_)
     throw std::invalid_argument("join: ranks meet once, before the first optimizer step");
-  if (device_->memory().total > 0)
-    throw std::invalid_argument("join: several ranks train on CPUs only so far, not on " +
-                                device_->name());
   if (shard == Shard::parameters && options_.lora.rank > 0)
     throw std::invalid_argument(
         "join: shard: parameters divides what is trained, and of a model with adapters that is "
@@ -197,7 +213,7 @@ void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
         "join: with shard: parameters everything is trained; use shard: gradients to train a part");
   const int size = communicator->size();
   ranks_ = std::make_unique<DataParallel>(
-      std::move(communicator), ops_,
+      std::move(communicator), *device_, type_,
       Partition(trainable_.units(layout_), size, layout_.alignment()), shard);
   gradients_.release();
   make_gradient_rooms();
@@ -236,9 +252,9 @@ MemoryUse Engine::memory_use() const {
   MemoryUse use{parameters_.bytes(), static_cast<int64_t>(gradients_.bytes()), optimizer_.bytes(),
                 0};
   if (ranks_) use.gradients += ranks_->bytes();
-  use.parameters += static_cast<int64_t>(pieces_.bytes() + weight_rooms_.bytes());
+  use.parameters += pieces_.bytes() + static_cast<int64_t>(weight_rooms_.bytes());
   for (const auto& [name, slot] : slots_)
-    use.slots += slot.parameters.bytes() + static_cast<int64_t>(slot.pieces.bytes());
+    use.slots += slot.parameters.bytes() + slot.pieces.bytes();
   return use;
 }
 

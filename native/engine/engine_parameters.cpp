@@ -115,10 +115,9 @@ void Engine::update_slot(const std::string& slot, float alpha) {
         ": a slot that follows slowly needs more bits than the bfloat16 that " + device_->name() +
         " stores; use alpha 1, a copy, or dtype float32");
   if (weights_in_pieces()) {
-    const int64_t n = std::max<int64_t>(ranks_->held(), 1);
     Slot& held = slot_in_pieces(slot);
     held.parameters.release();
-    ops_.lerp(held.pieces.view(type_, 1, n), pieces_.view(type_, 1, n), alpha);
+    ops_.lerp(held.pieces.flat(), pieces_.flat(), alpha);
     return;
   }
   with_plan([&] {
@@ -134,20 +133,22 @@ ParameterStore& Engine::slot_parameters(const std::string& slot) {
   const int64_t n = trainable_.total();
   ParameterStore run(*device_, type_, n, n);
   ModelView view(config_, layout_, options_.lora, locate(&run), type_, options_.precision);
-  return slots_.emplace(slot, Slot{std::move(run), std::move(view), {}}).first->second.parameters;
+  return slots_
+      .emplace(slot, Slot{std::move(run), std::move(view), ParameterStore(*device_, type_, 0, 0)})
+      .first->second.parameters;
 }
 
 Engine::Slot& Engine::slot_in_pieces(const std::string& slot) {
   const auto found = slots_.find(slot);
   if (found != slots_.end()) return found->second;
-  Slot made{ParameterStore(*device_, type_, 0, 0), *streamed_, {}};
-  made.pieces.reserve(*device_, type_, 1, std::max<int64_t>(ranks_->held(), 1));
+  const int64_t n = std::max<int64_t>(ranks_->held(), 1);
+  Slot made{ParameterStore(*device_, type_, 0, 0), *streamed_,
+            ParameterStore(*device_, type_, n, n)};
   return slots_.emplace(slot, std::move(made)).first->second;
 }
 
 void Engine::parameters_changed(bool weights) {
-  if (weights_in_pieces() && parameters_.there())
-    take_pieces(parameters_, pieces_.view(type_, 1, std::max<int64_t>(ranks_->held(), 1)));
+  if (weights_in_pieces() && parameters_.there()) take_pieces(parameters_, pieces_);
   if (weights) packed_.reset();
   if (session_) session_->scheduler.forget_prefixes();
 }

@@ -54,6 +54,18 @@ Stretches stretches_of(const ParameterLayout& layout, int64_t from) {
   }
   return all;
 }
+// f(place in the file, in words behind the first stretch; begin, count in the run) for what `of`
+// has of the stretches.
+template <class F>
+void for_each_in(const Stretches& stretches, Slice of, F&& f) {
+  int64_t file = 0;
+  for (const Stretch& s : stretches) {
+    const int64_t begin = std::max(of.begin, s.begin), end = std::min(of.end, s.begin + s.size);
+    if (begin < end) f(file + begin - s.begin, begin, end - begin);
+    file += s.size;
+  }
+}
+
 Stretches stretches_of(const Trainable& trainable) {
   Stretches all;
   for (const Trainable::Piece& p : trainable.pieces()) all.push_back({p.at, p.size});
@@ -164,15 +176,41 @@ void Engine::stream_state(const StateSink& sink) {
   header.moments = gathers ? header.step > 0 : optimizer_.form();
   header.slots = static_cast<int64_t>(slots_.size());
   put(&header, sizeof header);
+  // From the ranks' pieces; what alignment adds is left out.
+  std::vector<float> words;
+  const auto put_within = [&](const Stretches& stretches) {
+    return [&put_floats, stretches](const float* x, int64_t at, int64_t n) {
+      for_each_in(stretches, {at, at + n}, [&](int64_t, int64_t begin, int64_t count) {
+        put_floats(x + (begin - at), count);
+      });
+    };
+  };
+  const auto stream_pieces = [&](const ParameterStore& pieces, const std::string& label) {
+    const auto fetch = [&](int64_t at, int64_t n) {
+      words.clear();
+      pieces.visit(at, n,
+                   [&](const float* x, int64_t count) { words.insert(words.end(), x, x + count); });
+      return words.data();
+    };
+    ranks_->stream(1, label, fetch, put_within(kept));
+  };
   if (weights_in_pieces())
-    ranks_->stream(static_cast<const float*>(pieces_.data()), "weights for a saved state",
-                   put_floats);
+    stream_pieces(pieces_, "weights for a saved state");
   else if (writes)
     put_run(kept, parameters_);
   if (header.moments) {
-    for (const Tensor& array : optimizer_.arrays(moment_count())) {
+    const std::vector<Tensor> arrays = optimizer_.arrays(moment_count());
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      const Tensor& array = arrays[i];
       if (gathers) {
-        ranks_->stream(array.f32(), "moments for a saved state", put_floats);
+        const int64_t each = optimizer_.elements_per_word()[i];
+        const auto fetch = [&](int64_t at, int64_t n) {
+          words = to_host(*device_, array.columns(at, n));
+          return words.data();
+        };
+        const Stretches all{{0, trainable_.total() / each}};
+        ranks_->stream(each, "moments for a saved state", fetch,
+                       put_within(optimizer_.moments() == MomentType::f32 ? trained : all));
         continue;
       }
       if (!writes) continue;
@@ -189,8 +227,7 @@ void Engine::stream_state(const StateSink& sink) {
     slot.copy(name.text, sizeof name.text);
     put(name.text, sizeof name.text);
     if (weights_in_pieces())
-      ranks_->stream(static_cast<const float*>(held.pieces.data()),
-                     "slot " + slot + " for a saved state", put_floats);
+      stream_pieces(held.pieces, "slot " + slot + " for a saved state");
     else
       put_run(trained, held.parameters);
   }
@@ -231,11 +268,14 @@ void Engine::load_state(const std::string& path) {
                         moment_words(optimizer_, trainable_.total(), trained), device_->name()});
   auto at = static_cast<int64_t>(sizeof(StateHeader));
   // Of weights in pieces, from byte `from` on.
-  const auto read_pieces = [&](int64_t from, const Storage& pieces) {
+  const auto read_pieces = [&](int64_t from, ParameterStore& pieces) {
     for (const Held& held : ranks_->own())
-      if (held.run.size() > 0)
-        read_tensor(path, from + held.run.begin * kWord, DType::f32,
-                    static_cast<float*>(pieces.data()) + held.at, held.run.size());
+      for_each_in(kept, held.run, [&](int64_t place, int64_t begin, int64_t n) {
+        pieces.fill(held.at + begin - held.run.begin, n,
+                    [&](float* out, int64_t first, int64_t count) {
+                      read_tensor(path, from + (place + first) * kWord, DType::f32, out, count);
+                    });
+      });
   };
   if (weights_in_pieces()) {
     drop_weights();
@@ -248,26 +288,25 @@ void Engine::load_state(const std::string& path) {
   reset_optimizer();
   if (file.header.moments) {
     optimizer_.make_arrays(moment_count());
-    for (const Tensor& array : optimizer_.arrays(moment_count())) {
+    const std::vector<Tensor> arrays = optimizer_.arrays(moment_count());
+    for (size_t i = 0; i < arrays.size(); ++i) {
+      const Tensor& array = arrays[i];
+      const int64_t each = optimizer_.elements_per_word()[i];
       std::vector<float> words(static_cast<size_t>(std::min(kPiece, array.cols)));
-      // Words of the file from byte `from` on.
-      const auto take = [&](int64_t from, Stretch s) {
-        for (int64_t i = 0; i < s.size; i += kPiece) {
-          const int64_t count = std::min(kPiece, s.size - i);
-          read_tensor(path, from + i * kWord, DType::f32, words.data(), count);
-          to_device(*device_, words.data(), array.columns(s.begin + i, count));
-        }
-      };
-      if (ranks_) {  // its pieces; on CPUs nothing is added by alignment
-        for (const Held& held : moments())
-          take(at + held.run.begin * kWord, {held.at, held.run.size()});
-        at += n * kWord;
-        continue;
-      }
-      for (const Stretch& s : stretches_of(array, optimizer_.moments(), trained)) {
-        take(at, s);
-        at += s.size * kWord;
-      }
+      const Stretches whole{{0, trainable_.total() / each}};
+      const Stretches& in_file = optimizer_.moments() == MomentType::f32 ? trained : whole;
+      for (const Held& held : moments())
+        for_each_in(in_file, {held.run.begin / each, held.run.end / each},
+                    [&](int64_t place, int64_t begin, int64_t n) {
+                      const int64_t to = held.at / each + begin - held.run.begin / each;
+                      for (int64_t done = 0; done < n; done += kPiece) {
+                        const int64_t count = std::min(kPiece, n - done);
+                        read_tensor(path, at + (place + done) * kWord, DType::f32, words.data(),
+                                    count);
+                        to_device(*device_, words.data(), array.columns(to + done, count));
+                      }
+                    });
+      at += elements(in_file) * kWord;
     }
   }
   slots_.clear();

@@ -3,20 +3,13 @@
 // Outside of turns, to sample, score, evaluate or save, they are gathered whole and kept until the
 // next turn begins. The pieces are what is trained and what a state is made of.
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "engine/engine.h"
 #include "ops/transfer.h"
 
 namespace kogrpo {
-namespace {
-
-float* floats(const Storage& storage) {
-  return static_cast<float*>(storage.data());
-}
-
-}  // namespace
-
 bool Engine::weights_in_pieces() const {
   return ranks_ && ranks_->shard() == Shard::parameters;
 }
@@ -26,8 +19,9 @@ void Engine::make_view() {
 }
 
 void Engine::cut_weights() {
-  const Tensor pieces = pieces_.reserve(*device_, type_, 1, std::max<int64_t>(ranks_->held(), 1));
-  take_pieces(parameters_, pieces);
+  const int64_t n = std::max<int64_t>(ranks_->held(), 1);
+  pieces_ = ParameterStore(*device_, type_, n, parameters_.remainders(0) ? 0 : n);
+  take_pieces(parameters_, pieces_);
   weight_rooms_.reserve(*device_, type_, 1, gradient_rooms_.size);
   const Tensor room = weight_rooms_.view(type_, 1, gradient_rooms_.size);
   const std::vector<Unit>& units = ranks_->partition().units();
@@ -42,18 +36,30 @@ void Engine::cut_weights() {
   weights_there_.assign(static_cast<size_t>(layout_.blocks()), 0);
 }
 
-void Engine::take_pieces(const ParameterStore& whole, const Tensor& pieces) {
-  for (const Held& mine : ranks_->own())
-    if (mine.run.size() > 0)
-      ops_.lerp(pieces.columns(mine.at, mine.run.size()),
-                whole.flat().columns(mine.run.begin, mine.run.size()), 1.0f);
+void Engine::take_pieces(const ParameterStore& whole, const ParameterStore& pieces) {
+  for (const Held& mine : ranks_->own()) {
+    const int64_t n = mine.run.size();
+    if (n == 0) continue;
+    copy(*device_, whole.flat().columns(mine.run.begin, n), pieces.flat().columns(mine.at, n));
+    if (pieces.remainders(mine.at))
+      copy(*device_, whole.rest(mine.run.begin, n), pieces.rest(mine.at, n));
+  }
 }
 
-void Engine::gather_whole(const Storage& pieces, ParameterStore& whole, const std::string& label) {
-  whole = ParameterStore(*device_, type_, layout_.total(), layout_.total());
-  for (size_t u = 0; u < ranks_->own().size(); ++u)
-    ranks_->gather(u, floats(pieces) + ranks_->own()[u].at,
-                   whole.flat().f32() + ranks_->partition().units()[u].run.begin, label);
+void Engine::gather_whole(const ParameterStore& pieces, ParameterStore& whole,
+                          const std::string& label) {
+  const int64_t total = layout_.total();
+  const bool rests = pieces.remainders(0) != nullptr;
+  whole = ParameterStore(*device_, type_, total, rests ? 0 : total);
+  for (size_t u = 0; u < ranks_->own().size(); ++u) {
+    const Held& mine = ranks_->own()[u];
+    const Slice run = ranks_->partition().units()[u].run;
+    ranks_->gather(u, pieces.flat().columns(mine.at, mine.run.size()),
+                   whole.flat().columns(run.begin, run.size()), label);
+    if (rests)
+      ranks_->gather(u, pieces.rest(mine.at, mine.run.size()), whole.rest(run.begin, run.size()),
+                     label);
+  }
 }
 
 void Engine::hold_weights(bool slots, const std::string& label) {
@@ -105,8 +111,10 @@ void Engine::want_weights(int64_t block) {
   const std::vector<Unit>& units = ranks_->partition().units();
   for (size_t u = 0; u < units.size(); ++u)
     if (units[u].block == block)
-      there = ranks_->gather_ahead(u, floats(pieces_) + ranks_->own()[u].at,
-                                   floats(weight_rooms_) + gradient_rooms_.at[u]);
+      there = ranks_->gather_ahead(
+          u, pieces_.flat().columns(ranks_->own()[u].at, ranks_->own()[u].run.size()),
+          weight_rooms_.view(type_, 1, gradient_rooms_.size)
+              .columns(gradient_rooms_.at[u], units[u].run.size()));
 }
 
 void Engine::begin_weights(int64_t block, int64_t next) {

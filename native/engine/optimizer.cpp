@@ -36,35 +36,46 @@ std::vector<Tensor> Optimizer::arrays(int64_t n) const {
   return all;
 }
 
-void Optimizer::step(ParameterStore& parameters, float* pieces, const Trainable& trainable,
-                     const Tensor& grad, std::span<const Held> mine, const OptimizerArguments& a,
-                     float clip) {
-  int64_t n = 0;
-  for (const Held& held : mine) n += held.run.size();
-  reserve(n);
-  ++steps_;
-  for (const Held& held : mine)
-    for (const Trainable::Piece& p : trainable.pieces()) {
-      const Slice both{std::max(p.at, held.run.begin), std::min(p.at + p.size, held.run.end)};
-      if (both.size() > 0)
-        update(parameters, pieces, trainable, grad, p, both, held.at + both.begin - held.run.begin,
-               a, clip);
-    }
+std::vector<int64_t> Optimizer::elements_per_word() const {
+  const int64_t codes = kMomentBlock / words(moments_, kMomentBlock);
+  std::vector<int64_t> all{codes, codes};
+  if (moments_ == MomentType::eight_bit) all.insert(all.end(), 2, kMomentBlock);
+  return all;
 }
 
-void Optimizer::update(ParameterStore& parameters, float* pieces, const Trainable& trainable,
-                       const Tensor& grad, const Trainable::Piece& p, Slice run, int64_t at,
+void Optimizer::begin(int64_t n) {
+  reserve(n);
+  ++steps_;
+}
+
+void Optimizer::update(ParameterStore& parameters, ParameterStore* pieces,
+                       const Trainable& trainable, const Tensor& grad, const Held& held,
                        const OptimizerArguments& a, float clip) {
-  const int64_t n = run.size(), begin = run.begin - p.at, place = p.parameter + begin;
+  for (const Trainable::Piece& p : trainable.pieces()) {
+    const Slice both{std::max(p.at, held.run.begin), std::min(p.at + p.size, held.run.end)};
+    const int64_t behind = both.begin - held.run.begin;
+    if (both.size() > 0)
+      update_piece(parameters, pieces, trainable, grad.columns(behind, both.size()), p, both,
+                   held.at + behind, a, clip);
+  }
+}
+
+void Optimizer::update_piece(ParameterStore& parameters, ParameterStore* pieces,
+                             const Trainable& trainable, const Tensor& grad,
+                             const Trainable::Piece& p, Slice run, int64_t at,
+                             const OptimizerArguments& a, float clip) {
+  const int64_t n = run.size(), begin = run.begin - p.at;
+  ParameterStore& store = pieces ? *pieces : parameters;
+  const int64_t place = pieces ? at : p.parameter + begin;
   float decay = p.decay ? a.weight_decay : 0.0f;
   if (parameters.type() == DType::f32) {
-    float* const values = pieces ? pieces + at : parameters.flat().f32() + place;
+    float* const values = store.flat().f32() + place;
     if (p.part >= 0 && decay != 0) {
       const double factor = 1 - double(a.learning_rate) * double(decay);
       trainable.decay(device_.ops(), p, begin, begin + n, values, static_cast<float>(factor));
     }
     if (p.part >= 0) decay = 0;
-    device_.ops().adamw({values, grad.f32() + at, static_cast<float*>(m_.data()) + at,
+    device_.ops().adamw({values, grad.f32(), static_cast<float*>(m_.data()) + at,
                          static_cast<float*>(v_.data()) + at, n, a.learning_rate, a.beta1, a.beta2,
                          a.epsilon, decay, clip, steps_});
     return;
@@ -76,9 +87,9 @@ void Optimizer::update(ParameterStore& parameters, float* pieces, const Trainabl
     return s.empty() ? nullptr : static_cast<float*>(s.data()) + at / kMomentBlock;
   };
   MixedAdamW step;
-  step.param = parameters.weights(place);
-  step.remainder = parameters.remainders(place);
-  step.grad = static_cast<const bf16*>(grad.element(at));
+  step.param = store.weights(place);
+  step.remainder = store.remainders(place);
+  step.grad = grad.data, step.grad_type = grad.dtype;
   step.moments = moments_;
   step.m = moment(m_), step.v = moment(v_);
   step.m_scale = scale(m_scale_), step.v_scale = scale(v_scale_);

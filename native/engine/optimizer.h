@@ -22,13 +22,14 @@ class Optimizer {
  public:
   Optimizer(Device& device, DType type, MomentType moments);
 
-  // One step on the pieces `mine` of the trained run (the same ones at each step), all of it on a
-  // device that stores bf16. Moments and `grad`, which is multiplied by `clip` first, lie as they
-  // do.
-  // `pieces`: the parameters lie as they do too, and not in the store; null: in the store.
-  void step(ParameterStore& parameters, float* pieces, const Trainable& trainable,
-            const Tensor& grad, std::span<const Held> mine, const OptimizerArguments& arguments,
-            float clip);
+  // A step on n elements (the same ones at each): begin(n) once, then update() for each run of
+  // them. The moments of `held` lie from held.at on; `grad`, which is multiplied by `clip` first,
+  // begins with the run's first element, and is of the device's type or fp32. The parameters lie in
+  // `pieces` from held.at on, in the store where that is null.
+  void begin(int64_t n);
+  void update(ParameterStore& parameters, ParameterStore* pieces, const Trainable& trainable,
+              const Tensor& grad, const Held& held, const OptimizerArguments& arguments,
+              float clip);
   int64_t steps() const { return steps_; }
   // Forgets moments and step count.
   void reset();
@@ -40,16 +41,18 @@ class Optimizer {
   int64_t form_of_these() const { return 1 + static_cast<int64_t>(moments_); }
   // What a state's file holds of the moments of n elements, as vectors of 32-bit words.
   std::vector<Tensor> arrays(int64_t n) const;
+  // Of each of these arrays: elements that share a word.
+  std::vector<int64_t> elements_per_word() const;
   // For a state that is being read: makes the arrays of n elements; sets the step count.
   void make_arrays(int64_t n) { reserve(n); }
   void set_steps(int64_t steps) { steps_ = steps; }
 
  private:
   void reserve(int64_t n);
-  // Elements `run` of a piece; their moments and gradient lie from `at` on.
-  void update(ParameterStore& parameters, float* pieces, const Trainable& trainable,
-              const Tensor& grad, const Trainable::Piece& piece, Slice run, int64_t at,
-              const OptimizerArguments& arguments, float clip);
+  // Elements `run` of a trained piece; their moments lie from `at` on, their gradient begins there.
+  void update_piece(ParameterStore& parameters, ParameterStore* pieces, const Trainable& trainable,
+                    const Tensor& grad, const Trainable::Piece& piece, Slice run, int64_t at,
+                    const OptimizerArguments& arguments, float clip);
 
   Device& device_;
   MomentType moments_;

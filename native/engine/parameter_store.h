@@ -24,6 +24,11 @@ class ParameterStore {
     if (remainders_.empty() || offset < master_from_) return nullptr;
     return static_cast<int16_t*>(remainders_.data()) + (offset - master_from_);
   }
+  // Remainders [offset, offset + n) as words of 16 bits, to be moved; without data where there are
+  // none.
+  Tensor rest(int64_t offset, int64_t n) const {
+    return matrix(remainders(offset), DType::bf16, 1, n);
+  }
   bool there() const { return !weights_.empty(); }
   // Gives the memory back: nothing is there until another store takes its place.
   void release();

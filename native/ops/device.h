@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "ops/lane.h"
 #include "ops/ops.h"
 
 namespace kogrpo {
@@ -57,6 +58,10 @@ class Device {
   // Host work on [0, n) in disjoint ranges that start at multiples of `grain`, on several threads.
   virtual void host_parallel(int64_t n, int64_t grain,
                              const std::function<void(int64_t begin, int64_t end)>& body) = 0;
+
+  // For jobs beside the operations (ops/lane.h); the device must outlive it. `beside` false: there
+  // is nobody to wait for, so that a thread of its own would be in vain.
+  virtual std::unique_ptr<Lane> make_lane(bool beside) = 0;
 };
 
 // `threads`: of the host, 0: every processor this process may use.

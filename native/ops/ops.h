@@ -264,7 +264,8 @@ enum class MomentType : uint8_t { f32, bf16, eight_bit };
 struct MixedAdamW {
   bf16* param = nullptr;
   int16_t* remainder = nullptr;
-  const bf16* grad = nullptr;
+  const void* grad = nullptr;  // bf16, or fp32: a sum over ranks
+  DType grad_type = DType::bf16;
   MomentType moments = MomentType::eight_bit;
   void *m = nullptr, *v = nullptr;
   float *m_scale = nullptr, *v_scale = nullptr;  // eight_bit: [⌈n/kMomentBlock⌉]
@@ -311,6 +312,12 @@ class Ops {
   }
   // Σ x² of a vector in double precision, blocks of fixed size in fixed order.
   virtual double sum_of_squares(const Tensor& x) = 0;
+  // The same of each grain of x: sums[i] of elements [i·grain, (i + 1)·grain), the last one
+  // shorter.
+  virtual void sums_of_squares(const Tensor& x, int64_t grain, double* sums) {
+    for (int64_t at = 0; at < x.cols; at += grain)
+      *sums++ = sum_of_squares(x.columns(at, x.cols - at < grain ? x.cols - at : grain));
+  }
   // x *= factor
   virtual void scale(float* x, int64_t n, float factor) = 0;
   // dst = (1 − alpha)·dst + alpha·src on vectors: a parameter slot follows another (alpha = 1

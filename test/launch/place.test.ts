@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseEndpoint } from '../../lib/launch/launch.ts'
-import { firstNode, placeOf } from '../../lib/launch/place.ts'
+import { deviceOf, firstNode, placeOf } from '../../lib/launch/place.ts'
 
 const waits = { patience: 20, limit: 1800 }
 
@@ -15,7 +15,7 @@ describe('the place of a process', () => {
     const at = { MASTER_ADDR: 'a', MASTER_PORT: '5000', KOGRPO_LAUNCH: 'attempt-1' }
     expect(placeOf({ ...env, ...at, KOGRPO_RANK_TIMEOUT: '3' })).toEqual({
       ...{ rank: 3, size: 8, localSize: 2, host: 'a', port: 5000, run: 'attempt-1' },
-      ...{ serves: false, ...waits, patience: 3 },
+      ...{ localRank: 1, serves: false, ...waits, patience: 3 },
     })
   })
 
@@ -30,10 +30,11 @@ describe('the place of a process', () => {
     const env = {
       ...{ SLURM_STEP_ID: '0', SLURM_NTASKS: '16', SLURM_PROCID: '9', SLURM_JOB_ID: '12345' },
       ...{ SLURM_STEP_NODELIST: 'gpu[03-04]', SLURM_STEP_TASKS_PER_NODE: '8(x2)' },
+      SLURM_LOCALID: '1',
     }
     expect(placeOf(env)).toEqual({
       ...{ rank: 9, size: 16, localSize: 8, host: 'gpu03', port: 20_345, run: '12345.0' },
-      ...{ serves: false, ...waits },
+      ...{ localRank: 1, serves: false, ...waits },
     })
     expect(['n7', 'n1,n2', 'gpu[3,5-9],login'].map(firstNode)).toEqual(['n7', 'n1', 'gpu3'])
   })
@@ -52,6 +53,18 @@ describe('the place of a process', () => {
     expect(() => placeOf(env)).toThrow('rank 2 of 2 ranks cannot be')
     expect(() => placeOf({ ...env, RANK: 'x' })).toThrow('RANK is "x"')
     expect(() => placeOf({ KOGRPO_RANK_TIMEOUT: '-1' })).toThrow('KOGRPO_RANK_TIMEOUT')
+  })
+
+  it('gives each rank of a machine the GPU of its number there', () => {
+    const four = { LOCAL_RANK: '2', LOCAL_WORLD_SIZE: '4', RANK: '6', WORLD_SIZE: '8' }
+    const place = placeOf({ ...four, MASTER_ADDR: 'a', MASTER_PORT: '5000' })!
+    expect(deviceOf('cuda', place, {})).toBe('cuda:2')
+    expect(deviceOf('cuda', place, { CUDA_VISIBLE_DEVICES: '0,1,2,3' })).toBe('cuda:2')
+    expect(deviceOf('cuda', place, { CUDA_VISIBLE_DEVICES: '5' })).toBe('cuda:0')
+    expect(deviceOf('cpu', place, {})).toBe('cpu')
+    expect(deviceOf('cuda', null, {})).toBe('cuda')
+    expect(deviceOf('cuda:3', { ...place, localSize: 1 }, {})).toBe('cuda:3')
+    expect(() => deviceOf('cuda:3', place, {})).toThrow('4 ranks of this machine cannot share')
   })
 
   it('endpoints are host:port', () => {

@@ -49,6 +49,10 @@ class MemoryStore final : public Store {
   std::string explain(const std::string&, const std::string& cause) override {
     return "explained: " + cause;
   }
+  std::string lost() override {
+    const std::lock_guard lock(shared_->mutex);
+    return shared_->absent < 0 ? "" : "rank " + std::to_string(shared_->absent) + " is dead";
+  }
   std::string address() const override { return "127.0.0.1"; }
 
  private:

@@ -188,13 +188,14 @@ TEST_CASE("data parallel: transfers go on beside the caller, one after the other
   auto owned = std::make_unique<Gate>(store);
   Gate& gate = *owned;
   const auto device = open_device("cpu", false, 1);
-  DataParallel ranks(std::move(owned), device->ops(),
+  DataParallel ranks(std::move(owned), *device, DType::f32,
                      Partition({{{0, 256}, 0}, {{256, 512}, 1}}, 2), Shard::gradients);
   const std::vector<float> gradient(256, 1.0f);
   std::vector<float> whole(256);
   ranks.begin_turn(1, "turn");
   const uint64_t first = ranks.exchange(1, gradient.data());  // the second block is done first
-  const uint64_t gathered = ranks.gather_ahead(0, gradient.data(), whole.data());
+  const uint64_t gathered = ranks.gather_ahead(0, vector(const_cast<float*>(gradient.data()), 128),
+                                               vector(whole.data(), 256));
   CHECK(gathered == first + 1);
   while (gate.begun < 1) std::this_thread::yield();
   CHECK(gate.begun == 1);  // the caller is here, and the second waits for the first

@@ -1,6 +1,8 @@
-// A library with NCCL's names that writes down what it is asked, a line a call, and moves nothing:
-// for the order and sizes of collectives (nccl_test.cpp).
+// A library with NCCL's names that writes down what it is asked, a line a call, and moves nothing
+// between ranks (of an all_gather every rank seems to have what this one has): for the order and
+// sizes of collectives (nccl_test.cpp).
 #include <cstddef>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <string>
@@ -8,7 +10,7 @@
 
 namespace {
 struct Comm {
-  int rank;
+  int rank, size;
 };
 std::mutex mutex;
 std::map<int, std::string> traces;  // by rank
@@ -42,12 +44,16 @@ const char* fake_nccl_trace(int rank) {
   seen = std::exchange(traces[rank], {});
   return seen.c_str();
 }
+int ncclGetVersion(int* version) {
+  *version = 23007;
+  return 0;
+}
 int ncclGetUniqueId(Id* id) {
   for (int i = 0; i < 128; ++i) id->internal[i] = static_cast<char>(i);
   return 0;
 }
 int ncclCommInitRank(void** comm, int size, Id id, int rank) {
-  *comm = new Comm{rank};
+  *comm = new Comm{rank, size};
   return note("init " + std::to_string(rank) + " of " + std::to_string(size) +
                   (id.internal[127] == 127 ? "" : " with another id"),
               rank);
@@ -72,7 +78,9 @@ const char* ncclGetErrorString(int) {
 int ncclAllReduce(const void*, void*, size_t n, int type, int op, void* comm, void*) {
   return note(sized("all_reduce", n, type) + " op " + std::to_string(op), comm);
 }
-int ncclAllGather(const void*, void*, size_t n, int type, void* comm, void*) {
+int ncclAllGather(const void* send, void* receive, size_t n, int type, void* comm, void*) {
+  for (int r = 0; r < static_cast<Comm*>(comm)->size; ++r)
+    std::memmove(static_cast<char*>(receive) + static_cast<size_t>(r) * n, send, n);
   return note(sized("all_gather", n, type), comm);
 }
 int ncclBroadcast(const void*, void*, size_t n, int type, int root, void* comm, void*) {

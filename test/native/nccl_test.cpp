@@ -1,7 +1,9 @@
 // The path over NCCL on a fake library: which calls, in which order, of which sizes; how errors of
-// loading and time-outs read; and our prototypes against nccl.h where it is installed.
+// loading, time-outs and lost ranks read; and our prototypes against nccl.h where it is installed.
 #include <dlfcn.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <sstream>
 
@@ -21,6 +23,29 @@ using kogrpo::testing::SharedStore;
 #ifdef KOGRPO_FAKE_NCCL
 namespace {
 
+// A lane of the host's memory whose stream ends what it is given when it is told to.
+class Stream final : public Lane {
+ public:
+  explicit Stream(bool ends = true) : lane_(device_->make_lane(false)), ends_(ends) {}
+  Device& device() override { return *device_; }
+  uint64_t post(Job job) override { return lane_->post(std::move(job)); }
+  void wait(uint64_t job) override { lane_->wait(job); }
+  void finish() override { lane_->finish(); }
+  uint64_t posted() const override { return lane_->posted(); }
+  void copy(void* to, const void* from, size_t bytes) override { lane_->copy(to, from, bytes); }
+  void add(float* sum, const Tensor& parts) override { lane_->add(sum, parts); }
+  void upload(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+  void download(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+  uint64_t mark() override { return ++marks_; }
+  bool reached(uint64_t) override { return ends_; }
+
+ private:
+  std::unique_ptr<Device> device_ = make_cpu_device(1);
+  std::unique_ptr<Lane> lane_;
+  std::atomic<bool> ends_;
+  uint64_t marks_ = 0;
+};
+
 std::string trace(int rank) {
   const std::shared_ptr<void> library(dlopen(KOGRPO_FAKE_NCCL, RTLD_NOW),
                                       [](void* l) { dlclose(l); });
@@ -37,10 +62,9 @@ TEST_CASE("nccl: the calls of every collective, in order and with their sizes") 
   for (int rank = 0; rank < 2; ++rank)
     threads.emplace_back([&, rank] {
       const auto store = std::make_shared<MemoryStore>(shared, 2);
-      // The device is busy at first.
-      int polls = 0;
-      auto c =
-          make_nccl(rank, 2, store, make_single(), {nullptr, [&] { return ++polls % 3 == 0; }}, 5);
+      Stream stream;
+      auto c = make_nccl(rank, 2, store);
+      c->attach(stream);
       std::vector<float> f(8);
       std::vector<double> d(4);
       c->all_to_all(f.data(), f.data(), 16, "gradients, step 1");
@@ -81,7 +105,7 @@ std::string collectives(int rank, Shard shard) {
   engine.initialize({1, 0.1, 0.0});
   const auto alone = std::make_shared<MemoryStore>(std::make_shared<SharedStore>(), 1);
   if (rank != 0) alone->set("nccl", std::string(128, 0));
-  engine.join(make_nccl(rank, 2, alone, make_single(), {nullptr, [] { return true; }}, 5), shard);
+  engine.join(make_nccl(rank, 2, alone), shard);
   trace(rank);
   engine.begin_turn(1, "turn");
   if (rank == 0) {
@@ -106,9 +130,11 @@ std::string collectives(int rank, Shard shard) {
 
 // The longer of two ranks' pieces, in bytes, at multiples of 64 elements: of the head with the
 // final norm (1,040 elements) 2112, of a layer (2,624) 5376, of the embedding (1,024) 2048. x:
-// all_to_all of gradients, g: all_gather; the 640 bytes are the squares of the norm.
+// all_to_all of gradients, g: all_gather; the 640 bytes are the squares of the norm, behind their
+// number.
 TEST_CASE("nccl: the collectives of a step by sharding, the same on a rank without a micro-batch") {
-  const std::string gradients = "x 2112\nx 5376\nx 5376\nx 5376\nx 2048\n", norm = "g 640\n";
+  const std::string gradients = "x 2112\nx 5376\nx 5376\nx 5376\nx 2048\n", norm = "g 8\ng 640\n";
+  // A sum is gathered where it is needed whole (none), weights where they have been updated.
   const std::string weights = "g 2048\ng 5376\ng 5376\ng 5376\ng 2112\n";
   // The first layer has lost its room to the third on the way up. It is gathered again when the
   // third is done, before the second's gradient goes out.
@@ -124,14 +150,80 @@ TEST_CASE("nccl: the collectives of a step by sharding, the same on a rank witho
   unsetenv("KOGRPO_NCCL");
 }
 
-TEST_CASE("nccl: a device that does not end is aborted; a library that is not there is an error") {
+TEST_CASE("nccl: a transfer that does not end is aborted; later calls say so") {
   setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
   trace(0);
-  auto c = make_nccl(0, 1, nullptr, make_single(), {nullptr, [] { return false; }}, 0.01);
-  float x = 1;
-  CHECK_THROWS_WITH(c->all_reduce(&x, 1, "a"), doctest::Contains("ncclAllReduce took longer than"));
+  Stream stream(false);
+  {
+    auto c = make_nccl(0, 1, nullptr, {.limit_s = 0.05});
+    c->attach(stream);
+    float x = 1;
+    c->all_reduce(&x, 1, "gradients, step 7");
+    const auto failed = [&] {
+      for (int i = 0; i < 200; ++i) {
+        try {
+          c->check();
+        } catch (const CommError& e) {
+          return std::string(e.what());
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      return std::string("nothing");
+    };
+    CHECK(failed() == "gradients, step 7: it took longer than 0 s");
+    CHECK_THROWS_WITH(c->all_reduce(&x, 1, "gradients, step 8"),
+                      doctest::Contains("gradients, step 7: it took longer"));
+  }
+  CHECK(trace(0) == "init 0 of 1\nall_reduce 1 of type 7 op 0\nabort\n");
+  unsetenv("KOGRPO_NCCL");
+}
+
+namespace {
+// A store that knows of a lost rank after a while.
+class LosingStore final : public Store {
+ public:
+  void set(const std::string&, const std::string&) override {}
+  std::string get(const std::string&) override { return std::string(128, 0); }
+  void meet(const std::string&) override {}
+  std::string explain(const std::string&, const std::string& cause) override {
+    return "rank 1 is dead (" + cause + ")";
+  }
+  std::string lost() override { return ++asked > 3 ? "rank 1 is dead: its connection" : ""; }
+  std::string address() const override { return ""; }
+  std::atomic<int> asked = 0;
+};
+}  // namespace
+
+TEST_CASE("nccl: a rank that is lost ends what waits for it, and is named with the collective") {
+  setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
+  trace(0);
+  Stream stream(false);
+  const auto store = std::make_shared<LosingStore>();
+  auto c = make_nccl(0, 2, store, {.patience_s = 0.01});
+  c->attach(stream);
+  float x[8] = {};
+  c->all_to_all(x, x, 16, Label("gradients, step 3", "part 2 of 5"));
+  std::string why;
+  for (int i = 0; i < 200 && why.empty(); ++i) {
+    try {
+      c->check();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    } catch (const CommError& e) {
+      why = e.what();
+    }
+  }
+  CHECK(why == "gradients, step 3, part 2 of 5: rank 1 is dead (rank 1 is dead: its connection)");
+  CHECK_THROWS_WITH(c->all_reduce(x, 1, "update"), doctest::Contains("earlier collective"));
+  CHECK(trace(0).ends_with("abort\n"));
+  unsetenv("KOGRPO_NCCL");
+}
+
+TEST_CASE("nccl: a library that is not there is an error") {
   setenv("KOGRPO_NCCL", "/nowhere/libnccl.so.2", 1);
   CHECK_THROWS_WITH(NcclApi::load(), doctest::Contains("tried:\n  /nowhere/libnccl.so.2"));
+  CHECK(!nccl_status().usable);
+  setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
+  CHECK(nccl_status().text == std::string("2.30.7 (") + KOGRPO_FAKE_NCCL + ")");
   unsetenv("KOGRPO_NCCL");
 }
 #endif
@@ -154,6 +246,7 @@ static_assert(sizeof(NcclUniqueId) == sizeof(ncclUniqueId));
 static_assert(int{kNcclUint8} == int{ncclUint8} && int{kNcclFloat32} == int{ncclFloat32} &&
               int{kNcclFloat64} == int{ncclFloat64} && kNcclSum == int{ncclSum} &&
               kNcclSuccess == int{ncclSuccess} && kNcclInProgress == int{ncclInProgress});
+static_assert(Alike<Ours<&NcclApi::get_version>, decltype(&ncclGetVersion)>::value);
 static_assert(Alike<Ours<&NcclApi::get_unique_id>, decltype(&ncclGetUniqueId)>::value);
 static_assert(Alike<Ours<&NcclApi::comm_init_rank>, decltype(&ncclCommInitRank)>::value);
 static_assert(Alike<Ours<&NcclApi::comm_destroy>, decltype(&ncclCommDestroy)>::value);

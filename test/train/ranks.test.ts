@@ -78,7 +78,14 @@ async function train(
       size === null
         ? undefined
         : {
-            ...{ rank, size, localSize: size, host: '127.0.0.1', port: store.port },
+            ...{
+              rank,
+              size,
+              localSize: size,
+              localRank: rank,
+              host: '127.0.0.1',
+              port: store.port,
+            },
             ...{ run, serves: false, patience: 20, limit: 60 },
           }
     const io = { reporter, signal: controller.signal, resume, place }
@@ -213,7 +220,14 @@ describe('runs on several ranks', () => {
     await expect(part).rejects.toThrow('train_only and trainable_neurons train a part')
     const [a, b] = [await tinyRecipe(recipe), await tinyRecipe({ ...recipe, seed: 6 })]
     const start = (config: Recipe, rank: number): Promise<void> => {
-      const place = { rank, size: 2, localSize: 2, host: '127.0.0.1', port: store.port }
+      const place = {
+        rank,
+        size: 2,
+        localSize: 2,
+        localRank: rank,
+        host: '127.0.0.1',
+        port: store.port,
+      }
       const waits = { run: 'differ', serves: false, patience: 10, limit: 20 }
       const { reporter } = recorder()
       const signal = new AbortController().signal

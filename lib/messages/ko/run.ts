@@ -28,6 +28,10 @@ export const run = catalogue({
     '--rdzv-endpoint의 값이 "{value}"입니다. 호스트:포트를 주세요',
   'mpirun over several machines: name the one of rank 0 with -x MASTER_ADDR=host':
     '여러 대에서 mpirun을 쓸 때는 0번 랭크의 컴퓨터를 -x MASTER_ADDR=호스트로 알려 주세요',
+  '{count} ranks of this machine cannot share {device}; --device cuda gives each its own':
+    '이 컴퓨터의 랭크 {count}개가 {device} 하나를 함께 쓸 수는 없습니다. --device cuda로 하면 저마다 자기 GPU를 씁니다',
+  '{count} ranks of this machine: at most 8 GPUs of one machine are used':
+    '이 컴퓨터의 랭크가 {count}개입니다. 한 대에서 쓰는 GPU는 많아야 8개입니다',
   'rank {rank} of {size} ranks cannot be': '랭크 {size}개 중 {rank}번: 있을 수 없는 랭크입니다',
   '{name} is not set; a rank needs it (kogrpo launch, torchrun, srun and mpirun set it; for one process alone, unset RANK and WORLD_SIZE)':
     '{name}: 설정되지 않았습니다. 랭크에 필요한 변수입니다(kogrpo launch, torchrun, srun, mpirun이 설정합니다. 프로세스 하나로 돌리려면 RANK와 WORLD_SIZE를 없애세요)',
@@ -103,8 +107,6 @@ export const run = catalogue({
     '{file}:{line}: 평가 문제에는 "answer" 열이 필요합니다(다른 이름이면 eval.data의 columns로 이으세요)',
   'shard: parameters divides what is trained, and lora, train_only and trainable_neurons train a part; choose gradients':
     'shard: parameters는 학습하는 것을 나누는데, lora와 train_only와 trainable_neurons는 일부만 학습합니다. gradients를 고르세요',
-  'several ranks train on CPUs only (over Gloo) so far; use --device cpu':
-    '여러 랭크의 학습은 아직 CPU(Gloo)에서만 됩니다. --device cpu를 쓰세요',
   'there is no model "{path}" in the package; there is {known}':
     '패키지에 모델 "{path}": 없습니다. 있는 것: {known}',
   'there is no built-in data set "{path}"; there are {known}':

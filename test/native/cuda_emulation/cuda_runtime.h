@@ -2,7 +2,8 @@
 // The part of the CUDA runtime that native/cuda uses, on a CPU. Device memory starts as NaN and can
 // be touched by kernels and copies only: anything else that reads or writes it ends in a
 // segmentation fault, as on a GPU (runtime.cpp). Kernels and copies to the device run at once; what
-// a copy to the host brings is there after the next synchronisation and not before.
+// a copy to the host brings is there after the next synchronisation and not before. A stream made
+// with a priority has a thread of its own, which begins late what it is given (streams.h).
 
 #include <cuda.h>
 
@@ -10,14 +11,16 @@
 #include <cstring>
 
 #include "cuda_emulation/block.h"
+#include "cuda_emulation/streams.h"
 
 using cudaError_t = int;
-using cudaStream_t = struct EmulatedStream*;
-using cudaEvent_t = struct EmulatedEvent*;
-constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2;
+using cudaStream_t = kogrpo::emulation::Stream*;
+using cudaEvent_t = kogrpo::emulation::Event*;
+constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2,
+                      cudaErrorNotReady = 600, cudaErrorLaunchFailure = 719;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
-constexpr unsigned cudaStreamNonBlocking = 1;
+constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct cudaDeviceProp {
   char name[256] = "emulation";
@@ -52,7 +55,16 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
   *s = nullptr;
   return cudaSuccess;
 }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) {
+inline cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  *least = 0, *greatest = -5;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreateWithPriority(cudaStream_t* s, unsigned, int) {
+  *s = new kogrpo::emulation::Stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
+  delete s;
   return cudaSuccess;
 }
 // Entry points of the driver: those of cuda_emulation/cuda.h.
@@ -71,14 +83,26 @@ inline cudaError_t cudaGetDriverEntryPointByVersion(const char* name, void** fun
 }
 // Events: time does not pass.
 inline cudaError_t cudaEventCreate(cudaEvent_t* e) {
-  *e = nullptr;
+  *e = new kogrpo::emulation::Event;
   return cudaSuccess;
 }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) {
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
+  return cudaEventCreate(e);
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t e) {
+  delete e;
   return cudaSuccess;
 }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  kogrpo::emulation::record(*e, s);
   return cudaSuccess;
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+  kogrpo::emulation::wait(s, *e);
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventQuery(cudaEvent_t e) {
+  return kogrpo::emulation::reached(*e) ? cudaSuccess : cudaErrorNotReady;
 }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
   return cudaSuccess;

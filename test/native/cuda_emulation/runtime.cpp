@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Memory {
   }
 
   void* allocate(size_t bytes) {
+    const std::lock_guard lock(mutex_);
     if (used_ + bytes > limit) return nullptr;
     const size_t wanted = up(bytes, kAlignment) + kRedZone;
     size_t at = 0;
@@ -68,6 +70,7 @@ class Memory {
   }
 
   bool release(void* p) {
+    const std::lock_guard lock(mutex_);
     const auto found = blocks_.find(static_cast<size_t>(static_cast<char*>(p) - base_));
     if (!contains(p) || found == blocks_.end()) return false;
     {
@@ -81,12 +84,15 @@ class Memory {
   }
 
   void open() {
+    const std::lock_guard lock(mutex_);
     if (open_++ == 0) protect(0, high_, true);
   }
   void close() {
+    const std::lock_guard lock(mutex_);
     if (--open_ == 0) protect(0, high_, false);
   }
   size_t used() const {
+    const std::lock_guard lock(mutex_);
     return used_;
   }
 
@@ -98,6 +104,7 @@ class Memory {
       mprotect(base_ + begin, end - begin, open ? PROT_READ | PROT_WRITE : PROT_NONE);
   }
 
+  mutable std::recursive_mutex mutex_;  // ranks are threads of one process
   char* base_ = nullptr;
   std::map<size_t, size_t> blocks_;  // from offset to bytes
   size_t used_ = 0, high_ = 0;
@@ -122,8 +129,10 @@ struct Download {
   void* to;
   std::vector<unsigned char> bytes;
 };
+// Of the streams of the calling thread that have none of their own.
 std::vector<Download>& downloads() {
-  return immortal<std::vector<Download>>();
+  thread_local std::vector<Download> waiting;
+  return waiting;
 }
 
 }  // namespace
@@ -179,29 +188,48 @@ cudaError_t cudaFree(void* p) {
   return p == nullptr || memory().release(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind kind,
-                            cudaStream_t) {
+                            cudaStream_t stream) {
   if (n == 0) return cudaSuccess;
   if (is_device(to) != (kind != cudaMemcpyDeviceToHost) ||
       is_device(from) != (kind != cudaMemcpyHostToDevice))
     return cudaErrorInvalidValue;
-  const Access access;
-  if (kind == cudaMemcpyDeviceToHost) {
+  if (kind == cudaMemcpyHostToDevice) {  // pageable: read before the call returns
+    const auto* bytes = static_cast<const unsigned char*>(from);
+    on_stream(stream, [to, n, copy = std::vector<unsigned char>(bytes, bytes + n)] {
+      const Access access;
+      std::memcpy(to, copy.data(), n);
+    });
+  } else if (kind == cudaMemcpyDeviceToDevice) {
+    on_stream(stream, [to, from, n] {
+      const Access access;
+      std::memcpy(to, from, n);
+    });
+  } else {
+    std::memset(to, 0xff, n);
+    if (stream) {
+      stream->queue([to, from, n] {
+        const Access access;
+        std::memcpy(to, from, n);
+      });
+      return cudaSuccess;
+    }
+    const Access access;
     const auto* bytes = static_cast<const unsigned char*>(from);
     downloads().push_back({to, {bytes, bytes + n}});
-    std::memset(to, 0xff, n);
-  } else {
-    std::memcpy(to, from, n);
   }
   return cudaSuccess;
 }
-cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t) {
+cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t stream) {
   if (n == 0) return cudaSuccess;
   if (!is_device(p)) return cudaErrorInvalidValue;
-  const Access access;
-  std::memset(p, value, n);
+  on_stream(stream, [p, value, n] {
+    const Access access;
+    std::memset(p, value, n);
+  });
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream) return stream->finish() ? cudaSuccess : cudaErrorLaunchFailure;
   for (const Download& d : downloads()) std::memcpy(d.to, d.bytes.data(), d.bytes.size());
   downloads().clear();
   return cudaSuccess;
