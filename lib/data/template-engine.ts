@@ -78,6 +78,8 @@ class BoundedInterpreter extends Interpreter {
     try {
       const result = super.evaluate(statement, scope)
       this.#weigh(result.value, statement, by)
+      // A macro is JavaScript's function inside: printed, it would show its source.
+      if (typeof result.value === 'function') result.value.toString = () => '<function>'
       return result
     } finally {
       this.#by = by // a loop's break and continue are thrown

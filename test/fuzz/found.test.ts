@@ -50,6 +50,12 @@ test.each([
   )
 })
 
+test('template 31637: a macro or function that is printed does not show its source', () => {
+  const source =
+    '{% macro f(x) %}{{ f }}{{ [f] | join("") }}{% endmacro %}{{ f(1) }}{{ range ~ "a".upper }}'
+  expect(new Template(source).render({})).toBe('<function>'.repeat(4))
+})
+
 test('a template that reads long messages many times is rendered', () => {
   const content = '가'.repeat(100_000)
   const messages = Array.from({ length: 20 }, () => ({ role: 'user', content }))
