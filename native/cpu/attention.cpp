@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 
 namespace kogrpo {
 namespace {

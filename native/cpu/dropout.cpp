@@ -1,6 +1,6 @@
 // Dropout on the CPU: rows are independent.
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 
 namespace kogrpo {
 
@@ -12,7 +12,7 @@ void CpuOps::dropout(const Dropout& a) {
   check::require(a.identities || a.x.rows == 0, op, "identities are missing");
   const auto threshold = static_cast<float>(dropout_threshold(a.p));
   const float scale = dropout_scale(a.p);
-  pool_.run(a.x.rows, check::grain(4 * a.x.cols),
+  pool_.run(a.x.rows, grain(4 * a.x.cols),
             [&](Range rows, int) { kernels_.dropout(a, threshold, scale, rows); });
 }
 

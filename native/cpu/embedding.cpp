@@ -1,6 +1,6 @@
 // Embedding on the CPU: tokens are independent forward, columns backward.
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 
 namespace kogrpo {
 
@@ -10,7 +10,7 @@ void CpuOps::embedding_forward(const EmbeddingForward& a) {
   check::matrix(op, "table", a.table, a.table.rows, a.table.cols);
   check::matrix(op, "out", a.out, a.ids.cols, a.table.cols);
   check::indices(op, "ids", a.ids, 0, a.table.rows);
-  pool_.run(a.ids.cols, check::grain(a.table.cols), [&](Range tokens, int) {
+  pool_.run(a.ids.cols, grain(a.table.cols), [&](Range tokens, int) {
     if (a.table.precision == Precision::bf16)
       kernels_.embedding_forward_bf16(a, tokens);
     else
@@ -24,7 +24,7 @@ void CpuOps::embedding_backward(const EmbeddingBackward& a) {
   check::matrix(op, "dtable", a.dtable, a.dtable.rows, a.dtable.cols);
   check::matrix(op, "dout", a.dout, a.ids.cols, a.dtable.cols);
   check::indices(op, "ids", a.ids, 0, a.dtable.rows);
-  pool_.run((a.dtable.cols + 15) / 16, check::grain(16 * a.ids.cols),
+  pool_.run((a.dtable.cols + 15) / 16, grain(16 * a.ids.cols),
             [&](Range columns, int) { kernels_.embedding_backward(a, columns); });
 }
 

@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 #include "ops/xxh64.h"
 
 namespace kogrpo {
@@ -87,7 +87,7 @@ void CpuOps::linear_int8(const Linear& op) {
   const int64_t a_words = ceil_div(w->words, kLine) * kLine;
   int32_t* const a = int8_rows_.reserve(static_cast<size_t>(2 * m * a_words));
   float* const scales = int8_scales_.reserve(static_cast<size_t>(m));
-  pool_.run(m, check::grain(op.x.cols), [&](Range rows, int) {
+  pool_.run(m, grain(op.x.cols), [&](Range rows, int) {
     kernels_.int8_rows({.x = op.x.f32(),
                         .stride = op.x.stride,
                         .k = op.x.cols,

@@ -30,13 +30,6 @@ struct SoftmaxSums {
 };
 
 // The scalars of one AdamW step, from AdamW's fields in double precision.
-struct AdamWFactors {
-  float decay = 1;       // 1 − lr·weight_decay
-  float step_size = 0;   // lr / (1 − beta1^step)
-  float sqrt_bias2 = 1;  // √(1 − beta2^step)
-  float one_minus_beta1 = 0, one_minus_beta2 = 0;
-};
-
 struct KernelTable {
   const char* isa = "";
 

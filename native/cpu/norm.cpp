@@ -1,6 +1,6 @@
 // RMSNorm on the CPU: rows are independent forward and for dx, columns for dweight.
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 
 namespace kogrpo {
 
@@ -11,8 +11,7 @@ void CpuOps::rmsnorm_forward(const RmsNormForward& a) {
   check::vector(op, "weight", a.weight, n);
   check::matrix(op, "y", a.y, tokens, n);
   check::vector(op, "rstd", a.rstd, tokens);
-  pool_.run(tokens, check::grain(2 * n),
-            [&](Range rows, int) { kernels_.rmsnorm_forward(a, rows); });
+  pool_.run(tokens, grain(2 * n), [&](Range rows, int) { kernels_.rmsnorm_forward(a, rows); });
 }
 
 void CpuOps::rmsnorm_backward(const RmsNormBackward& a) {
@@ -25,9 +24,9 @@ void CpuOps::rmsnorm_backward(const RmsNormBackward& a) {
   check::matrix(op, "dx", a.dx, tokens, n);
   check::vector(op, "dweight", a.dweight, n);
   // The weight pass goes first: dx may be dy's own memory.
-  pool_.run((n + 15) / 16, std::max<int64_t>(8, check::grain(16 * tokens)),
+  pool_.run((n + 15) / 16, std::max<int64_t>(8, grain(16 * tokens)),
             [&](Range columns, int) { kernels_.rmsnorm_backward_weight(a, columns); });
-  pool_.run(tokens, check::grain(3 * n),
+  pool_.run(tokens, grain(3 * n),
             [&](Range rows, int) { kernels_.rmsnorm_backward_input(a, rows); });
 }
 

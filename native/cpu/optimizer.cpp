@@ -3,8 +3,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/adamw.h"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 
@@ -13,34 +14,11 @@ namespace {
 constexpr int64_t kGrain = 16384;
 constexpr int64_t kSumBlock = 4096;
 
-// base^exponent by repeated squaring: the same bits on every machine, unlike std::pow.
-double power(double base, int64_t exponent) {
-  double result = 1;
-  for (; exponent > 0; exponent >>= 1, base *= base)
-    if (exponent & 1) result *= base;
-  return result;
-}
-
 }  // namespace
 
 void CpuOps::adamw(const AdamW& a) {
-  const char* op = "adamw";
-  check::require(a.n >= 0, op, "n = " + std::to_string(a.n) + ", must not be negative");
-  check::require(a.n == 0 || (a.param && a.grad && a.m && a.v), op,
-                 "param, grad, m and v must have data");
-  check::require(a.step >= 1, op, "step = " + std::to_string(a.step) + ", steps count from 1");
-  check::require(a.beta1 >= 0 && a.beta1 < 1, op,
-                 "beta1 = " + std::to_string(a.beta1) + ", must be in [0, 1)");
-  check::require(a.beta2 >= 0 && a.beta2 < 1, op,
-                 "beta2 = " + std::to_string(a.beta2) + ", must be in [0, 1)");
-  const double beta1 = a.beta1, beta2 = a.beta2, lr = a.lr;
-  const AdamWFactors factors = {
-      .decay = float(1 - lr * double(a.weight_decay)),
-      .step_size = float(lr / (1 - power(beta1, a.step))),
-      .sqrt_bias2 = float(std::sqrt(1 - power(beta2, a.step))),
-      .one_minus_beta1 = float(1 - beta1),
-      .one_minus_beta2 = float(1 - beta2),
-  };
+  check::adamw("adamw", a);
+  const AdamWFactors factors = adamw_factors(a);
   pool_.run(a.n, kGrain, [&](Range elements, int) { kernels_.adamw(a, factors, elements); });
 }
 

@@ -3,6 +3,7 @@
 // step is thousands of them), then sleep. The body's first exception is carried to the caller; the
 // ranges not yet begun are then dropped.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,6 +31,12 @@ class Pool {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Items per parallel range when an item costs `work` element steps: a range is worth some ten
+// microseconds, so that small inputs run on the caller's thread.
+inline int64_t grain(int64_t work) {
+  return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, work));
+}
 
 // Processors this process may run on (its affinity mask, which container limits on cpusets set
 // too).

@@ -1,7 +1,7 @@
 // Query/key norm and rotary embedding on the CPU. The backward keeps 1/rms of each head between its
 // two passes.
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/check.h"
 
 namespace kogrpo {
 
@@ -29,7 +29,7 @@ void CpuOps::qk_norm_rope_forward(const QkNormRopeForward& a) {
   check_common(op, a);
   const int64_t width = (a.q_heads + a.kv_heads) * a.head_dim;
   check::matrix(op, "out", a.out, a.qkv.rows, width);
-  pool_.run(a.qkv.rows, check::grain(3 * width),
+  pool_.run(a.qkv.rows, grain(3 * width),
             [&](Range rows, int) { kernels_.qk_norm_rope_forward(a, rows); });
 }
 
@@ -44,12 +44,12 @@ void CpuOps::qk_norm_rope_backward(const QkNormRopeBackward& a) {
   check::require(a.dqkv.data != a.qkv.data || tokens == 0, op,
                  "dqkv must not be qkv's memory: the weight gradients read qkv");
   float* rstds = scratch(0, size_t(tokens * heads));
-  pool_.run(tokens, check::grain(5 * width),
+  pool_.run(tokens, grain(5 * width),
             [&](Range rows, int) { kernels_.qk_norm_rope_backward_input(a, rstds, rows); });
   // Whole heads stream best; more threads than that get fewer blocks each.
   const int64_t blocks = (a.head_dim / 2 + 15) / 16;
   const int64_t per_thread = std::max<int64_t>(1, 2 * blocks / threads());
-  pool_.run(2 * blocks, std::max(per_thread, check::grain(32 * tokens * a.q_heads)),
+  pool_.run(2 * blocks, std::max(per_thread, grain(32 * tokens * a.q_heads)),
             [&](Range items, int) { kernels_.qk_norm_rope_backward_weight(a, rstds, items); });
 }
 

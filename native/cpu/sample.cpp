@@ -4,29 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/op_checks.h"
 #include "ops/philox.h"
 
 namespace kogrpo {
 
 namespace {
-
-void check_params(const SamplingParams& p, int64_t row) {
-  const auto field = [&](bool valid, const char* name, double value, const char* rule) {
-    if (!valid)
-      check::fail("sample", "row " + std::to_string(row) + ": " + name + " = " +
-                                std::to_string(value) + ", must be " + rule);
-  };
-  field(p.temperature >= 0 && std::isfinite(p.temperature) &&
-            (p.temperature == 0 || std::isfinite(1.0f / p.temperature)),
-        "temperature", p.temperature, "0 or a positive number with a finite inverse");
-  field(p.top_k >= 0, "top_k", p.top_k, "0 (off) or positive");
-  field(p.top_p > 0 && p.top_p <= 1, "top_p", p.top_p, "in (0, 1]");
-  field(p.min_p >= 0 && p.min_p <= 1, "min_p", p.min_p, "in [0, 1]");
-  field(p.position >= 0 && p.position <= std::numeric_limits<uint32_t>::max(), "position",
-        double(p.position), "in [0, 2^32)");
-}
 
 bool restricted(const SamplingParams& p, int64_t vocab_limit) {
   return p.temperature > 0 &&
@@ -187,18 +171,9 @@ class RestrictedSampler {
 }  // namespace
 
 void CpuOps::sample(const Sample& a) {
-  const char* op = "sample";
+  check::sample(a);
   const int64_t rows = a.logits.rows;
-  check::matrix(op, "logits", a.logits, rows, a.logits.cols);
-  check::vector(op, "token", a.token, rows, DType::i32);
-  check::vector(op, "logprob", a.logprob, rows);
-  check::require(a.vocab_limit > 0 && a.vocab_limit <= a.logits.cols, op,
-                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
-                     std::to_string(a.logits.cols) + "]");
-  check::require(a.params || rows == 0, op, "params has no data");
-  for (int64_t r = 0; r < rows; ++r) check_params(a.params[r], r);
-
-  pool_.run(rows, check::grain(6 * a.vocab_limit), [&](Range range, int) {
+  pool_.run(rows, grain(6 * a.vocab_limit), [&](Range range, int) {
     std::vector<int32_t> ids;
     for (int64_t r = range.begin; r < range.end; ++r) {
       if (!restricted(a.params[r], a.vocab_limit)) {

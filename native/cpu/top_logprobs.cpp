@@ -6,24 +6,15 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/check.h"
 #include "cpu/cpu_ops.h"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 
 void CpuOps::top_logprobs(const TopLogprobs& a) {
-  const char* op = "top_logprobs";
+  check::top_logprobs(a);
   const int64_t rows = a.logits.rows, k = a.ids.cols;
-  check::matrix(op, "logits", a.logits, rows, a.logits.cols);
-  check::require(a.vocab_limit > 0 && a.vocab_limit <= a.logits.cols, op,
-                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
-                     std::to_string(a.logits.cols) + "]");
-  check::require(k >= 1 && k <= a.vocab_limit, op,
-                 std::to_string(k) + " ids a row are wanted, must be in [1, vocab_limit]");
-  check::matrix(op, "ids", a.ids, rows, k, DType::i32);
-  check::matrix(op, "logprobs", a.logprobs, rows, k);
-
-  pool_.run(rows, check::grain(4 * a.vocab_limit), [&](Range range, int) {
+  pool_.run(rows, grain(4 * a.vocab_limit), [&](Range range, int) {
     std::vector<int32_t> ids(static_cast<size_t>(a.vocab_limit));
     for (int64_t r = range.begin; r < range.end; ++r) {
       const float* logits = a.logits.row(r);

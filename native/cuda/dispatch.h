@@ -5,8 +5,8 @@
 #include <initializer_list>
 #include <string>
 
-#include "cpu/check.h"
 #include "ops/bf16.h"
+#include "ops/check.h"
 #include "ops/tensor.h"
 
 namespace kogrpo::cuda {

@@ -11,6 +11,7 @@
 #include "cuda/device.cuh"
 #include "cuda/dispatch.h"
 #include "cuda/softmax.cuh"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 namespace cuda {
@@ -92,26 +93,15 @@ __global__ void __launch_bounds__(256)
 }
 
 template <class Args>
-LogitsShape check_logits(const char* op, const Args& a) {
-  const int64_t rows = a.logits.rows, vocab = a.logits.cols;
-  check::matrix(op, "logits", a.logits, rows, vocab);
-  check::require(a.vocab_limit > 0 && a.vocab_limit <= vocab, op,
-                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
-                     std::to_string(vocab) + "]");
-  check::require(
-      a.inv_temperature > 0 && std::isfinite(a.inv_temperature), op,
-      "inv_temperature = " + std::to_string(a.inv_temperature) + ", must be positive and finite");
-  check::vector(op, "targets", a.targets, rows, DType::i32);
-  check::indices(op, "targets", a.targets, -1, a.vocab_limit);
-  check::vector(op, "entropy", a.entropy, rows);
-  check::vector(op, "lse", a.lse, rows);
-  return {a.logits.stride, int(vocab), int(a.vocab_limit), a.inv_temperature,
+LogitsShape checked_shape(const char* op, const Args& a) {
+  check::logits(op, a);
+  return {a.logits.stride, int(a.logits.cols), int(a.vocab_limit), a.inv_temperature,
           a.logits.stride % 4 == 0 && reinterpret_cast<uintptr_t>(a.logits.data) % 16 == 0};
 }
 
 template <class Out>
 void logits_backward(const char* op, Context& context, const LogitsBackward& a) {
-  const LogitsShape shape = check_logits(op, a);
+  const LogitsShape shape = checked_shape(op, a);
   check::vector(op, "coef_logprob", a.coef_logprob, a.logits.rows);
   if (a.coef_entropy.data) check::vector(op, "coef_entropy", a.coef_entropy, a.logits.rows);
   if (a.logits.rows == 0) return;
@@ -128,7 +118,7 @@ using namespace cuda;
 
 void CudaOps::logits_forward(const LogitsForward& a) {
   const char* op = "logits_forward";
-  const LogitsShape shape = check_logits(op, a);
+  const LogitsShape shape = checked_shape(op, a);
   check::vector(op, "logprob", a.logprob, a.logits.rows);
   if (a.correct.data) check::vector(op, "correct", a.correct, a.logits.rows);
   if (a.logits.rows == 0) return;

@@ -21,6 +21,8 @@
 #include "cuda/device.cuh"
 #include "cuda/dispatch.h"
 #include "cuda/gumbel.cuh"
+#include "ops/adamw.h"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 namespace cuda {
@@ -29,14 +31,9 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int64_t kSumBlock = 65536;
 
-struct Factors {
-  float decay, step_size, sqrt_bias2, beta1, one_minus_beta1, beta2, one_minus_beta2, eps,
-      grad_scale;
-};
-
 // torch.optim.AdamW's order of operations.
 __device__ __forceinline__ float adamw_element(float param, float grad, float& m, float& v,
-                                               const Factors& f) {
+                                               const AdamWFactors& f) {
   const float g = grad * f.grad_scale;
   m = fmaf(f.beta1, m, f.one_minus_beta1 * g);
   v = fmaf(f.beta2, v, f.one_minus_beta2 * g * g);
@@ -45,7 +42,7 @@ __device__ __forceinline__ float adamw_element(float param, float grad, float& m
 
 template <int N>
 __global__ void __launch_bounds__(kThreads)
-    adamw_kernel(float* param, const float* grad, float* m, float* v, int64_t n, Factors f) {
+    adamw_kernel(float* param, const float* grad, float* m, float* v, int64_t n, AdamWFactors f) {
   const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * N;
   if (i >= n) return;
   Vec<float, N> p = load<N>(param + i), mm = load<N>(m + i), vv = load<N>(v + i);
@@ -144,7 +141,7 @@ __device__ __forceinline__ void read_gradients(const float* grad, float (&g)[8])
 template <class G, class M, class V>
 __global__ void __launch_bounds__(kThreads)
     mixed_adamw_kernel(bf16* param, int16_t* remainder, const G* grad, M m, V v, int64_t n,
-                       int64_t first, Factors f, uint32_t step, uint64_t seed) {
+                       int64_t first, AdamWFactors f, uint32_t step, uint64_t seed) {
   const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * 8;
   const bool inside = i < n;  // n is a multiple of 8; whole warps take part in the maxima
   float mm[8] = {}, vv[8] = {};
@@ -215,28 +212,6 @@ Launch elementwise(int64_t n, int per) {
   return {dim3(unsigned(divide_up(n, int64_t(kThreads) * per))), dim3(kThreads)};
 }
 
-template <class A>
-Factors factors_of(const char* op, const A& a) {
-  check::require(a.n >= 0, op, "n = " + std::to_string(a.n) + ", must not be negative");
-  check::require(a.n == 0 || (a.param && a.grad && a.m && a.v), op,
-                 "param, grad, m and v must have data");
-  check::require(a.step >= 1, op, "step = " + std::to_string(a.step) + ", steps count from 1");
-  check::require(a.beta1 >= 0 && a.beta1 < 1, op,
-                 "beta1 = " + std::to_string(a.beta1) + ", must be in [0, 1)");
-  check::require(a.beta2 >= 0 && a.beta2 < 1, op,
-                 "beta2 = " + std::to_string(a.beta2) + ", must be in [0, 1)");
-  const double beta1 = a.beta1, beta2 = a.beta2, lr = a.lr, step = double(a.step);
-  return {float(1 - lr * double(a.weight_decay)),
-          float(lr / (1 - std::pow(beta1, step))),
-          float(std::sqrt(1 - std::pow(beta2, step))),
-          a.beta1,
-          float(1 - beta1),
-          a.beta2,
-          float(1 - beta2),
-          a.eps,
-          a.grad_scale};
-}
-
 template <class T>
 void sums_of_squares(Context& context, const T* x, int64_t n, int64_t grain, double* sums) {
   if (n == 0) return;
@@ -272,7 +247,8 @@ void lerp(Context& context, T* dst, const T* src, int64_t n, float alpha) {
 using namespace cuda;
 
 void CudaOps::adamw(const AdamW& a) {
-  const Factors f = factors_of("adamw", a);
+  check::adamw("adamw", a);
+  const AdamWFactors f = adamw_factors(a);
   if (on_16_bytes(a.n, 4, a.param, a.grad, a.m, a.v))
     launch(context_->stream(), "adamw", elementwise(a.n, 4), adamw_kernel<4>, a.param, a.grad, a.m,
            a.v, a.n, f);
@@ -283,7 +259,8 @@ void CudaOps::adamw(const AdamW& a) {
 
 void CudaOps::mixed_adamw(const MixedAdamW& a) {
   const char* op = "mixed_adamw";
-  const Factors f = factors_of(op, a);
+  check::adamw(op, a);
+  const AdamWFactors f = adamw_factors(a);
   check::require(a.n == 0 || a.remainder, op, "remainder has no data");
   check::require(a.n % 8 == 0 && a.first % kMomentBlock == 0, op,
                  "n must be a multiple of 8 and first one of " + std::to_string(kMomentBlock));

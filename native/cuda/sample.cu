@@ -17,6 +17,7 @@
 #include "cuda/gumbel.cuh"
 #include "cuda/rank.cuh"
 #include "cuda/softmax.cuh"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 namespace cuda {
@@ -212,22 +213,6 @@ __global__ void __launch_bounds__(kRowThreads)
   logprob[blockIdx.x] = restricted ? (z - s.max) - log_kept : log_probability(z, s);
 }
 
-void check_params(const SamplingParams& p, int64_t row) {
-  const auto field = [&](bool valid, const char* name, double value, const char* rule) {
-    if (!valid)
-      check::fail("sample", "row " + std::to_string(row) + ": " + name + " = " +
-                                std::to_string(value) + ", must be " + rule);
-  };
-  field(p.temperature >= 0 && std::isfinite(p.temperature) &&
-            (p.temperature == 0 || std::isfinite(1.0f / p.temperature)),
-        "temperature", p.temperature, "0 or a positive number with a finite inverse");
-  field(p.top_k >= 0, "top_k", p.top_k, "0 (off) or positive");
-  field(p.top_p > 0 && p.top_p <= 1, "top_p", p.top_p, "in (0, 1]");
-  field(p.min_p >= 0 && p.min_p <= 1, "min_p", p.min_p, "in [0, 1]");
-  field(p.position >= 0 && p.position <= std::numeric_limits<uint32_t>::max(), "position",
-        double(p.position), "in [0, 2^32)");
-}
-
 }  // namespace
 }  // namespace cuda
 
@@ -236,18 +221,11 @@ using namespace cuda;
 void CudaOps::sample(const Sample& a) {
   const char* op = "sample";
   const int64_t rows = a.logits.rows;
-  check::matrix(op, "logits", a.logits, rows, a.logits.cols);
-  check::vector(op, "token", a.token, rows, DType::i32);
-  check::vector(op, "logprob", a.logprob, rows);
-  check::require(a.vocab_limit > 0 && a.vocab_limit <= a.logits.cols, op,
-                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
-                     std::to_string(a.logits.cols) + "]");
-  check::require(a.params || rows == 0, op, "params has no data");
+  check::sample(a);
   if (rows == 0) return;
   std::vector<RowParams> params;
   for (int64_t r = 0; r < rows; ++r) {
     const SamplingParams& p = a.params[r];
-    check_params(p, r);
     params.push_back(
         {p.temperature, p.top_p, p.min_p, p.top_k, uint32_t(p.position), p.seed, p.stream});
   }

@@ -10,6 +10,7 @@
 #include "cuda/dispatch.h"
 #include "cuda/rank.cuh"
 #include "cuda/softmax.cuh"
+#include "ops/op_checks.h"
 
 namespace kogrpo {
 namespace cuda {
@@ -58,14 +59,7 @@ using namespace cuda;
 void CudaOps::top_logprobs(const TopLogprobs& a) {
   const char* op = "top_logprobs";
   const int64_t rows = a.logits.rows, k = a.ids.cols;
-  check::matrix(op, "logits", a.logits, rows, a.logits.cols);
-  check::require(a.vocab_limit > 0 && a.vocab_limit <= a.logits.cols, op,
-                 "vocab_limit = " + std::to_string(a.vocab_limit) + ", must be in [1, " +
-                     std::to_string(a.logits.cols) + "]");
-  check::require(k >= 1 && k <= a.vocab_limit, op,
-                 std::to_string(k) + " ids a row are wanted, must be in [1, vocab_limit]");
-  check::matrix(op, "ids", a.ids, rows, k, DType::i32);
-  check::matrix(op, "logprobs", a.logprobs, rows, k);
+  check::top_logprobs(a);
   if (rows == 0) return;
   const auto n = static_cast<size_t>(rows * k);
   auto* ids = context_->scratch<int32_t>(2 * n);

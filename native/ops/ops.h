@@ -275,6 +275,17 @@ struct MixedAdamW {
   uint64_t seed = 0;
 };
 
+// What a step of either multiplies with (ops/adamw.h).
+struct AdamWFactors {
+  float decay = 1;       // 1 − lr·weight_decay
+  float step_size = 0;   // lr / (1 − beta1^step)
+  float sqrt_bias2 = 1;  // √(1 − beta2^step)
+  float beta1 = 0, one_minus_beta1 = 1;
+  float beta2 = 0, one_minus_beta2 = 1;
+  float eps = 0;
+  float grad_scale = 1;
+};
+
 class Ops {
  public:
   virtual ~Ops() = default;

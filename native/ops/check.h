@@ -1,8 +1,7 @@
 #pragma once
-// Argument checks and work splitting shared by the CPU operations. A wrong shape is the caller's
-// mistake: std::invalid_argument naming the operation, the tensor and both shapes.
+// Checks of arguments, the same on every device. A wrong shape is the caller's mistake:
+// std::invalid_argument naming the operation, the tensor and both shapes.
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -46,12 +45,6 @@ inline void indices(const char* op, const char* name, const Tensor& t, int64_t l
     if (t.i32()[i] < low || t.i32()[i] >= high)
       fail(op, std::string(name) + "[" + std::to_string(i) + "] = " + std::to_string(t.i32()[i]) +
                    ", must be in [" + std::to_string(low) + ", " + std::to_string(high) + ")");
-}
-
-// Items per parallel range when an item costs `work` element steps: a range is worth some ten
-// microseconds, so that small inputs run on the caller's thread.
-inline int64_t grain(int64_t work) {
-  return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, work));
 }
 
 }  // namespace kogrpo::check
