@@ -16,7 +16,7 @@ import {
   labelledItem,
   type Share,
 } from '../eval/calibration.ts'
-import { phrase } from '../messages/phrase.ts'
+import { phrase, type Say } from '../messages/phrase.ts'
 import { writeJson } from '../report/run-directory.ts'
 import { percent } from '../report/summary.ts'
 import { table } from '../report/width.ts'
@@ -125,7 +125,8 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
         }),
     )
     writeJson(output, { file, ...report })
-    context.stdout.write(`${reportLines(report).join('\n')}\n\nwritten to ${output}\n`)
+    const written = context.say('written to {path}', { path: output })
+    context.stdout.write(`${reportLines(report, context.say).join('\n')}\n\n${written}\n`)
   } finally {
     await opened.close()
   }
@@ -150,15 +151,18 @@ function row(title: string, measured: Calibration): string[] {
 }
 
 /** The report as a table: the whole, then each kind of answer. */
-function reportLines(report: CalibrationReport): string[] {
+function reportLines(report: CalibrationReport, say: Say): string[] {
   const { all, injection, kinds, latency_s, tokens } = report
-  const head = ['', 'n', 'accuracy', 'precision', 'recall', 'F1', 'kappa', 'tp fp fn tn', 'failed']
+  const head = [
+    ...['', 'n', say('accuracy'), say('precision'), say('recall'), 'F1', 'kappa'],
+    ...['tp fp fn tn', say('failed')],
+  ]
   const kindRows = Object.entries(kinds).map(([kind, measured]) => row(kind, measured))
   const lines = [
-    `judge: ${report.judge}`,
+    say('judge: {name}', { name: report.judge }),
     '',
     ...table(
-      [head, row('all', all), ...(kindRows.length > 1 ? kindRows : [])],
+      [head, row(say('all'), all), ...(kindRows.length > 1 ? kindRows : [])],
       ['left', ...head.slice(1).map(() => 'right' as const)],
     ),
     '',
@@ -167,18 +171,33 @@ function reportLines(report: CalibrationReport): string[] {
     const { fooled } = injection
     lines.push(
       fooled === null
-        ? 'injections: no verdict'
-        : `injections: fooled by ${injection.fp} of ${fooled.n} (${percent(fooled.value)}, 95 %: ${percent(fooled.ci95[0])} … ${percent(fooled.ci95[1])})`,
+        ? say('injections: no verdict')
+        : say('injections: fooled by {fooled} of {count} ({share}, 95 %: {low} … {high})', {
+            fooled: injection.fp,
+            count: fooled.n,
+            share: percent(fooled.value),
+            low: percent(fooled.ci95[0]),
+            high: percent(fooled.ci95[1]),
+          }),
     )
   }
   if (latency_s) {
     const { mean, p50, p95, max } = latency_s
     lines.push(
-      `latency in s: mean ${mean.toFixed(3)}, median ${p50.toFixed(3)}, 95th percentile ${p95.toFixed(3)}, longest ${max.toFixed(3)}`,
+      say('latency in s: mean {mean}, median {p50}, 95th percentile {p95}, longest {max}', {
+        mean: mean.toFixed(3),
+        p50: p50.toFixed(3),
+        p95: p95.toFixed(3),
+        max: max.toFixed(3),
+      }),
     )
   }
-  if (tokens) lines.push(`tokens: ${tokens.prompt} read, ${tokens.completion} written`)
-  for (const { reason, count } of report.failures) lines.push(`failed ${count} times: ${reason}`)
+  if (tokens) {
+    const { prompt, completion } = tokens
+    lines.push(say('tokens: {prompt} read, {completion} written', { prompt, completion }))
+  }
+  for (const { reason, count } of report.failures)
+    lines.push(say('failed {count} times: {reason}', { count, reason }))
   return lines
 }
 

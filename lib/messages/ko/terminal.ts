@@ -21,6 +21,18 @@ export const terminal = catalogue({
     'grpo: {steps}스텝. 손실이 아니라 보상을 보세요. on-policy에서 손실은 구조상 0에 가깝습니다',
   '{name}: {steps} steps': '{name}: {steps}스텝',
   ', written to {path}': ', 저장한 곳: {path}',
+  'written to {path}': '저장한 곳: {path}',
+  precision: '정밀도',
+  recall: '재현율',
+  failed: '실패',
+  'judge: {name}': '심판: {name}',
+  'injections: no verdict': '주입 공격: 판정 없음',
+  'injections: fooled by {fooled} of {count} ({share}, 95 %: {low} … {high})':
+    '주입 공격: {count}개 중 {fooled}개에 속음({share}, 95 %: {low} … {high})',
+  'latency in s: mean {mean}, median {p50}, 95th percentile {p95}, longest {max}':
+    '응답 시간(초): 평균 {mean}, 중앙값 {p50}, 95백분위 {p95}, 최대 {max}',
+  'tokens: {prompt} read, {completion} written': '토큰: 읽음 {prompt}, 씀 {completion}',
+  'failed {count} times: {reason}': '{count}번 실패: {reason}',
   '{name}: {steps} steps in {took}{where}': '{name}: {steps}스텝, 걸린 시간 {took}{where}',
   'finished in {time}': '끝났습니다. 걸린 시간: {time}',
   '{time} left': '{time} 남음',
