@@ -67,10 +67,13 @@ function declarationOf(file, name) {
       code: code.replaceAll(/^ +(#private;|private .*;)\n/gm, ''),
     }
   }
-  const passed = [...text.matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)\.(?:ts|js)'/g)].find(
-    ([, names]) => names.split(/[\s,]+/).includes(name),
-  )
-  return passed ? declarationOf(join(dirname(file), passed[2]), name) : null
+  const handedOn = /export (?:type )?(?:\{([^}]*)\}|\*) from '([^']+)\.(?:ts|js)'/g
+  for (const [, names, from] of text.matchAll(handedOn)) {
+    if (names !== undefined && !names.split(/[\s,]+/).includes(name)) continue
+    const declaration = declarationOf(join(dirname(file), from), name)
+    if (declaration !== null) return declaration
+  }
+  return null
 }
 
 /** The page, and what is wrong with what it shows. */
