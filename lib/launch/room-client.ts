@@ -16,7 +16,7 @@ const MOST_MS = 1e12
 
 /** How many parts follow the name of a request. */
 const PARTS: Readonly<Record<string, number>> = {
-  ...{ hello: 5, alive: 0, get: 2, meet: 2, explain: 2, set: 2, leave: 0 },
+  ...{ hello: 5, alive: 0, get: 2, count: 1, meet: 2, explain: 2, set: 2, leave: 0 },
 }
 
 function whole(text: string, least: number, most: number): number {
@@ -85,7 +85,8 @@ export class RoomClient {
       room.get(text[0], whole(text[1], 0, MOST_MS), found =>
         this.#reply(typeof found === 'string' ? ['error', found] : ['ok', found]),
       )
-    } else if (name === 'meet') room.meet(rank, text[0], whole(text[1], 0, MOST_MS), this.#reply)
+    } else if (name === 'count') this.#reply(['ok', String(room.count(text[0]))])
+    else if (name === 'meet') room.meet(rank, text[0], whole(text[1], 0, MOST_MS), this.#reply)
     else if (name === 'explain') room.explain(rank, text[0], text[1], this.#reply)
     else {
       if (name === 'set') room.set(text[0], value!)

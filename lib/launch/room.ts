@@ -44,6 +44,7 @@ export class Room {
   readonly size: number
   readonly #ranks = new Map<number, Rank>()
   readonly #values = new Map<string, Buffer>()
+  readonly #counts = new Map<string, number>()
   readonly #getters: { key: string; answer: (value: Buffer | string) => void; until: number }[] = []
   #held = 0
   #meeting: Waiting[] = []
@@ -110,6 +111,17 @@ export class Room {
     const value = this.#values.get(key)
     if (value) answer(value)
     else this.#getters.push({ key, answer, until: this.#now() + limit })
+  }
+
+  /** How often ranks have asked for the key before. Throws when the room holds too much already. */
+  count(key: string): number {
+    const before = this.#counts.get(key)
+    if (before === undefined) {
+      this.#held += key.length + ENTRY
+      if (this.#held > MOST_HELD) throw new Error('the store is full')
+    }
+    this.#counts.set(key, (before ?? 0) + 1)
+    return before ?? 0
   }
 
   /** `rank` has come to `label`; answers `ok` or `error` and why. */

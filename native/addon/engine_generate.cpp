@@ -47,6 +47,12 @@ Napi::Value EngineWrap::generate(Info info) {
   options.max_sequences = integer_or(o, "maxSequences", options.max_sequences);
   options.max_cache_bytes = integer_or(o, "maxCacheBytes", 0);
   options.prefill_rows = integer_or(o, "prefillRows", options.prefill_rows);
+  if (!o.Get("together").IsUndefined()) {
+    const Napi::Object together = object(o.Get("together"), "together");
+    options.label = string(together.Get("label"), "together.label");
+    options.group = integer(together, "group");
+    options.live = integer(together, "live");
+  }
   const bool stream = boolean_or(o, "stream", false);
   return run(
       info, info[2],
@@ -66,7 +72,9 @@ Napi::Value EngineWrap::generate(Info info) {
         return [results = std::move(results)](Napi::Env env) -> Napi::Value {
           Napi::Array out = Napi::Array::New(env, results.size());
           for (size_t i = 0; i < results.size(); ++i)
-            out.Set(static_cast<uint32_t>(i), completion(env, results[i]));
+            out.Set(static_cast<uint32_t>(i),
+                    results[i].done ? static_cast<Napi::Value>(completion(env, results[i]))
+                                    : env.Null());
           return out;
         };
       });

@@ -71,4 +71,15 @@ void Communicator::barrier(const Label& label) {
   collective(label, [&] { do_barrier(); });
 }
 
+int64_t Communicator::claim(const std::string& key) {
+  if (size_ == 1) return claims_[key]++;
+  if (failed_) throw CommError(key + ": an earlier collective of this rank failed");
+  try {
+    return store_->count(key);
+  } catch (const StoreError& e) {
+    failed_ = true;
+    throw CommError(key + ": " + e.what());
+  }
+}
+
 }  // namespace kogrpo

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -77,6 +78,8 @@ class Communicator {
   std::vector<std::vector<uint8_t>> all_gather_bytes(std::span<const uint8_t> mine,
                                                      const Label& label);
   void barrier(const Label& label);
+  // How often the ranks have claimed by this key before: each asks when it likes, nobody waits.
+  int64_t claim(const std::string& key);
 
  protected:
   // `store` may be null for one rank.
@@ -108,6 +111,7 @@ class Communicator {
   Lane* lane_ = nullptr;
   std::string met_;  // the label of the last meeting
   std::string current_;
+  std::map<std::string, int64_t> claims_;  // of a rank alone
   bool failed_ = false;
 };
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -186,6 +187,14 @@ class TcpStore final : public Store {
   }
   std::string get(const std::string& key) override {
     return answer(main_.request({"get", key, milliseconds(options_.limit_s)}));
+  }
+  int64_t count(const std::string& key) override {
+    const std::string text = answer(main_.request({"count", key}));
+    int64_t value = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 0)
+      throw StoreError("the store's answer '" + text + "' is no count");
+    return value;
   }
   void meet(const std::string& label) override {
     answer(main_.request({"meet", label, milliseconds(options_.limit_s)}));

@@ -11,11 +11,13 @@
 //   alive                                                        → ok who is lost, or nothing
 //   set key value                                                → ok
 //   get key limit_ms                                             → wait* (ok value | error text)
+//   count key                                                    → ok n: 0, 1, 2, … to whoever asks
 //   meet label limit_ms                                          → wait* (ok | error text)
 //   explain label cause                                          → wait* ok text
 //   leave                                                        → ok
 // "wait" comes once a second, so that a client can tell a slow rank from a lost server.
 
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -33,6 +35,8 @@ class Store {
   virtual void set(const std::string& key, const std::string& value) = 0;
   // Waits until a rank has set the key.
   virtual std::string get(const std::string& key) = 0;
+  // How often ranks have asked for the key before.
+  virtual int64_t count(const std::string& key) = 0;
   // Returns when all ranks have come to `label`. Throws StoreError where one cannot come any more.
   virtual void meet(const std::string& label) = 0;
   // After a failure in `label`: which ranks are at fault, as far as can be known.

@@ -93,6 +93,10 @@ void DataParallel::begin_turn(int contributors, const std::string& label) {
   summed_ = true;
 }
 
+void DataParallel::begin_pass(const std::string& label) {
+  label_ = label;
+}
+
 uint64_t DataParallel::exchange(size_t unit, const void* gradient) {
   if (!in_turn_ || next_ == order_.size() || order_[next_] != unit)
     throw std::invalid_argument("a turn has one micro-batch: begin the next one first");
@@ -187,7 +191,8 @@ void DataParallel::gather(size_t unit, const Tensor& mine, const Tensor& whole,
 }
 
 uint64_t DataParallel::gather_ahead(size_t unit, const Tensor& mine, const Tensor& whole) {
-  const Label label(label_, "weights " + std::to_string(++gathers_));
+  // The steps of sampling are many and short: one meeting each is enough.
+  const Label label(label_, in_turn_ ? "weights " + std::to_string(++gathers_) : std::string());
   return lane_->post([this, unit, mine, whole, label] { gather_now(unit, mine, whole, label); });
 }
 

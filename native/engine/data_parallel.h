@@ -67,8 +67,10 @@ class DataParallel {
   bool in_turn() const { return in_turn_; }
   // Whether this rank has one of the turn's micro-batches.
   bool contributes() const { return communicator_->rank() < contributors_; }
-  // gather() in a turn, beside what is computed; the number is for wait(). `mine` and `whole` must
-  // stay until then.
+  // A pass over the model outside of turns, whose weights are gathered ahead.
+  void begin_pass(const std::string& label);
+  // gather() in a turn or pass, beside what is computed; the number is for wait(). `mine` and
+  // `whole` must stay until then.
   uint64_t gather_ahead(size_t unit, const Tensor& mine, const Tensor& whole);
 
   // Norm of the sum, the same bits on every rank.

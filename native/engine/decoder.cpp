@@ -44,9 +44,14 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
     std::copy(rows.pages[s].begin(), rows.pages[s].end(),
               block_table_.begin() + static_cast<int64_t>(s * max_pages));
 
+  const auto before = [&](int64_t block) {
+    if (hooks_) hooks_->before(block);
+  };
   rows_ = r;
+  before(0);
   ops_.embedding_forward({ids, weights.embed, x});
   for (size_t l = 0; l < weights.layers.size(); ++l) {
+    before(static_cast<int64_t>(l) + 1);
     const LayerView& w = weights.layers[l];
     const PackedModel::Layer& p = packed.layers[l];
     const KvPages pages =
@@ -69,6 +74,7 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
     ops_.linear({act, w.down, x, p.down.get(), true});
     lora.forward(w.lora_down, act, x);
   }
+  before(config_.num_layers + 1);
   ops_.rmsnorm_forward({x, weights.final_norm, normed, rstd, config_.rms_norm_eps});
 }
 

@@ -55,6 +55,10 @@ class Decoder {
   // Of weights, activations, keys and values.
   DType type() const { return transformer_.type(); }
 
+  // Told of the model's blocks in forward(), as Transformer's: a block's weights need to be there
+  // from then on only. They must stay until other ones are set; null: none.
+  void set_hooks(const BlockHooks* hooks) { hooks_ = hooks; }
+
   // Keys and values of the rows go into the pages; the hidden states are kept for answer().
   void forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
                const StepRows& rows);
@@ -71,6 +75,7 @@ class Decoder {
   const ModelConfig& config_;
   Transformer& transformer_;
   LmHead& head_;
+  const BlockHooks* hooks_ = nullptr;
   int64_t rows_ = 0;  // of the last forward
   std::vector<int32_t> block_table_;
   Storage x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_, per_row_;

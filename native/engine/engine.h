@@ -242,6 +242,13 @@ class Engine {
   // Returns when the block's weights are in their room; those of `next` are on their way.
   void begin_weights(int64_t block, int64_t next);
   BlockHooks weight_hooks();
+  // For one block of a pass outside of turns, the next one's weights following.
+  void stream_block(int64_t block);
+  // With weights in pieces that are not held: a collective.
+  std::vector<GenerateResult> generate_streaming(std::span<const GenerateRequest> requests,
+                                                 const GenerateOptions& options, Together& together,
+                                                 const std::function<void(int64_t)>& on_progress,
+                                                 const AbortFlag& abort, const OnFinish& on_finish);
   void begin_backward(const BlockHooks& hooks);
   // The collectives of a turn without a micro-batch of one's own.
   void idle_turn();
@@ -289,6 +296,7 @@ class Engine {
   ParameterStore pieces_;                       // of weights in pieces
   Storage weight_rooms_;                        // likewise; the rooms are those of gradients
   std::optional<ModelView> streamed_;           // of what is in the rooms
+  int64_t dealt_ = 0;                           // calls of generate() whose groups were claimed
   std::vector<uint64_t> weights_there_;         // by block: the gather that put them there, or 0
   std::vector<uint8_t> block_begun_;            // in this turn
   std::array<uint64_t, 3> gradient_sent_ = {};  // the last exchange by room

@@ -31,9 +31,61 @@ std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> re
                                 std::to_string(config_.vocab_size));
   if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
   if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  Together together;
+  if (options.group > 0) {
+    if (options.live < 1) throw std::invalid_argument("live must be at least 1");
+    together.group = options.group;
+    together.live = options.live;
+    // All ranks make the same calls: a label may come again, this number does not.
+    const std::string key = "groups of call " + std::to_string(++dealt_) + ", " + options.label;
+    together.claim = [this, key] { return ranks().communicator().claim(key); };
+  }
+  if (weights_in_pieces() && !parameters_.there())
+    return generate_streaming(requests, options, together, on_progress, abort, on_finish);
   return with_plan([&] {
     return generator_.run(policy_, packed(), requests, options, on_progress, abort, on_finish,
-                          lent_for_generation());
+                          lent_for_generation(), &together);
+  });
+}
+
+std::vector<GenerateResult> Engine::generate_streaming(
+    std::span<const GenerateRequest> requests, const GenerateOptions& options, Together& together,
+    const std::function<void(int64_t)>& on_progress, const AbortFlag& abort,
+    const OnFinish& on_finish) {
+  if (ranks_->in_turn() || options.label.empty())
+    throw std::invalid_argument(
+        "generate: weights come layer by layer, and all ranks sample together: outside of a turn, "
+        "and with a label");
+  int64_t step = 0;
+  bool walked = false;
+  const BlockHooks hooks{[&](int64_t block) {
+                           walked = true;
+                           stream_block(block);
+                         },
+                         {}};
+  together.go = [&](bool busy) {
+    const std::string label = options.label + ", step " + std::to_string(++step);
+    const auto mine = static_cast<uint8_t>(busy);
+    bool any = false;
+    for (const auto& theirs : ranks_->communicator().all_gather_bytes({&mine, 1}, label))
+      any |= theirs[0] != 0;
+    ranks_->begin_pass(label);
+    walked = false;
+    return any;
+  };
+  together.pass = [&] {
+    for (int64_t block = 0; !walked && block < layout_.blocks(); ++block) stream_block(block);
+    walked = true;
+  };
+  struct Hooked {
+    Decoder& decoder;
+    ~Hooked() { decoder.set_hooks(nullptr); }
+  } const hooked{decoder_};
+  decoder_.set_hooks(&hooks);
+  const PackedModel unpacked(streamed_->layers.size());
+  return with_plan([&] {
+    return generator_.run(*streamed_, unpacked, requests, options, on_progress, abort, on_finish,
+                          lent_for_generation(), &together);
   });
 }
 

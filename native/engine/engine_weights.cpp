@@ -1,7 +1,8 @@
 // Weights of which a rank holds its pieces only (shard: parameters, ZeRO-3). In a turn a block's
-// weights are gathered into a room (Rooms) before they are used, the next block's meanwhile.
-// Outside of turns, to sample, score, evaluate or save, they are gathered whole and kept until the
-// next turn begins. The pieces are what is trained and what a state is made of.
+// weights are gathered into a room (Rooms) before they are used, the next block's meanwhile. So are
+// they in every step of sampling, which ranks then make together. To score, evaluate or save, and
+// to sample where there is room, they are gathered whole and kept until the next turn begins. The
+// pieces are what is trained and what a state is made of.
 
 #include <algorithm>
 #include <stdexcept>
@@ -125,6 +126,12 @@ void Engine::begin_weights(int64_t block, int64_t next) {
 
 BlockHooks Engine::weight_hooks() {
   return {[this](int64_t block) { begin_weights(block, block + 1); }, {}};
+}
+
+// When the head is in use, layers' rooms are free for the next step's. (Block 0 is not: an
+// embedding that is no head shares the head's room.)
+void Engine::stream_block(int64_t block) {
+  begin_weights(block, block + 1 < layout_.blocks() ? block + 1 : 1);
 }
 
 void Engine::idle_turn() {

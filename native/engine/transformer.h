@@ -71,6 +71,8 @@ struct PackedModel {
   std::unique_ptr<PackedWeight> head;
 
   PackedModel(Ops& ops, const ModelView& weights);
+  // Nothing packed: products read the weights as they are, and give the same bits.
+  explicit PackedModel(size_t layers_without) : layers(layers_without) {}
   // Of everything that is packed; null weights (a backend that packs nothing) count as empty.
   uint64_t digest() const;
 };

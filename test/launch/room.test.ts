@@ -73,6 +73,14 @@ describe('meetings', () => {
   })
 })
 
+describe('counts', () => {
+  it('give every number once, by key, whoever asks', () => {
+    const { r } = room(3)
+    expect([r.count('groups, 1'), r.count('groups, 1'), r.count('groups, 2')]).toEqual([0, 1, 0])
+    expect(r.count('groups, 1')).toBe(2)
+  })
+})
+
 describe('explanations', () => {
   it('name the one that died, and not those whose transfers failed for it', () => {
     const { r, answers, explain } = room(3)

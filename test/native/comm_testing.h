@@ -20,6 +20,7 @@ struct SharedStore {
   std::condition_variable changed;
   std::map<std::string, std::string> values;
   std::map<std::string, int> met;
+  std::map<std::string, int64_t> counts;
   int absent = -1;  // a rank that will never come
 };
 
@@ -36,6 +37,10 @@ class MemoryStore final : public Store {
     std::unique_lock lock(shared_->mutex);
     shared_->changed.wait(lock, [&] { return shared_->values.contains(key); });
     return shared_->values[key];
+  }
+  int64_t count(const std::string& key) override {
+    const std::lock_guard lock(shared_->mutex);
+    return shared_->counts[key]++;
   }
   void meet(const std::string& label) override {
     std::unique_lock lock(shared_->mutex);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <mutex>
 
 #include "comm_testing.h"
 #include "doctest/doctest.h"
@@ -277,4 +278,126 @@ TEST_CASE(
       CHECK(r.weights == never.weights);
       CHECK(r.norms == never.norms);
     }
+}
+
+namespace {
+
+std::vector<GenerateRequest> requests_of(const ModelConfig& c) {
+  std::vector<GenerateRequest> requests;
+  for (int32_t g = 0; g < 7; ++g)
+    for (int32_t i = 0; i < 2; ++i) {
+      GenerateRequest r;
+      for (int32_t t = 0; t < 3 + g % 3; ++t)
+        r.prompt.push_back((11 * g + 5 * t + 1) % static_cast<int32_t>(c.vocab_size));
+      r.max_new_tokens = 3 + 4 * (g % 4);
+      r.sampling.seed = 5;
+      r.sampling.stream = static_cast<uint64_t>(2 * g + i);
+      r.stop_tokens = {7, 8, 9};
+      requests.push_back(r);
+    }
+  return requests;
+}
+
+bool same(const GenerateResult& a, const GenerateResult& b) {
+  return a.tokens == b.tokens && a.logprobs == b.logprobs && a.reason == b.reason;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "data parallel: ranks sample layer by layer, in step, what one samples on whole weights") {
+  for (const bool tied : {true, false})
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      CAPTURE(tied);
+      ModelConfig config = tiny();
+      config.tie_word_embeddings = tied;
+      config.num_layers = 5;
+      EngineOptions options;
+      options.threads = 1;
+      options.precision = precision;
+      const auto requests = requests_of(config);
+      Engine alone(config, options);
+      alone.initialize({1, 0.1, 0.0});
+      const auto expected = alone.generate(requests, {}, [](int64_t) {}, {});
+      const double all = double(alone.layout().total()) * 4, embed = 97 * 32 * 4;
+      const double outer = tied ? embed + 32 * 4 : embed + 32 * 4;
+      const double layer = (all - (tied ? 1 : 2) * embed - 32 * 4) / 5;
+      for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
+        CAPTURE(size);
+        std::vector<int> samplers(requests.size(), -1);
+        std::vector<GenerateResult> merged(requests.size());
+        std::mutex mutex;
+        const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+          const int rank = c->rank();
+          Engine e(config, options);
+          e.initialize({1, 0.1, 0.0});
+          e.join(std::move(c), Shard::parameters);
+          e.begin_turn(1, "weights into pieces");
+          if (e.ranks().contributes()) backward(e, 0);
+          e.accumulate();
+          e.zero_gradients();
+          GenerateOptions sampling;
+          sampling.label = "sampling";
+          sampling.group = 2;
+          sampling.live = 2;
+          int64_t held = 0;
+          const auto own =
+              e.generate(requests, sampling,
+                         [&](int64_t) { held = std::max(held, e.memory_use().parameters); }, {});
+          // Once more, all of it on the last rank: the others only take part.
+          sampling.label = "sampling again";
+          sampling.group = 0;
+          const auto last = rank + 1 == size;
+          const auto again = e.generate(last ? std::span<const GenerateRequest>(requests)
+                                             : std::span<const GenerateRequest>(),
+                                        sampling, [](int64_t) {}, {});
+          {
+            const std::lock_guard lock(mutex);
+            for (size_t i = 0; i < own.size(); ++i) {
+              if (!own[i].done) continue;
+              if (samplers[i] >= 0) throw std::runtime_error("sampled twice");
+              samplers[i] = rank;
+              merged[i] = own[i];
+            }
+          }
+          if (held > 0 && std::fabs(double(held) / (outer + 2 * layer + all / size) - 1) > 0.1)
+            throw std::runtime_error("holds " + std::to_string(held));
+          for (size_t i = 0; i < again.size(); ++i)
+            if (!same(again[i], expected[i])) throw std::runtime_error("another completion");
+          e.ranks().communicator().barrier("end");
+        });
+        CHECK(errors == std::vector<std::string>(size_t(size), ""));
+        for (size_t i = 0; i < requests.size(); ++i) {
+          CHECK(samplers[i] >= 0);
+          CHECK(samplers[i] == samplers[i / 2 * 2]);  // a group is one rank's
+          CHECK(same(merged[i], expected[i]));
+        }
+      }
+    }
+}
+
+TEST_CASE("data parallel: groups that are claimed go to whoever has room, the weights whole") {
+  if (!has_gloo()) return;
+  const auto requests = requests_of(tiny());
+  const auto expected = engine()->generate(requests, {}, [](int64_t) {}, {});
+  std::vector<std::vector<GenerateResult>> own(3);
+  const auto errors = on_ranks(3, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+    const auto rank = static_cast<size_t>(c->rank());
+    auto e = engine();
+    e->join(std::move(c), Shard::none);
+    GenerateOptions sampling;
+    sampling.label = "sampling";
+    sampling.group = 2;
+    // Two ranks do nothing before the first has finished everything.
+    if (rank > 0) e->ranks().communicator().barrier("the first is done");
+    own[rank] = e->generate(requests, sampling, [](int64_t) {}, {});
+    if (rank == 0) e->ranks().communicator().barrier("the first is done");
+    e->ranks().communicator().barrier("end");
+  });
+  CHECK(errors == std::vector<std::string>(3, ""));
+  for (size_t i = 0; i < requests.size(); ++i) {
+    CHECK(same(own[0][i], expected[i]));
+    CHECK(!own[1][i].done);
+    CHECK(!own[2][i].done);
+  }
 }

@@ -184,6 +184,7 @@ class LosingStore final : public Store {
  public:
   void set(const std::string&, const std::string&) override {}
   std::string get(const std::string&) override { return std::string(128, 0); }
+  int64_t count(const std::string&) override { return 0; }
   void meet(const std::string&) override {}
   std::string explain(const std::string&, const std::string& cause) override {
     return "rank 1 is dead (" + cause + ")";
