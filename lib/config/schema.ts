@@ -52,6 +52,12 @@ export const recipeSchema = z.strictObject({
     .describe(
       'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, also the gradients, or also the weights (ZeRO 1 to 3); no bit of the result changes',
     ),
+  rollout_weights: z
+    .enum(['auto', 'gathered', 'streamed'])
+    .default('auto')
+    .describe(
+      'with shard: parameters, where the weights are while completions are sampled: whole on every rank, or gathered layer by layer in every step, which needs less memory and more time; auto: whole if they fit',
+    ),
   output_dir: name.optional().describe('run directory (default: runs/NAME-DATE-TIME)'),
   model: model.prefault({}).describe('the model to start from'),
   lora: lora

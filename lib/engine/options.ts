@@ -93,8 +93,21 @@ export interface TokenValues {
   correct: Uint8Array
 }
 
+/** A call of generate() that all ranks make with the same requests in the same order. */
+export interface Together {
+  /** Names the call among ranks. */
+  label: string
+  /** Adjacent requests of which a rank takes all or none. With 0 every rank has requests of its own. */
+  group: number
+  /** A rank takes the next group while it has fewer sequences than this under way. */
+  live: number
+}
+
 /** What all requests of a call share. */
 export interface GenerateOptions {
+  /** Among ranks: they take groups of the requests as they have room, so that onCompletion is called for
+   *  some of them only. Needed, and then a collective, with weights in pieces that are not held. */
+  together?: Together | undefined
   vocabLimit?: number
   /** Sequences running at once (default: 256); the others wait their turn. */
   maxSequences?: number

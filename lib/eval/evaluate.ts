@@ -48,7 +48,12 @@ export async function evaluate(
     numGenerations: 1,
     firstStream: 0,
   })
-  const verdicts = await Promise.all(rollouts.map(rollout => isCorrect(rollout, options.truth)))
+  return await outcomesOf(rollouts, options.truth)
+}
+
+/** What completions of problems showed. */
+export async function outcomesOf(rollouts: readonly Rollout[], truth: Truth): Promise<Outcome[]> {
+  const verdicts = await Promise.all(rollouts.map(rollout => isCorrect(rollout, truth)))
   return rollouts.map(({ text, prompt, tokens, finishReason }, i) => ({
     text,
     prompt_tokens: prompt.promptIds.length,

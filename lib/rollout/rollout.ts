@@ -4,7 +4,7 @@
  */
 import type { GrpoSample } from '../data/samples.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
-import type { Completion, Engine } from '../engine/engine.ts'
+import type { Completion, Engine, Together } from '../engine/engine.ts'
 
 export interface SamplingOptions {
   /** Completions of each prompt, adjacent in the result. */
@@ -17,8 +17,7 @@ export interface SamplingOptions {
   seed: number
   /** Stream of the first completion; the others follow. */
   firstStream: number
-  /** Where the prompts stand among those of all ranks: their streams are counted from there
-   *  (default: these are all). */
+  /** Where the prompts stand among all: their streams are counted from there (default: in this order). */
   places?: readonly number[] | undefined
   /** Completions generated at a time (default: the engine's). */
   maxSequences?: number | undefined
@@ -26,6 +25,8 @@ export interface SamplingOptions {
   onProgress?: (tokens: number) => void
   /** Called with each prompt's completions when its last one is done, while others are still sampled. */
   onGroup?: ((prompt: number, group: Rollout[]) => void) | undefined
+  /** Ranks share the prompts, as they have room. */
+  together?: Together | undefined
 }
 
 /** One completion with its prompt. */
@@ -44,9 +45,22 @@ export async function sampleRollouts(
   engine: Engine,
   tokenizer: Tokenizer,
   prompts: readonly GrpoSample[],
-  options: SamplingOptions,
+  options: Omit<SamplingOptions, 'together'>,
 ): Promise<Rollout[]> {
   if (prompts.length === 0) return []
+  return (await sampleGroups(engine, tokenizer, prompts, options)).flatMap(([, group]) => group)
+}
+
+/**
+ * The same by prompt, each with its place among `prompts`, in their order: of all, or with `together` of
+ * those that this rank took.
+ */
+export async function sampleGroups(
+  engine: Engine,
+  tokenizer: Tokenizer,
+  prompts: readonly GrpoSample[],
+  options: SamplingOptions,
+): Promise<[number, Rollout[]][]> {
   const { numGenerations, firstStream, signal, onProgress, maxSequences } = options
   const stopTokens = Int32Array.from(tokenizer.eosIds)
   const requests = prompts.flatMap((prompt, p) =>
@@ -63,15 +77,13 @@ export async function sampleRollouts(
     })),
   )
   // Ids that the tokenizer does not have are never sampled.
-  const rollouts: Rollout[] = new Array(requests.length)
+  const groups = prompts.map((): Rollout[] => new Array(numGenerations))
   const missing = prompts.map(() => numGenerations)
   const onCompletion = (completion: Completion, place: number): void => {
     const p = Math.floor(place / numGenerations)
-    rollouts[place] = toRollout(tokenizer, prompts[p]!, completion)
+    groups[p]![place % numGenerations] = toRollout(tokenizer, prompts[p]!, completion)
     missing[p]!--
-    if (missing[p] === 0) {
-      options.onGroup?.(p, rollouts.slice(p * numGenerations, (p + 1) * numGenerations))
-    }
+    if (missing[p] === 0) options.onGroup?.(p, groups[p]!)
   }
   await engine.generate(requests, {
     vocabLimit: tokenizer.size,
@@ -79,8 +91,9 @@ export async function sampleRollouts(
     signal,
     onProgress,
     onCompletion,
+    together: options.together,
   })
-  return rollouts
+  return [...groups.entries()].filter(([p]) => missing[p] === 0)
 }
 
 export function toRollout(

@@ -19,6 +19,7 @@ import { type Readiness, readiness } from '../eval/readiness.ts'
 import type { CompletionRow, Metrics } from '../report/events.ts'
 import { rewardMetrics } from '../rewards/metrics.ts'
 import type { RewardValues } from '../rewards/types.ts'
+import type { ExpectedLengths } from '../rollout/expected-lengths.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { completionMetrics, completionRows, domainMetrics } from './completion-metrics.ts'
 import { answerConfidences } from './consistency.ts'
@@ -61,6 +62,8 @@ export interface GroupSource {
   seed: number
   /** Groups of a round. */
   prompts: number
+  /** What is known of the lengths of completions. */
+  lengths: ExpectedLengths
 }
 
 /** Which round it is. */
@@ -248,9 +251,9 @@ export class SampledRound {
   async #score(generation: Generation): Promise<Scores> {
     const { rollouts, ratings } = generation
     const { ranks } = this.#session
-    const groups = Array.from({ length: rollouts.length / this.#stage.num_generations })
+    const groups = rollouts.length / this.#stage.num_generations
     const label = `scores, step ${this.#step}`
-    const rated = await ranks.share(groups, label, () => ratings.all())
+    const rated = await ranks.collect(groups, label, await ratings.entries())
     const seconds = await ranks.gather(ratings.seconds(), `${label}, their time`)
     const { consistency_bonus: care } = this.#stage
     const confidence = care
@@ -320,10 +323,14 @@ export class SampledRound {
     } else {
       const label = `generation, step ${this.#step}`
       rollouts = await timer.time('gen', () =>
-        sampleShared(this.#session, this.#stage, { prompts, seed, streams, label, ratings }),
+        sampleShared(this.#session, this.#stage, {
+          ...{ prompts, seed, streams, label, ratings },
+          lengths: this.#source.lengths,
+        }),
       )
     }
     ratings.sampled()
+    this.#source.lengths.learn(rollouts)
     const generation = { rollouts, ratings, confidence: null }
     this.#generations.push(generation)
     return generation

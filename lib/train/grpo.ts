@@ -13,6 +13,7 @@ import type { GrpoStage } from '../config/schema.ts'
 import { toGrpoSample } from '../data/samples.ts'
 import type { Metrics } from '../report/events.ts'
 import { note } from '../report/events.ts'
+import { ExpectedLengths } from '../rollout/expected-lengths.ts'
 import { BestKeeper } from './best.ts'
 import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
@@ -68,7 +69,13 @@ export async function trainGrpo(
     settings,
     (items, source) => arrangePrompts(session, stage, items, source),
   )
-  const source = { mixture, scorer: new Scorer(stage, session.oracle), seed, prompts }
+  const source = {
+    mixture,
+    scorer: new Scorer(stage, session.oracle),
+    seed,
+    prompts,
+    lengths: new ExpectedLengths(),
+  }
   const epochs = Math.ceil((stage.num_train_epochs * samples.length) / prompts)
   const steps = stage.max_steps ?? Math.max(1, epochs) * stage.num_iterations
   reporter.emit({ type: 'stage_start', stage: 'grpo', max_steps: steps })

@@ -22,6 +22,7 @@ import { expandedEngine } from './expand.ts'
 import { returnTo } from './find-state.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
+import { streamsRollout } from './rollout-weights.ts'
 import { SameRun } from './same-run.ts'
 import { StateSaver, statesToKeep } from './save-state.ts'
 import type { RunIo, Session } from './session.ts'
@@ -124,6 +125,8 @@ async function joinRanks(
   const { output_dir, threads: _threads, ...rest } = config
   await ranks.agree('recipe', JSON.stringify(rest))
   const [first] = await ranks.gather(output_dir, 'the output directory')
+  const streams = streamsRollout(config, engine.config, place, process.availableMemory())
+  ranks.streams = (await ranks.gather(streams, 'where the weights are to be')).includes(true)
   return { config: { ...config, output_dir: first! }, ranks }
 }
 

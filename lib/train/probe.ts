@@ -11,6 +11,7 @@ import { KogrpoError } from '../errors.ts'
 import { describeReadiness, notReady, type Readiness, readiness } from '../eval/readiness.ts'
 import { phrase } from '../messages/phrase.ts'
 import { note } from '../report/events.ts'
+import { ExpectedLengths } from '../rollout/expected-lengths.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { loadMixture } from './load-samples.ts'
 import { ACCURACY } from './oracle.ts'
@@ -91,14 +92,16 @@ export async function probe(
   const { ranks, reporter, signal } = session
   const seed = ((stage.seed ?? session.config.seed) + PROBE_SEED) >>> 0
   const probes: Probe[] = []
+  const lengths = new ExpectedLengths()
   for (let first = 0; first < prompts.length; first += CHUNK) {
     const chunk = prompts.slice(first, first + CHUNK)
     const label = `probe ${first}`
     const ratings = new Ratings(scorer, columnNames(chunk), reporter, signal)
-    const wanted = { prompts: chunk, seed, streams: first * k, label, ratings }
+    const wanted = { prompts: chunk, seed, streams: first * k, label, ratings, lengths }
     const rollouts = await sampleShared(session, asked, wanted)
     ratings.sampled()
-    const rated = await ranks.share(chunk, `${label}, rated`, () => ratings.all())
+    lengths.learn(rollouts)
+    const rated = await ranks.collect(chunk.length, `${label}, rated`, await ratings.entries())
     const { names, values, zero_std } = scorer.settle(rollouts, rated, {
       judge_s: 0,
       step: 1,

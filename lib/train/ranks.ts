@@ -1,13 +1,13 @@
 /**
  * The processes that train one model together, as the loops see them. Every rank runs the same
  * loop over the same data and decides the same; what costs time is handed out in turns, item i to rank
- * i mod size, and everybody gets all results, in the order of the items. So metrics, decisions and
+ * i mod size (completions as ranks have room), and everybody gets all results, in the order of the items. So metrics, decisions and
  * random streams are those of one process, and a run may be taken up by any number of ranks.
  *
  * `Ranks.alone` is the process without others: everything is done here, nothing is sent.
  */
 import { deserialize, serialize } from 'node:v8'
-import type { Engine, JoinOptions } from '../engine/engine.ts'
+import type { Engine, JoinOptions, Together } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Place } from '../launch/place.ts'
 import { phrase } from '../messages/phrase.ts'
@@ -19,6 +19,8 @@ export class Ranks {
   readonly signal: AbortSignal
   readonly #asked: AbortSignal
   readonly #shard: JoinOptions['shard']
+  /** With weights in pieces: sampling gathers them layer by layer, in every step. */
+  streams = false
   readonly #stop: AbortController | null
   /** Null for a process alone. */
   readonly #engine: Engine | null
@@ -91,6 +93,51 @@ export class Ranks {
   ): Promise<R[]> {
     await this.hold(label)
     return await this.#share(items, label, work)
+  }
+
+  /**
+   * Hands out groups of `sequences` completions each as ranks come to have room: the longest expected ones
+   * first, and the next one to whoever has fewer sequences under way than half of its fair share (on a CPU,
+   * where a step takes as long as its rows; elsewhere the whole of it). `work` gets all items in this order,
+   * their places among all and what engine.generate() needs to know, and returns what this rank took, by
+   * place in its argument. Returns the results of all ranks in the order of the items.
+   */
+  async deal<T, R>(
+    items: readonly T[],
+    label: string,
+    { expected, sequences }: { expected: (item: T) => number; sequences: number },
+    work: (items: T[], places: number[], together?: Together) => Promise<[number, R][]>,
+  ): Promise<R[]> {
+    if (!this.streams) await this.hold(label)
+    const places = [...items.keys()]
+    let together: Together | undefined
+    if (this.#engine) {
+      const lengths = items.map(expected)
+      if (this.size > 1) places.sort((a, b) => lengths[b]! - lengths[a]! || a - b)
+      const fair = Math.ceil((items.length * sequences) / this.size)
+      const half = this.size > 1 && this.#engine.device.startsWith('cpu')
+      const live = Math.max(sequences, half ? Math.ceil(fair / 2) : fair)
+      together = { label: this.#unique(label), group: sequences, live }
+    }
+    const done = await work(
+      places.map(i => items[i]!),
+      places,
+      together,
+    )
+    return await this.collect(
+      items.length,
+      `results, ${label}`,
+      done.map(([at, result]) => [places[at]!, result]),
+    )
+  }
+
+  /** The results of `count` items, each from the rank that has it. */
+  async collect<R>(count: number, label: string, own: readonly [number, R][]): Promise<R[]> {
+    const results = new Map((await this.gather(own, label)).flat())
+    return Array.from({ length: count }, (_, i) => {
+      if (!results.has(i)) throw new Error(`${label}: no rank has number ${i} of ${count}`)
+      return results.get(i)!
+    })
   }
 
   async #share<T, R>(

@@ -39,10 +39,14 @@ export class Ratings {
     this.#show()
   }
 
-  /** What was begun, in the order of places. The first error wins. */
-  async all(): Promise<RatedGroup[]> {
+  /** What was begun, with its places and in their order. The first error wins. */
+  async entries(): Promise<[number, RatedGroup][]> {
     const places = [...this.#groups.keys()].sort((a, b) => a - b)
-    return await Promise.all(places.map(place => this.#groups.get(place)!))
+    return await Promise.all(
+      places.map(
+        async (place): Promise<[number, RatedGroup]> => [place, await this.#groups.get(place)!],
+      ),
+    )
   }
 
   /** Seconds from the first rating's begin to the last one's end. */

@@ -4,9 +4,9 @@ import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
 import {
   compare,
-  evaluate,
   evaluationRows,
   type Outcome,
+  outcomesOf,
   questionOf,
   summarize,
 } from '../eval/evaluate.ts'
@@ -20,6 +20,7 @@ import type {
   Summary,
 } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
+import { sampleGroups } from '../rollout/rollout.ts'
 import { STAGES } from './find-state.ts'
 import { type HeldOut, trainGrpo } from './grpo.ts'
 import { loadSamples } from './load-samples.ts'
@@ -210,20 +211,29 @@ class Exam implements HeldOut {
     const { engine, tokenizer, config, reporter, ranks, signal } = this.#session
     const spec = config.eval!
     reporter.emit({ type: 'activity', activity })
-    return await ranks.share(this.#problems, activity, async (own, places) => {
-      const total = own.length * spec.max_completion_length
-      return await evaluate(engine, tokenizer, own, {
-        truth: spec.data.every(isBuiltin) ? 'mini' : 'checker',
+    const truth = spec.data.every(isBuiltin) ? 'mini' : 'checker'
+    const dealt = { expected: () => 0, sequences: 1 }
+    return await ranks.deal(this.#problems, activity, dealt, async (all, places, together) => {
+      const total = Math.ceil(all.length / ranks.size) * spec.max_completion_length
+      const groups = await sampleGroups(engine, tokenizer, all, {
+        numGenerations: 1,
+        firstStream: 0,
         maxCompletionLength: spec.max_completion_length,
         temperature: spec.temperature,
         topK: spec.top_k,
         topP: spec.top_p,
         places,
+        together,
         seed: config.seed,
         maxSequences: spec.batch_size,
         signal,
         onProgress: done => reporter.emit({ type: 'activity', activity, done, total }),
       })
+      const outcomes = await outcomesOf(
+        groups.flatMap(([, group]) => group),
+        truth,
+      )
+      return outcomes.map((outcome, i): [number, Outcome] => [groups[i]![0], outcome])
     })
   }
 }

@@ -1,7 +1,9 @@
-/** Sampling among ranks: each samples a share of the prompts, and begins to rate what is complete. */
+/** Sampling among ranks: each takes groups as it has room, and begins to rate what is complete. */
 import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
-import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
+import type { Together } from '../engine/engine.ts'
+import type { ExpectedLengths } from '../rollout/expected-lengths.ts'
+import { type Rollout, sampleGroups } from '../rollout/rollout.ts'
 import type { Ratings } from './ratings.ts'
 import type { Session } from './session.ts'
 
@@ -19,17 +21,19 @@ export async function sampleShared(
     streams: number
     label: string
     ratings: Ratings
+    lengths: ExpectedLengths
   },
 ): Promise<Rollout[]> {
-  const { prompts, seed, streams, label, ratings } = wanted
+  const { prompts, seed, streams, label, ratings, lengths } = wanted
   reporter.emit({ type: 'activity', activity: 'generation' })
   const size = stage.num_generations
   const sample = async (
-    own: GrpoSample[],
+    all: GrpoSample[],
     places: number[],
-  ): Promise<Omit<Rollout, 'prompt'>[][]> => {
-    const total = own.length * size * stage.max_completion_length
-    const rollouts = await sampleRollouts(engine, tokenizer, own, {
+    together?: Together,
+  ): Promise<[number, Omit<Rollout, 'prompt'>[]][]> => {
+    const total = Math.ceil((all.length * size) / ranks.size) * stage.max_completion_length
+    const groups = await sampleGroups(engine, tokenizer, all, {
       numGenerations: size,
       maxCompletionLength: stage.max_completion_length,
       temperature: stage.sampling_temperature ?? stage.temperature,
@@ -37,6 +41,7 @@ export async function sampleShared(
       topP: stage.top_p,
       minP: stage.min_p,
       places,
+      together,
       seed,
       firstStream: streams,
       signal,
@@ -44,10 +49,9 @@ export async function sampleShared(
       onGroup: (p, group) => ratings.begin(places[p]!, group),
     })
     // Every rank has the prompts.
-    return own.map((_, p) =>
-      rollouts.slice(p * size, (p + 1) * size).map(({ prompt: _prompt, ...rest }) => rest),
-    )
+    return groups.map(([p, group]) => [p, group.map(({ prompt: _prompt, ...rest }) => rest)])
   }
-  const groups = await ranks.share(prompts, label, sample)
+  const dealt = { expected: (prompt: GrpoSample) => lengths.of(prompt), sequences: size }
+  const groups = await ranks.deal(prompts, label, dealt, sample)
   return groups.flatMap((group, p) => group.map(rest => ({ ...rest, prompt: prompts[p]! })))
 }

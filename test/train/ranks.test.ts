@@ -142,7 +142,7 @@ describe('runs on several ranks', () => {
   it('have the same metrics, completions and weights to the bit on 1, 2, 3 and 4', async context => {
     if (!gloo) context.skip()
     const one = await train(1)
-    for (const [size, shard] of [
+    for (const [size, shard, rollout_weights = 'auto'] of [
       [2, 'none'],
       [3, 'optimizer'],
       [4, 'optimizer'],
@@ -154,8 +154,10 @@ describe('runs on several ranks', () => {
       [2, 'parameters'],
       [3, 'parameters'],
       [4, 'parameters'],
+      [2, 'parameters', 'streamed'],
+      [3, 'parameters', 'streamed'],
     ] as const) {
-      const run = await train(size, { shard })
+      const run = await train(size, { shard, rollout_weights })
       expect(metrics(run)).toEqual(metrics(one))
       expect(completions(run)).toEqual(completions(one))
       for (const name of ['sft', 'rl']) {
@@ -171,6 +173,22 @@ describe('runs on several ranks', () => {
     // The very first loss is a function of the weights alone.
     expect(among[0]!.loss! / sft[0]!.loss!).toBeCloseTo(1, 12)
     expect(completions(one).length).toBe(completions(alone).length)
+  })
+
+  it('sample further groups in a step as one rank does', async context => {
+    if (!gloo) context.skip()
+    const { grpo } = recipe
+    const changes = {
+      sft: undefined,
+      grpo: { ...grpo!, dynamic_sampling: { mode: 'resample' as const, max_rounds: 2 } },
+    }
+    const one = await train(1, changes)
+    expect(metrics(one).some(row => row['dynamic_sampling/rounds']! > 1)).toBe(true)
+    for (const rollout_weights of ['gathered', 'streamed'] as const) {
+      const two = await train(2, { ...changes, shard: 'parameters', rollout_weights })
+      expect(metrics(two)).toEqual(metrics(one))
+      expect(completions(two)).toEqual(completions(one))
+    }
   })
 
   it('train adapters to the bit like one rank, sharded or not, and are taken up by another number', async context => {

@@ -13,6 +13,8 @@ export const keys = catalogue({
     'GPU에서: 결과가 CPU에서 늘 그렇듯 배치에 비트까지 좌우되지 않습니다. 느려집니다',
   'what several ranks (kogrpo launch) hold in pieces instead of whole: nothing, the moments of AdamW, also the gradients, or also the weights (ZeRO 1 to 3); no bit of the result changes':
     '여러 랭크(kogrpo launch)가 통째로 두지 않고 나누어 갖는 것: 없음, AdamW의 모멘트, 그래디언트까지, 또는 가중치까지(ZeRO 1~3). 결과는 비트까지 같습니다',
+  'with shard: parameters, where the weights are while completions are sampled: whole on every rank, or gathered layer by layer in every step, which needs less memory and more time; auto: whole if they fit':
+    'shard: parameters일 때 응답을 생성하는 동안 가중치를 두는 방식: 모든 랭크에 통째로, 또는 매 단계 층마다 모으기(메모리는 적게, 시간은 더 듭니다). auto: 들어가면 통째로',
   'experimental, not for Qwen3: fill in masked tokens instead of predicting the next; for small bidirectional models (config.json: is_causal false)':
     '실험용, Qwen3에는 쓰지 않음: 다음 토큰을 예측하는 대신 가린 토큰을 채웁니다. 작은 양방향 모델용(config.json: is_causal false)',
   "the tokenizer's token that stands for a masked one": '가린 토큰을 나타내는 토크나이저의 토큰',

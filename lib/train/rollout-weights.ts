@@ -1,0 +1,41 @@
+/**
+ * Where weights in pieces (shard: parameters) are while a rank samples: gathered whole, if the plan says that
+ * they fit beside what training keeps and the keys and values, or streamed layer by layer, step by step.
+ */
+import type { Recipe } from '../config/schema.ts'
+import type { Place } from '../launch/place.ts'
+import type { ModelConfig } from '../model/config.ts'
+import { geometryOf, kvBytes } from '../plan/geometry.ts'
+import { planMemory } from '../plan/memory.ts'
+import { engineUse } from './engine-use.ts'
+
+/** Keys and values are fp32 on a CPU, and geometry counts them in bf16. */
+const FP32 = 2
+
+/**
+ * Whether a rank of `place` is to stream; `available`: bytes that its machine has left, the rank's whole
+ * weights taken already. On a GPU, whose memory the engine's plan is about, only where the recipe says so.
+ */
+export function streamsRollout(
+  recipe: Recipe,
+  config: ModelConfig,
+  { size, localSize }: Pick<Place, 'size' | 'localSize'>,
+  available: number,
+): boolean {
+  const { shard, rollout_weights: where, device } = recipe
+  if (shard !== 'parameters' || size === 1 || where === 'gathered') return false
+  if (where === 'streamed') return true
+  if (device !== 'cpu') return false
+  const geometry = geometryOf(config)
+  const use = engineUse(recipe)
+  const work = {
+    ...{ stores: 'fp32' as const, shard, ranks: size },
+    reference: (recipe.grpo?.beta ?? 0) > 0,
+    ...{ microBatchTokens: 0, headChunk: 0, recompute: 'none' as const },
+  }
+  const whole = 4 * geometry.parameters
+  const { cache } = planMemory(geometry, work, available / localSize + whole)
+  // The packed copy that products read while a rank samples is as large as the weights.
+  const tokens = (use.cacheTokens ?? 0) / size
+  return cache < whole + tokens * kvBytes(geometry) * FP32
+}
