@@ -173,7 +173,7 @@ void Engine::stream_state(const StateSink& sink) {
   header.parameters = elements(kept);
   header.trained = elements(trained);
   header.step = optimizer_.steps();
-  header.moments = gathers ? header.step > 0 : optimizer_.form();
+  header.moments = optimizer_.form();
   header.slots = static_cast<int64_t>(slots_.size());
   put(&header, sizeof header);
   // From the ranks' pieces; what alignment adds is left out.

@@ -21,7 +21,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __shared__ static
+#define __shared__ static thread_local  // blocks of several GPUs run at a time, a thread each
 #define threadIdx (::kogrpo::emulation::current().thread)
 #define blockIdx (::kogrpo::emulation::current().block)
 #define blockDim (::kogrpo::emulation::current().block_dim)
