@@ -12,7 +12,8 @@ add_library(kogrpo_fake_nccl MODULE test/native/cuda_emulation/fake_nccl.cpp)
 kogrpo_quick(-O2 ${emulated})  # a third less to compile than -O3, and as fast to run
 add_executable(kogrpo_emulated_tests ${cuda_tests} ${emulated}
   test/native/cuda_emulation/block.cpp test/native/cuda_emulation/hopper.cpp
-  test/native/cuda_emulation/runtime.cpp test/native/cuda_emulation/streams.cpp ${sources_reference})
+  test/native/cuda_emulation/runtime.cpp test/native/cuda_emulation/streams.cpp
+  test/native/cuda_emulation/operations_stream.cpp ${sources_reference})
 set_target_properties(kogrpo_emulated_tests PROPERTIES ENABLE_EXPORTS ON)  # runtime.cpp's symbol for the stand-in
 target_include_directories(kogrpo_emulated_tests PRIVATE test/native/cuda_emulation test/native native)
 target_compile_options(kogrpo_emulated_tests PRIVATE -Wno-unknown-pragmas -fno-strict-aliasing)

@@ -5,6 +5,7 @@
 #include "cuda/attention.cuh"
 #include "cuda/attention_sm90.h"
 #include "cuda/cuda_ops.h"
+#include "cuda/step_plan.h"
 
 namespace kogrpo {
 namespace cuda {
@@ -113,6 +114,7 @@ __global__ void __launch_bounds__(kThreads)
                      const int32_t* table, int64_t max_pages, const AttentionTile* rows,
                      int kv_heads, int dim) {
   const Span s = rows[blockIdx.x].span;
+  if (s.tokens == 0) return;  // padding of a step of the queue
   const int64_t row = int64_t(s.row) + rows[blockIdx.x].index;
   const int position = s.position + rows[blockIdx.x].index;
   const int64_t page = table[s.sequence * max_pages + position / kKeys];
@@ -124,10 +126,11 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T>
-PagedKv<T> paged(Context& context, const KvPages& p, int64_t sequences) {
+PagedKv<T> paged(Context& context, const KvPages& p, const RowSpans& spans) {
   return {reinterpret_cast<const T*>(p.keys),
           reinterpret_cast<const T*>(p.values),
-          context.upload(p.block_table, size_t(sequences * p.max_pages)),
+          spans.resident ? p.block_table
+                         : context.upload(p.block_table, size_t(spans.sequences * p.max_pages)),
           p.max_pages,
           int(p.kv_heads),
           int(p.head_dim)};
@@ -202,19 +205,24 @@ void CudaOps::kv_append(const KvAppend& a) {
   const int64_t rows = a.k.rows, narrow = a.pages.kv_heads * a.pages.head_dim;
   check::matrix(op, "k", a.k, rows, narrow, a.k.dtype);
   check::matrix(op, "v", a.v, rows, narrow, a.k.dtype);
-  const auto spans = check_pages(op, a.pages, a.spans, rows);
-  std::vector<AttentionTile> places;
-  for (const Span& s : spans)
-    for (int32_t i = 0; i < s.tokens; ++i) places.push_back({s, i});
-  if (places.empty()) return;
-  const AttentionTile* device_places = context_->upload(places.data(), places.size());
+  const AttentionTile* places = nullptr;
+  int64_t count = rows;
+  if (a.spans.resident) {
+    places = context_->step->tiles(1);
+  } else {
+    std::vector<AttentionTile> all;
+    for (const Span& s : check_pages(op, a.pages, a.spans, rows))
+      for (int32_t i = 0; i < s.tokens; ++i) all.push_back({s, i});
+    if (all.empty()) return;
+    count = int64_t(all.size());
+    places = context_->upload(all.data(), all.size());
+  }
   with_type(op, a.k.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const PagedKv<T> kv = paged<T>(*context_, a.pages, a.spans.sequences);
-    launch(context_->stream(), op, {dim3(unsigned(places.size())), dim3(kThreads)},
-           kv_append_kernel<T>, data<T>(a.k), a.k.stride, data<T>(a.v), a.v.stride,
-           const_cast<T*>(kv.k), const_cast<T*>(kv.v), kv.table, kv.max_pages, device_places,
-           kv.kv_heads, kv.head_dim);
+    const PagedKv<T> kv = paged<T>(*context_, a.pages, a.spans);
+    launch(context_->stream(), op, {dim3(unsigned(count)), dim3(kThreads)}, kv_append_kernel<T>,
+           data<T>(a.k), a.k.stride, data<T>(a.v), a.v.stride, const_cast<T*>(kv.k),
+           const_cast<T*>(kv.v), kv.table, kv.max_pages, places, kv.kv_heads, kv.head_dim);
   });
 }
 
@@ -224,17 +232,27 @@ void CudaOps::attention_cached(const AttentionCached& a) {
   const int64_t wide = a.q_heads * a.pages.head_dim;
   check::matrix(op, "q", a.q, a.q.rows, wide, a.q.dtype);
   check::matrix(op, "out", a.out, a.q.rows, wide, a.q.dtype);
-  const auto spans = check_pages(op, a.pages, a.spans, a.q.rows);
-  if (spans.empty()) return;
+  std::vector<Span> spans;
+  if (!a.spans.resident) {
+    spans = check_pages(op, a.pages, a.spans, a.q.rows);
+    if (spans.empty()) return;
+  }
   with_type(op, a.q.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const PagedKv<T> kv = paged<T>(*context_, a.pages, a.spans.sequences);
+    const PagedKv<T> kv = paged<T>(*context_, a.pages, a.spans);
+    const bool split = shape.group <= 16 && !options_.deterministic;
+    if (a.spans.resident) {
+      if constexpr (std::is_same_v<T, bf16>)
+        if (matrix_form(shape, {a.q, a.out}))
+          return split ? attention_decode_step(*context_, shape, a.q, kv, a.out)
+                       : attention_forward_mma_step(*context_, shape, a.q, kv, a.out);
+      return attention_forward_simple_step<T>(*context_, shape, a.q, kv, a.out);
+    }
     if constexpr (std::is_same_v<T, bf16>)
       if (matrix_form(shape, {a.q, a.out})) {
         // Prompt chunks have many rows; sequences that continue have one.
         std::vector<Span> one, many;
-        for (const Span& s : spans)
-          (s.tokens == 1 && shape.group <= 16 && !options_.deterministic ? one : many).push_back(s);
+        for (const Span& s : spans) (s.tokens == 1 && split ? one : many).push_back(s);
         if (!many.empty())
           attention_forward_mma(*context_, shape, many, a.q, kv, a.out, nullptr, 0);
         if (!one.empty()) attention_decode(*context_, shape, one, a.q, kv, a.out);

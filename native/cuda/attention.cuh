@@ -132,6 +132,14 @@ void attention_backward_mma(Context&, const AttentionShape&, const AttentionBack
 // attention_decode.cu: spans of one token.
 void attention_decode(Context&, const AttentionShape&, const std::vector<Span>&, const Tensor& q,
                       const PagedKv<bf16>&, const Tensor& out);
+// The same of a step of the queue, whose plan is `context.step`; `_step` here and below.
+void attention_decode_step(Context&, const AttentionShape&, const Tensor& q, const PagedKv<bf16>&,
+                           const Tensor& out);
+void attention_forward_mma_step(Context&, const AttentionShape&, const Tensor& q,
+                                const PagedKv<bf16>&, const Tensor& out);
+template <class T>
+void attention_forward_simple_step(Context&, const AttentionShape&, const Tensor& q,
+                                   const PagedKv<T>&, const Tensor& out);
 // attention_simple.cu: any head_dim up to 256, fp32 or bf16, without matrix
 // instructions.
 template <class T, class Kv>

@@ -9,6 +9,7 @@
 // and merged in order: a row's result depends on its own sequence alone.
 
 #include "cuda/attention.cuh"
+#include "cuda/step_plan.h"
 
 namespace kogrpo::cuda {
 namespace {
@@ -43,6 +44,7 @@ __global__ void __launch_bounds__(kThreads)
   const Span span = part.span;
   const int head = int(blockIdx.y);
   const int keys = span.position + 1, begin = part.part * kPart;
+  if (begin >= keys) return;  // in a step of the queue: padding, or beyond the row's last key
   const int end = begin + kPart < keys ? begin + kPart : keys;
   // This warp's step t covers keys from begin + (t·kWarps + warp)·kStep on.
   const int groups = (end - begin + kStep - 1) / kStep;
@@ -202,14 +204,15 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-}  // namespace
+// Part i of `parts` is the work of block i; `combined` has one entry a span.
+struct DecodeWork {
+  const DecodePart *parts, *combined;
+  int64_t count, spans, slots;
+};
 
-void attention_decode(Context& context, const AttentionShape& shape, const std::vector<Span>& spans,
-                      const Tensor& q, const PagedKv<bf16>& kv, const Tensor& out) {
-  const DecodePlan plan = decode_plan(spans, kPart);
-  const DecodePart* parts = context.upload(plan.parts.data(), plan.parts.size());
-  const DecodePart* combined = context.upload(plan.combined.data(), plan.combined.size());
-  const int64_t rows = int64_t(plan.slots) * shape.q_heads;
+void decode(Context& context, const AttentionShape& shape, const DecodeWork& work, const Tensor& q,
+            const PagedKv<bf16>& kv, const Tensor& out) {
+  const int64_t rows = work.slots * shape.q_heads;
   Partials partials;
   partials.out = context.scratch<float>(size_t(rows * (shape.head_dim + 2)));
   partials.top = partials.out + rows * shape.head_dim;
@@ -217,11 +220,10 @@ void attention_decode(Context& context, const AttentionShape& shape, const std::
   const auto run = [&](auto dim) {
     constexpr int D = dim.value;
     static_assert(kShared<D> >= sizeof(float) * kWarps * kRows * (D + 2));
-    launch(
-        context.stream(), "attention_decode",
-        {dim3(unsigned(plan.parts.size()), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
-        attention_decode_kernel<D>, data<bf16>(q), q.stride, kv, parts, data<bf16>(out), out.stride,
-        partials, shape.group, shape.scale);
+    launch(context.stream(), "attention_decode",
+           {dim3(unsigned(work.count), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
+           attention_decode_kernel<D>, data<bf16>(q), q.stride, kv, work.parts, data<bf16>(out),
+           out.stride, partials, shape.group, shape.scale);
   };
   switch (shape.head_dim) {
     case 32:
@@ -233,10 +235,29 @@ void attention_decode(Context& context, const AttentionShape& shape, const std::
     default:
       run(std::integral_constant<int, 128>());
   }
-  if (plan.slots > int64_t(spans.size()))
-    launch(context.stream(), "attention_combine", {dim3(unsigned(spans.size())), dim3(256)},
-           attention_combine_kernel, partials, combined, data<bf16>(out), out.stride,
+  if (work.slots > work.spans)
+    launch(context.stream(), "attention_combine", {dim3(unsigned(work.spans)), dim3(256)},
+           attention_combine_kernel, partials, work.combined, data<bf16>(out), out.stride,
            shape.kv_heads, shape.group, shape.head_dim, shape.scale);
+}
+
+}  // namespace
+
+void attention_decode(Context& context, const AttentionShape& shape, const std::vector<Span>& spans,
+                      const Tensor& q, const PagedKv<bf16>& kv, const Tensor& out) {
+  const DecodePlan plan = decode_plan(spans, kPart);
+  const DecodePart* parts = context.upload(plan.parts.data(), plan.parts.size());
+  const DecodePart* combined = context.upload(plan.combined.data(), plan.combined.size());
+  decode(context, shape,
+         {parts, combined, int64_t(plan.parts.size()), int64_t(spans.size()), plan.slots}, q, kv,
+         out);
+}
+
+void attention_decode_step(Context& context, const AttentionShape& shape, const Tensor& q,
+                           const PagedKv<bf16>& kv, const Tensor& out) {
+  const StepPlan::Parts plan = context.step->parts(kPart);
+  const int64_t rows = context.step->inputs().rows, parts = rows * plan.most;
+  decode(context, shape, {plan.parts, plan.combined, parts, rows, parts}, q, kv, out);
 }
 
 }  // namespace kogrpo::cuda

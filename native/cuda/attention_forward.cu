@@ -12,6 +12,7 @@
 // the batch or from pages.
 
 #include "cuda/attention.cuh"
+#include "cuda/step_plan.h"
 
 namespace kogrpo::cuda {
 namespace {
@@ -37,6 +38,7 @@ __global__ void __launch_bounds__(kThreads)
   const Span span = tiles[blockIdx.x].span;
   const int first_row = tiles[blockIdx.x].index * kRows, head = int(blockIdx.y);
   const int rows = span.tokens * group;  // packed rows of the span
+  if (first_row >= rows) return;         // padding of a step of the queue
   const int last_row = (first_row + kRows < rows ? first_row + kRows : rows) - 1;
   const int keys = span.position + last_row / group + 1;  // that the tile sees
   const int key_tiles = (keys + kKeys - 1) / kKeys;
@@ -156,16 +158,15 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class Kv>
-void forward(Context& context, const AttentionShape& shape, const std::vector<Span>& spans,
-             const Tensor& q, const Kv& kv, const Tensor& out, float* lse, int64_t lse_stride) {
-  const auto tiles = query_tiles(spans, shape.group, kRows);
-  const AttentionTile* device_tiles = context.upload(tiles.data(), tiles.size());
+void forward(Context& context, const AttentionShape& shape, const AttentionTile* tiles,
+             int64_t count, const Tensor& q, const Kv& kv, const Tensor& out, float* lse,
+             int64_t lse_stride) {
   const auto run = [&](auto dim) {
     constexpr int D = dim.value;
     launch(context.stream(), "attention_forward",
-           {dim3(unsigned(tiles.size()), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
-           attention_forward_kernel<D, Kv>, data<bf16>(q), q.stride, kv, device_tiles,
-           data<bf16>(out), out.stride, lse, lse_stride, shape.group, shape.scale);
+           {dim3(unsigned(count), unsigned(shape.kv_heads)), dim3(kThreads), kShared<D>},
+           attention_forward_kernel<D, Kv>, data<bf16>(q), q.stride, kv, tiles, data<bf16>(out),
+           out.stride, lse, lse_stride, shape.group, shape.scale);
   };
   switch (shape.head_dim) {
     case 32:
@@ -175,6 +176,14 @@ void forward(Context& context, const AttentionShape& shape, const std::vector<Sp
     default:
       return run(std::integral_constant<int, 128>());
   }
+}
+
+template <class Kv>
+void forward(Context& context, const AttentionShape& shape, const std::vector<Span>& spans,
+             const Tensor& q, const Kv& kv, const Tensor& out, float* lse, int64_t lse_stride) {
+  const auto tiles = query_tiles(spans, shape.group, kRows);
+  forward(context, shape, context.upload(tiles.data(), tiles.size()), int64_t(tiles.size()), q, kv,
+          out, lse, lse_stride);
 }
 
 }  // namespace
@@ -189,6 +198,13 @@ void attention_forward_mma(Context& context, const AttentionShape& shape,
                            const std::vector<Span>& spans, const Tensor& q, const PagedKv<bf16>& kv,
                            const Tensor& out, float* lse, int64_t lse_stride) {
   forward(context, shape, spans, q, kv, out, lse, lse_stride);
+}
+
+void attention_forward_mma_step(Context& context, const AttentionShape& shape, const Tensor& q,
+                                const PagedKv<bf16>& kv, const Tensor& out) {
+  const int per_row = int(divide_up(shape.group, kRows));
+  forward(context, shape, context.step->tiles(per_row),
+          int64_t(context.step->inputs().rows) * per_row, q, kv, out, nullptr, 0);
 }
 
 }  // namespace kogrpo::cuda

@@ -5,6 +5,7 @@
 // the sums. Every sum has one order; no atomics.
 
 #include "cuda/attention.cuh"
+#include "cuda/step_plan.h"
 
 namespace kogrpo::cuda {
 namespace {
@@ -169,6 +170,17 @@ __global__ void __launch_bounds__(kThreads, 4)
   store_dims(dv + token * dv_stride + head * a.dim, v_acc, a.dim, 1.0f);
 }
 
+template <class T, class Kv>
+void forward(Context& context, const AttentionShape& shape, const AttentionTile* tiles,
+             int64_t count, const Tensor& q, const Kv& kv, const Tensor& out, float* lse,
+             int64_t lse_stride) {
+  launch(context.stream(), "attention_forward (simple)",
+         {dim3(unsigned(count), unsigned(shape.kv_heads)), dim3(kThreads),
+          size_t(kWarps * shape.head_dim) * sizeof(float)},
+         attention_forward_simple_kernel<T, Kv>, data<T>(q), q.stride, kv, tiles, data<T>(out),
+         out.stride, lse, lse_stride, shape.group, shape.head_dim, shape.scale);
+}
+
 }  // namespace
 
 template <class T, class Kv>
@@ -176,12 +188,16 @@ void attention_forward_simple(Context& context, const AttentionShape& shape,
                               const std::vector<Span>& spans, const Tensor& q, const Kv& kv,
                               const Tensor& out, float* lse, int64_t lse_stride) {
   const auto tiles = query_tiles(spans, shape.group, kWarps);
-  const AttentionTile* device_tiles = context.upload(tiles.data(), tiles.size());
-  launch(context.stream(), "attention_forward (simple)",
-         {dim3(unsigned(tiles.size()), unsigned(shape.kv_heads)), dim3(kThreads),
-          size_t(kWarps * shape.head_dim) * sizeof(float)},
-         attention_forward_simple_kernel<T, Kv>, data<T>(q), q.stride, kv, device_tiles,
-         data<T>(out), out.stride, lse, lse_stride, shape.group, shape.head_dim, shape.scale);
+  forward<T>(context, shape, context.upload(tiles.data(), tiles.size()), int64_t(tiles.size()), q,
+             kv, out, lse, lse_stride);
+}
+
+template <class T>
+void attention_forward_simple_step(Context& context, const AttentionShape& shape, const Tensor& q,
+                                   const PagedKv<T>& kv, const Tensor& out) {
+  const int per_row = int(divide_up(shape.group, kWarps));
+  forward<T>(context, shape, context.step->tiles(per_row),
+             int64_t(context.step->inputs().rows) * per_row, q, kv, out, nullptr, 0);
 }
 
 template <class T>
@@ -223,6 +239,10 @@ template void attention_forward_simple<float>(Context&, const AttentionShape&,
 template void attention_forward_simple<bf16>(Context&, const AttentionShape&,
                                              const std::vector<Span>&, const Tensor&,
                                              const PagedKv<bf16>&, const Tensor&, float*, int64_t);
+template void attention_forward_simple_step<float>(Context&, const AttentionShape&, const Tensor&,
+                                                   const PagedKv<float>&, const Tensor&);
+template void attention_forward_simple_step<bf16>(Context&, const AttentionShape&, const Tensor&,
+                                                  const PagedKv<bf16>&, const Tensor&);
 template void attention_backward_simple<float>(Context&, const AttentionShape&,
                                                const AttentionBackward&, const std::vector<Span>&);
 template void attention_backward_simple<bf16>(Context&, const AttentionShape&,

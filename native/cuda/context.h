@@ -16,6 +16,8 @@
 
 namespace kogrpo::cuda {
 
+class StepPlan;
+
 class Context {
  public:
   explicit Context(int device) {
@@ -30,6 +32,7 @@ class Context {
                       std::to_string(properties.major) + "." + std::to_string(properties.minor) +
                       "; 8.0 (A100) or later is needed");
     stream_.emplace();
+    for (Slot& s : slots_) s.device.reserve(kLeastSlot);
   }
 
   cudaStream_t stream() const { return *stream_; }
@@ -40,12 +43,18 @@ class Context {
   // in one stream). On 256 bytes.
   template <class T>
   T* scratch(size_t n) {
-    return reinterpret_cast<T*>(scratch_.reserve(n * sizeof(T)));
+    return reinterpret_cast<T*>(reserve(scratch_, n * sizeof(T)));
+  }
+  template <class T>
+  T* reserve(DeviceBuffer<T>& buffer, size_t n) {
+    if (buffer.size() < n) ++memory_changes;
+    return buffer.reserve(n);
   }
 
   // A device copy of n elements of host memory, valid until kSlots further uploads.
   template <class T>
   const T* upload(const T* host, size_t n) {
+    if (recording) throw std::logic_error("Context::upload: inside a step that is recorded");
     const size_t bytes = n * sizeof(T);
     ++clock_;
     Slot* oldest = &slots_[0];
@@ -67,6 +76,13 @@ class Context {
   }
 
   cudaDeviceProp properties;
+
+  // Grows whenever memory that operations read or write has been allocated or given back.
+  uint64_t memory_changes = 1;
+  // The plan of the queue's step whose operations are being called (step_queue.h), or null; and
+  // whether they are being recorded.
+  StepPlan* step = nullptr;
+  bool recording = false;
 
  private:
   static constexpr size_t kSlots = 24, kLeastSlot = size_t{64} << 10;

@@ -5,6 +5,7 @@
 #include "cuda/cuda_lane.h"
 #include "cuda/cuda_ops.h"
 #include "cuda/status.h"
+#include "cuda/step_queue.h"
 #include "ops/device.h"
 
 namespace kogrpo {
@@ -31,8 +32,14 @@ class CudaDevice final : public Device {
     return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
   }
 
-  void* allocate(size_t bytes) override { return cuda::allocate(bytes); }
-  void deallocate(void* p) noexcept override { cudaFree(p); }
+  void* allocate(size_t bytes) override {
+    ++ops_.context().memory_changes;
+    return cuda::allocate(bytes);
+  }
+  void deallocate(void* p) noexcept override {
+    ++ops_.context().memory_changes;
+    cudaFree(p);
+  }
   void upload(void* to, const void* from, size_t bytes) override {
     copy_as(to, from, bytes, cudaMemcpyHostToDevice);
   }
@@ -46,6 +53,9 @@ class CudaDevice final : public Device {
   void zero(void* to, size_t bytes) override {
     if (bytes > 0) KOGRPO_CUDA(cudaMemsetAsync(to, 0, bytes, ops_.context().stream()));
   }
+  std::unique_ptr<StepQueue> step_queue() override {
+    return std::make_unique<CudaStepQueue>(ops_.context());
+  }
   void host_parallel(int64_t n, int64_t grain,
                      const std::function<void(int64_t, int64_t)>& body) override {
     pool_.run(n, grain, [&](Range range, int) { body(range.begin, range.end); });
@@ -56,6 +66,8 @@ class CudaDevice final : public Device {
 
  private:
   void copy_as(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    if (ops_.context().recording && kind != cudaMemcpyDeviceToDevice)
+      throw std::logic_error("a copy from or to the host inside a step that is recorded");
     if (bytes > 0) KOGRPO_CUDA(cudaMemcpyAsync(to, from, bytes, kind, ops_.context().stream()));
   }
 

@@ -10,6 +10,7 @@
 #include "cuda/cuda_lane.h"
 #include "cuda/device.cuh"
 #include "cuda/dispatch.h"
+#include "cuda/graph.h"
 
 namespace kogrpo::cuda {
 namespace {
@@ -32,18 +33,6 @@ __global__ void __launch_bounds__(kThreads)
   store(sum + i, s);
 }
 
-class Event {
- public:
-  Event() { KOGRPO_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  operator cudaEvent_t() const { return event_; }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
 class CudaLane final : public Lane {
  public:
   CudaLane(Device& device, int index, cudaStream_t stream)
@@ -53,16 +42,16 @@ class CudaLane final : public Lane {
   uint64_t posted() const override { return posted_; }
 
   uint64_t post(Job job) override {
-    KOGRPO_CUDA(cudaEventRecord(before_, operations_));
-    KOGRPO_CUDA(cudaStreamWaitEvent(stream_, before_, 0));
+    before_.record(operations_);
+    before_.hold(stream_);
     job();
     ++posted_;
-    KOGRPO_CUDA(cudaEventRecord(done_[posted_ % done_.size()], stream_));
+    done_[posted_ % done_.size()].record(stream_);
     return posted_;
   }
   // An event that a later job has taken over comes later: what waits for it waits long enough.
   void wait(uint64_t job) override {
-    if (job > 0) KOGRPO_CUDA(cudaStreamWaitEvent(operations_, done_[job % done_.size()], 0));
+    if (job > 0) done_[job % done_.size()].hold(operations_);
   }
   void finish() override { stream_.synchronize(); }
 
@@ -97,18 +86,12 @@ class CudaLane final : public Lane {
   uint64_t mark() override {
     const std::lock_guard lock(marks_mutex_);
     ++marked_;
-    KOGRPO_CUDA(cudaEventRecord(marks_[marked_ % marks_.size()], stream_));
+    marks_[marked_ % marks_.size()].record(stream_);
     return marked_;
   }
   bool reached(uint64_t mark) override {
     const std::lock_guard lock(marks_mutex_);
-    const cudaError_t status = cudaEventQuery(marks_[mark % marks_.size()]);
-    if (status == cudaErrorNotReady) {
-      cudaGetLastError();
-      return false;
-    }
-    check(status, "cudaEventQuery");
-    return true;
+    return marks_[mark % marks_.size()].reached();
   }
   void bind_thread() override { KOGRPO_CUDA(cudaSetDevice(index_)); }
 

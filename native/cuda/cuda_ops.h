@@ -1,7 +1,9 @@
 #pragma once
 // The CUDA backend of the table of operations, sm_80 and later: fp32 or bf16 tensors, arithmetic in
 // fp32 either way. What a call needs of its index arrays is uploaded. Calls return when their work
-// is queued; sum_of_squares, sample and top_logprobs wait for it. Methods stand in cuda/<op>.cu.
+// is queued; sum_of_squares, sample and top_logprobs wait for it, but sample does not in a step of
+// the queue (step_queue.h), whose index arrays are on the device already. Methods stand in
+// cuda/<op>.cu.
 
 #include <memory>
 #include <string>
@@ -50,6 +52,8 @@ class CudaOps final : public Ops {
   void top_logprobs(const TopLogprobs&) override;
   void adamw(const AdamW&) override;
   void mixed_adamw(const MixedAdamW&) override;
+  void mixed_lerp(const MixedLerp&) override;
+  void scale_part(const ScalePart&) override;
   double sum_of_squares(const Tensor& x) override;
   void sums_of_squares(const Tensor& x, int64_t grain, double* sums) override;
   void scale(float* x, int64_t n, float factor) override;

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "cuda/context.h"
 #include "ops/bf16.h"
 #include "ops/check.h"
 #include "ops/tensor.h"
@@ -41,6 +42,15 @@ inline bool wide(int64_t cols, std::initializer_list<Tensor> tensors) {
       return false;
   }
   return true;
+}
+
+// Index array `t`, each element checked to be in [low, high), on the device; a resident one is
+// there, and was made there.
+inline const int32_t* indices_on_device(Context& context, const char* op, const char* name,
+                                        const Tensor& t, int64_t low, int64_t high) {
+  if (t.resident) return t.i32();
+  check::indices(op, name, t, low, high);
+  return context.upload(t.i32(), static_cast<size_t>(t.cols));
 }
 
 inline int64_t divide_up(int64_t a, int64_t b) {

@@ -61,11 +61,10 @@ void CudaOps::embedding_forward(const EmbeddingForward& a) {
   check::vector(op, "ids", a.ids, tokens, DType::i32);
   check::matrix(op, "table", a.table, a.table.rows, cols, a.table.dtype);
   check::matrix(op, "out", a.out, tokens, cols, a.table.dtype);
-  check::indices(op, "ids", a.ids, 0, a.table.rows);
   check::require(a.table.dtype == DType::bf16 || a.table.precision == Precision::f32, op,
                  "a weight of bf16 precision is bf16 in a device's memory");
   if (tokens == 0) return;
-  const int32_t* ids = context_->upload(a.ids.i32(), static_cast<size_t>(tokens));
+  const int32_t* ids = indices_on_device(*context_, op, "ids", a.ids, 0, a.table.rows);
   with_type(op, a.table.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto run = [&](auto kernel) {

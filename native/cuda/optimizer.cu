@@ -204,6 +204,48 @@ __global__ void __launch_bounds__(kThreads)
   store(dst + i, d);
 }
 
+// Elements that `remainder` (null: of 0) and the weights make masters.
+__global__ void __launch_bounds__(kThreads)
+    mixed_lerp_kernel(bf16* dst, int16_t* dst_remainder, const bf16* src,
+                      const int16_t* src_remainder, int64_t n, float alpha) {
+  const int64_t i = (int64_t(blockIdx.x) * kThreads + threadIdx.x) * 8;
+  if (i >= n) return;
+  Vec<bf16, 8> d = load<8>(dst + i);
+  Vec<int16_t, 8> rest = load<8>(dst_remainder + i), other{};
+  const Vec<bf16, 8> s = load<8>(src + i);
+  if (src_remainder) other = load<8>(src_remainder + i);
+#pragma unroll
+  for (int k = 0; k < 8; ++k) {
+    const float to = master_of(d.v[k], rest.v[k]), from = master_of(s.v[k], other.v[k]);
+    split_master(alpha == 1.0f ? from : fmaf(alpha, from, (1.0f - alpha) * to), d.v[k], rest.v[k]);
+  }
+  store(dst + i, d);
+  store(dst_remainder + i, rest);
+}
+
+struct PartShape {
+  const float* trained;
+  bool by_rows;
+  int64_t cols, first;
+  float yes, no;
+
+  __device__ float factor(int64_t i) const {
+    return trained[by_rows ? (first + i) / cols : (first + i) % cols] != 0.0f ? yes : no;
+  }
+};
+template <class T>
+__global__ void __launch_bounds__(kThreads) scale_part_kernel(T* x, int64_t n, PartShape part) {
+  const int64_t i = int64_t(blockIdx.x) * kThreads + threadIdx.x;
+  if (i >= n) return;
+  const float f = part.factor(i);
+  x[i] = f == 0.0f ? from_float<T>(0.0f) : from_float<T>(to_float(x[i]) * f);
+}
+__global__ void __launch_bounds__(kThreads)
+    scale_part_mixed_kernel(bf16* x, int16_t* remainder, int64_t n, PartShape part) {
+  const int64_t i = int64_t(blockIdx.x) * kThreads + threadIdx.x;
+  if (i < n) split_master(master_of(x[i], remainder[i]) * part.factor(i), x[i], remainder[i]);
+}
+
 template <class... Pointers>
 bool on_16_bytes(int64_t n, int per, Pointers... p) {
   return n % per == 0 && ((reinterpret_cast<uintptr_t>(p) % 16 == 0) && ...);
@@ -285,6 +327,39 @@ void CudaOps::mixed_adamw(const MixedAdamW& a) {
       return run(CodedMoments<SignedCode>{static_cast<uint8_t*>(a.m), a.m_scale},
                  CodedMoments<SquareCode>{static_cast<uint8_t*>(a.v), a.v_scale});
   }
+}
+
+void CudaOps::mixed_lerp(const MixedLerp& a) {
+  const char* op = "mixed_lerp";
+  check::require(a.n >= 0 && a.n % 8 == 0, op, "n must be a multiple of 8");
+  check::require(a.n == 0 || (a.dst && a.dst_remainder && a.src), op, "an array has no data");
+  check::require(on_16_bytes(0, 1, a.dst, a.dst_remainder, a.src, a.src_remainder), op,
+                 "every array must begin on 16 bytes");
+  if (a.alpha == 0) return;
+  launch(context_->stream(), op, elementwise(a.n, 8), mixed_lerp_kernel, a.dst, a.dst_remainder,
+         a.src, a.src_remainder, a.n, a.alpha);
+}
+
+void CudaOps::scale_part(const ScalePart& a) {
+  const char* op = "scale_part";
+  check::vector(op, "x", a.x, a.x.cols, a.x.dtype);
+  check::vector(op, "trained", a.trained, a.trained.cols);
+  check::require(a.cols > 0 && a.first >= 0, op, "there must be columns, and first in them");
+  const int64_t rows = divide_up(a.first + a.x.cols, a.cols);
+  check::require(
+      a.by_rows ? a.trained.cols >= rows : a.trained.cols == a.cols, op,
+      "trained must have an element for each " + std::string(a.by_rows ? "row" : "column"));
+  const PartShape part{a.trained.f32(), a.by_rows, a.cols, a.first, a.yes, a.no};
+  if (a.remainder) {
+    check::require(a.x.dtype == DType::bf16, op, "a remainder is of bf16");
+    return launch(context_->stream(), op, elementwise(a.x.cols, 1), scale_part_mixed_kernel,
+                  data<bf16>(a.x), a.remainder, a.x.cols, part);
+  }
+  with_type(op, a.x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    launch(context_->stream(), op, elementwise(a.x.cols, 1), scale_part_kernel<T>, data<T>(a.x),
+           a.x.cols, part);
+  });
 }
 
 double CudaOps::sum_of_squares(const Tensor& x) {

@@ -185,7 +185,6 @@ void check_rope(const char* op, const Args& a) {
   check::matrix(op, "cos", a.cos, a.cos.rows, dim / 2);
   check::matrix(op, "sin", a.sin, a.cos.rows, dim / 2);
   check::require(a.cos.contiguous() && a.sin.contiguous(), op, "cos and sin must be contiguous");
-  check::indices(op, "positions", a.positions, 0, a.cos.rows);
 }
 
 // Rows must start where a lane's vector may be loaded.
@@ -208,7 +207,8 @@ void CudaOps::qk_norm_rope_forward(const QkNormRopeForward& a) {
   check_aligned(op, "qkv", a.qkv);
   check_aligned(op, "out", a.out);
   if (a.qkv.rows == 0) return;
-  const int32_t* positions = context_->upload(a.positions.i32(), size_t(a.positions.cols));
+  const int32_t* positions =
+      indices_on_device(*context_, op, "positions", a.positions, 0, a.cos.rows);
   const RopeShape shape{int(a.qkv.rows), int(a.q_heads), int(a.kv_heads), a.eps};
   with_type(op, a.qkv.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -235,7 +235,8 @@ void CudaOps::qk_norm_rope_backward(const QkNormRopeBackward& a) {
   check_aligned(op, "dout", a.dout);
   check_aligned(op, "dqkv", a.dqkv);
   if (a.qkv.rows == 0) return;
-  const int32_t* positions = context_->upload(a.positions.i32(), size_t(a.positions.cols));
+  const int32_t* positions =
+      indices_on_device(*context_, op, "positions", a.positions, 0, a.cos.rows);
   const RopeShape shape{int(a.qkv.rows), int(a.q_heads), int(a.kv_heads), a.eps};
   const int64_t blocks =
       std::min<int64_t>(divide_up(a.qkv.rows * heads, kWarps), 4 * context_->multiprocessors());

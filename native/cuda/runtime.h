@@ -116,13 +116,14 @@ template <class... Parameters, class... Arguments>
 void launch(cudaStream_t stream, const char* name, const Launch& l, void (*kernel)(Parameters...),
             Arguments... arguments) {
   if (l.grid.x == 0 || l.grid.y == 0 || l.grid.z == 0) return;
-  try {
-    emulation::on_stream(stream, [=] {
+  if (!stream) emulation::count_kernel();
+  emulation::on_stream(stream, [=] {
+    try {
       emulation::run_grid(l.grid, l.block, l.shared, [&] { kernel(Parameters(arguments)...); });
-    });
-  } catch (const std::runtime_error& e) {
-    throw CudaError(std::string(name) + ": " + e.what());
-  }
+    } catch (const std::runtime_error& e) {
+      throw CudaError(std::string(name) + ": " + e.what());
+    }
+  });
 }
 #endif
 

@@ -16,19 +16,14 @@
 #include "cuda/dispatch.h"
 #include "cuda/gumbel.cuh"
 #include "cuda/rank.cuh"
+#include "cuda/sampling_row.h"
 #include "cuda/softmax.cuh"
+#include "cuda/step_plan.h"
 #include "ops/op_checks.h"
 
 namespace kogrpo {
 namespace cuda {
 namespace {
-
-struct RowParams {
-  float temperature, top_p, min_p;
-  int32_t top_k;  // 0: off
-  uint32_t position;
-  uint64_t seed, stream;
-};
 
 // A candidate for the argmax: higher score, then lower id.
 struct Best {
@@ -52,7 +47,7 @@ __device__ __forceinline__ Best best_of_block(Best best, Best* shared) {
 // Considers ids i … i+3 with noise. Only an id whose z + 17.4 exceeds the best score so far can
 // win; and z + g ≥ best needs 1 − u ≤ e^(z − best), which spares most of the rest the logarithms.
 __device__ __forceinline__ void consider(Best& best, const float (&z)[4], int i,
-                                         const RowParams& p) {
+                                         const SamplingRow& p) {
   const float top = fmaxf(fmaxf(z[0], z[1]), fmaxf(z[2], z[3]));
   if (top + kGumbelHigh <= best.score) return;
   const Words words = philox_words(uint32_t(i) / 4, p.position, uint32_t(p.stream),
@@ -133,12 +128,12 @@ __device__ __forceinline__ uint64_t block_sum_integers(uint64_t x, uint64_t* sha
 
 __global__ void __launch_bounds__(kRowThreads)
     sample_kernel(const float* logits, int64_t stride, bool wide, int vocab_limit,
-                  const RowParams* params, int32_t* token, float* logprob) {
+                  const SamplingRow* params, int32_t* token, float* logprob) {
   __shared__ SoftmaxSums sums[kRowThreads / kWarp];
   __shared__ Best bests[kRowThreads / kWarp];
   __shared__ uint64_t bins[256];
   __shared__ uint64_t pair[2];
-  const RowParams p = params[blockIdx.x];
+  const SamplingRow p = params[blockIdx.x];
   const bool greedy = p.temperature == 0.0f;
   const Row row{logits + int64_t(blockIdx.x) * stride, vocab_limit,
                 greedy ? 1.0f : 1.0f / p.temperature, wide};
@@ -214,6 +209,11 @@ __global__ void __launch_bounds__(kRowThreads)
 }
 
 }  // namespace
+
+SamplingRow sampling_row(const SamplingParams& p) {
+  return {p.temperature, p.top_p, p.min_p, p.top_k, uint32_t(p.position), p.seed, p.stream};
+}
+
 }  // namespace cuda
 
 using namespace cuda;
@@ -223,30 +223,29 @@ void CudaOps::sample(const Sample& a) {
   const int64_t rows = a.logits.rows;
   check::sample(a);
   if (rows == 0) return;
-  std::vector<RowParams> params;
-  for (int64_t r = 0; r < rows; ++r) {
-    const SamplingParams& p = a.params[r];
-    params.push_back(
-        {p.temperature, p.top_p, p.min_p, p.top_k, uint32_t(p.position), p.seed, p.stream});
+  const SamplingRow* params = nullptr;
+  int32_t* tokens = a.token.i32();
+  float* logprobs = a.logprob.f32();
+  if (a.token.resident) {
+    params = context_->step->inputs().sampling;
+  } else {
+    std::vector<SamplingRow> all;
+    for (int64_t r = 0; r < rows; ++r) all.push_back(sampling_row(a.params[r]));
+    params = context_->upload(all.data(), all.size());
+    tokens = context_->scratch<int32_t>(size_t(2 * rows));
+    logprobs = reinterpret_cast<float*>(tokens + rows);
   }
-  const RowParams* device_params = context_->upload(params.data(), params.size());
-  auto* results = context_->scratch<int32_t>(size_t(2 * rows));
-  auto* logprobs = reinterpret_cast<float*>(results + rows);
   const bool wide =
       a.logits.stride % 4 == 0 && reinterpret_cast<uintptr_t>(a.logits.data) % 16 == 0;
   launch(context_->stream(), op, {dim3(unsigned(rows)), dim3(kRowThreads)}, sample_kernel,
-         a.logits.f32(), a.logits.stride, wide, int(a.vocab_limit), device_params, results,
-         logprobs);
+         a.logits.f32(), a.logits.stride, wide, int(a.vocab_limit), params, tokens, logprobs);
+  if (a.token.resident) return;
   const auto bytes = static_cast<size_t>(rows) * 4;
   KOGRPO_CUDA(
-      cudaMemcpyAsync(a.token.data, results, bytes, cudaMemcpyDeviceToHost, context_->stream()));
+      cudaMemcpyAsync(a.token.data, tokens, bytes, cudaMemcpyDeviceToHost, context_->stream()));
   KOGRPO_CUDA(
       cudaMemcpyAsync(a.logprob.data, logprobs, bytes, cudaMemcpyDeviceToHost, context_->stream()));
   context_->synchronize();
-  for (int64_t r = 0; r < rows; ++r)
-    if (a.token.i32()[r] < 0)
-      throw std::runtime_error("sample: row " + std::to_string(r) +
-                               ": logits/temperature holds NaN or infinity");
 }
 
 }  // namespace kogrpo

@@ -18,9 +18,9 @@ void StepRows::add(std::span<const int32_t> sequence, int64_t begin, int64_t cou
   pages.push_back(sequence_pages);
 }
 
-void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
-                      const StepRows& rows) {
-  const auto r = static_cast<int64_t>(rows.tokens.size());
+Tensor Decoder::layers(const ModelView& weights, const PackedModel& packed, KvCache& cache,
+                       const Indices& rows) {
+  const int64_t r = rows.ids.cols;
   const int64_t h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
   const auto buffer = [&](Storage& storage, int64_t cols) {
@@ -30,40 +30,27 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
   const Tensor qk = buffer(qk_, q + kv), attention = buffer(attention_, q);
   const Tensor gate_up = buffer(gate_up_, 2 * i), act = buffer(act_, i);
   const Tensor rstd = rstd_.reserve(device_, DType::f32, 1, r);
-  const Tensor ids = ints(const_cast<int32_t*>(rows.tokens.data()), r);
-  const Tensor positions = ints(const_cast<int32_t*>(rows.positions.data()), r);
   RopeTable& rope = transformer_.rope();
   Lora& lora = transformer_.lora();
-  rope.reserve(1 + *std::max_element(rows.positions.begin(), rows.positions.end()));
-  const RowSpans spans{rows.cu_rows.data(), rows.first_position.data(),
-                       static_cast<int64_t>(rows.first_position.size())};
-  size_t max_pages = 0;
-  for (const auto& pages : rows.pages) max_pages = std::max(max_pages, pages.size());
-  block_table_.assign(rows.pages.size() * max_pages, -1);
-  for (size_t s = 0; s < rows.pages.size(); ++s)
-    std::copy(rows.pages[s].begin(), rows.pages[s].end(),
-              block_table_.begin() + static_cast<int64_t>(s * max_pages));
 
   const auto before = [&](int64_t block) {
     if (hooks_) hooks_->before(block);
   };
-  rows_ = r;
   before(0);
-  ops_.embedding_forward({ids, weights.embed, x});
+  ops_.embedding_forward({rows.ids, weights.embed, x});
   for (size_t l = 0; l < weights.layers.size(); ++l) {
     before(static_cast<int64_t>(l) + 1);
     const LayerView& w = weights.layers[l];
     const PackedModel::Layer& p = packed.layers[l];
-    const KvPages pages =
-        cache.layer(static_cast<int64_t>(l), block_table_.data(), static_cast<int64_t>(max_pages));
+    const KvPages pages = cache.layer(static_cast<int64_t>(l), rows.block_table, rows.max_pages);
     ops_.rmsnorm_forward({x, w.input_norm, normed, rstd, config_.rms_norm_eps});
     ops_.linear({normed, w.qkv, qkv, p.qkv.get(), false});
     lora.forward(w.lora_qkv, normed, qkv);
-    ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, positions, rope.cos(), rope.sin(), qk,
+    ops_.qk_norm_rope_forward({qkv, w.q_norm, w.k_norm, rows.positions, rope.cos(), rope.sin(), qk,
                                config_.num_heads, config_.num_kv_heads, config_.head_dim,
                                config_.rms_norm_eps});
-    ops_.kv_append({qk.columns(q, kv), qkv.columns(q + kv, kv), pages, spans});
-    ops_.attention_cached({qk.columns(0, q), attention, pages, spans, config_.num_heads,
+    ops_.kv_append({qk.columns(q, kv), qkv.columns(q + kv, kv), pages, rows.spans});
+    ops_.attention_cached({qk.columns(0, q), attention, pages, rows.spans, config_.num_heads,
                            1.0f / std::sqrt(static_cast<float>(config_.head_dim))});
     ops_.linear({attention, w.o, x, p.o.get(), true});
     lora.forward(w.lora_o, attention, x);
@@ -76,6 +63,58 @@ void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCac
   }
   before(config_.num_layers + 1);
   ops_.rmsnorm_forward({x, weights.final_norm, normed, rstd, config_.rms_norm_eps});
+  return normed;
+}
+
+void Decoder::forward(const ModelView& weights, const PackedModel& packed, KvCache& cache,
+                      const StepRows& rows) {
+  rows_ = static_cast<int64_t>(rows.tokens.size());
+  transformer_.rope().reserve(1 + *std::max_element(rows.positions.begin(), rows.positions.end()));
+  size_t max_pages = 0;
+  for (const auto& pages : rows.pages) max_pages = std::max(max_pages, pages.size());
+  block_table_.assign(rows.pages.size() * max_pages, -1);
+  for (size_t s = 0; s < rows.pages.size(); ++s)
+    std::copy(rows.pages[s].begin(), rows.pages[s].end(),
+              block_table_.begin() + static_cast<int64_t>(s * max_pages));
+  layers(weights, packed, cache,
+         {ints(const_cast<int32_t*>(rows.tokens.data()), rows_),
+          ints(const_cast<int32_t*>(rows.positions.data()), rows_),
+          {rows.cu_rows.data(), rows.first_position.data(),
+           static_cast<int64_t>(rows.first_position.size())},
+          block_table_.data(),
+          static_cast<int64_t>(max_pages)});
+}
+
+bool Decoder::queues(const StepQueue& queue, int64_t rows, int64_t pages) const {
+  const int64_t bucket = queue.bucket(rows, pages);
+  return !hooks_ && bucket > 0 && bucket <= head_.chunk_rows({});
+}
+
+void Decoder::queue_step(StepQueue& queue, const ModelView& weights, const PackedModel& packed,
+                         KvCache& cache, std::span<const StepRow> rows, int64_t vocab_limit) {
+  int32_t last = 0;
+  for (const StepRow& row : rows) last = std::max(last, row.position);
+  transformer_.rope().reserve(1 + last);
+  // All else that the operations are given lies where it always does (the queue notices if not).
+  std::vector<uint64_t> identity{static_cast<uint64_t>(vocab_limit)};
+  const auto add = [&](const void* p) { identity.push_back(reinterpret_cast<uintptr_t>(p)); };
+  for (const Tensor& t : {weights.embed, weights.final_norm, weights.head}) add(t.data);
+  for (size_t l = 0; l < weights.layers.size(); ++l) {
+    const LayerView& w = weights.layers[l];
+    for (const Tensor& t : {w.input_norm, w.qkv, w.q_norm, w.k_norm, w.o, w.post_norm, w.gate_up,
+                            w.down, w.lora_qkv.a, w.lora_o.a, w.lora_gate_up.a, w.lora_down.a})
+      add(t.data);
+    const KvPages pages = cache.layer(static_cast<int64_t>(l), nullptr, 0);
+    add(pages.keys);
+    add(pages.values);
+  }
+  queue.submit(rows, identity, [&](const StepArrays& step) {
+    const Tensor hidden =
+        layers(weights, packed, cache,
+               {step.ids, step.positions, step.spans, step.block_table, step.max_pages});
+    const Tensor logits = head_.logits(hidden, weights.head, packed.head.get());
+    ops_.sample({logits, step.tokens, step.logprobs, nullptr, vocab_limit});
+  });
 }
 
 std::vector<HeadAnswer> Decoder::answer(const ModelView& weights, const PackedModel& packed,
@@ -129,6 +168,8 @@ void Decoder::answer_chunk(const Tensor& logits, std::span<const HeadQuery* cons
     answers[i]->token = tokens[i];
     if (queries[i]->sample) answers[i]->logprob = drawn[i];
   }
+  if (std::any_of(tokens.begin(), tokens.begin() + s, [](int32_t token) { return token < 0; }))
+    return;
 
   const auto from = static_cast<int64_t>(scored_from), count = static_cast<int64_t>(n) - from;
   if (count == 0) return;

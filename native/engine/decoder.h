@@ -11,6 +11,7 @@
 #include "engine/lm_head.h"
 #include "engine/transformer.h"
 #include "ops/ops.h"
+#include "ops/step_queue.h"
 
 namespace kogrpo {
 
@@ -36,7 +37,7 @@ struct HeadQuery {
 };
 
 struct HeadAnswer {
-  int32_t token = -1;       // the token drawn, or the target
+  int32_t token = -1;       // the token drawn, −1 where logits were not finite; or the target
   float logprob = 0;        // of the token drawn, under the distribution it was drawn from
   float model_logprob = 0;  // at temperature 1 over the whole vocabulary
   std::vector<int32_t> top_ids;
@@ -66,7 +67,25 @@ class Decoder {
   std::vector<HeadAnswer> answer(const ModelView& weights, const PackedModel& packed,
                                  std::span<const HeadQuery> queries, int64_t vocab_limit);
 
+  // Both at once for rows that all draw a token and ask for nothing else, without waiting: the
+  // tokens come of queue.take(). The same bits as forward() and answer() give, where a row's bits
+  // do not depend on the batch.
+  void queue_step(StepQueue& queue, const ModelView& weights, const PackedModel& packed,
+                  KvCache& cache, std::span<const StepRow> rows, int64_t vocab_limit);
+  // Whether the queue takes such a step: not where weights come block by block.
+  bool queues(const StepQueue& queue, int64_t rows, int64_t pages) const;
+
  private:
+  // What the rows are, as operations take it.
+  struct Indices {
+    Tensor ids, positions;
+    RowSpans spans;
+    const int32_t* block_table;
+    int64_t max_pages;
+  };
+  // The final hidden states of all rows.
+  Tensor layers(const ModelView& weights, const PackedModel& packed, KvCache& cache,
+                const Indices& rows);
   void answer_chunk(const Tensor& logits, std::span<const HeadQuery* const> queries,
                     int64_t vocab_limit, std::span<HeadAnswer* const> answers);
 

@@ -86,11 +86,6 @@ void Engine::set_trainable(std::span<const std::string> names, std::span<const T
   if (!slots_.empty() || !kept_.empty())
     throw std::invalid_argument(
         "setTrainable: parameter slots or kept passes are of what was trained before; begin anew");
-  if (!parts.empty() && device_->memory().total > 0)
-    throw std::invalid_argument(
-        "setTrainable: rows or columns of a matrix are trained on the CPU "
-        "only, not on " +
-        device_->name());
   Trainable trained(layout_, names, parts);
   if (weights_in_pieces() && (!parts.empty() || trained.elements() != layout_.total()))
     throw std::invalid_argument(

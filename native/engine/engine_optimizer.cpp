@@ -91,7 +91,8 @@ void Engine::send_gradient(int64_t block) {
     if (units[u].block != block) continue;
     void* const gradient = gradients_.view(type_, 1, 1).element(gradient_at(u));
     if (ranks_->contributes() && trainable_.has_parts())
-      trainable_.clear_frozen(ops_, units[u].run, static_cast<float*>(gradient));
+      trainable_.clear_frozen(*device_, units[u].run,
+                              matrix(gradient, type_, 1, units[u].run.size()));
     gradient_sent_[room_of(block)] =
         ranks_->exchange(u, ranks_->contributes() ? gradient : nullptr);
   }
@@ -186,7 +187,7 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
     throw std::invalid_argument("optimizerStep: this engine was opened without training");
   const Tensor g = with_plan([&] { return gradients(); });
   if (!ranks_ && trainable_.has_parts())
-    trainable_.clear_frozen(ops_, {0, trainable_.total()}, g.f32());
+    trainable_.clear_frozen(*device_, {0, trainable_.total()}, g);
   const double norm = ranks_ ? ranks_->norm(label) : std::sqrt(ops_.sum_of_squares(g));
   if (std::isfinite(norm)) {
     const float clip = a.max_grad_norm > 0 && norm > a.max_grad_norm

@@ -108,22 +108,32 @@ void Engine::update_slot(const std::string& slot, float alpha) {
   if (slot.size() > kMaxSlotName)
     throw std::invalid_argument("slot: a name of at most " + std::to_string(kMaxSlotName) +
                                 " bytes is needed");
+  // Of bf16 a slot that follows slowly needs its masters: a step would be rounded away.
+  const bool slow = type_ == DType::bf16 && alpha != 0 && alpha != 1;
   if (!slots_.contains(slot)) alpha = 1;
-  if (type_ == DType::bf16 && alpha != 0 && alpha != 1)
-    throw std::invalid_argument(
-        "alpha = " + std::to_string(alpha) +
-        ": a slot that follows slowly needs more bits than the bfloat16 that " + device_->name() +
-        " stores; use alpha 1, a copy, or dtype float32");
   if (weights_in_pieces()) {
+    if (slow)
+      throw std::invalid_argument("alpha = " + std::to_string(alpha) +
+                                  ": with shard: parameters a slot in bfloat16 is a copy (alpha "
+                                  "1); use shard: gradients, or "
+                                  "dtype float32");
     Slot& held = slot_in_pieces(slot);
     held.parameters.release();
     ops_.lerp(held.pieces.flat(), pieces_.flat(), alpha);
     return;
   }
   with_plan([&] {
-    const Tensor values = slot_parameters(slot).flat(), all = parameters_.flat();
+    ParameterStore& store = slot_parameters(slot);
+    if (slow) store.keep_masters();
+    const Tensor values = store.flat(), all = parameters_.flat();
     for (const Trainable::Piece& p : trainable_.pieces())
-      ops_.lerp(values.columns(p.at, p.size), all.columns(p.parameter, p.size), alpha);
+      if (type_ == DType::bf16 && store.has_masters())
+        // Up to seven elements between parameters are moved along: they are 0 and stay 0.
+        ops_.mixed_lerp({store.weights(p.at), store.remainders(p.at),
+                         parameters_.weights(p.parameter), parameters_.remainders(p.parameter),
+                         (p.size + 7) / 8 * 8, alpha});
+      else
+        ops_.lerp(values.columns(p.at, p.size), all.columns(p.parameter, p.size), alpha);
   });
 }
 

@@ -2,6 +2,7 @@
 // are fp32 whatever the device stores; moments are as they are stored, so that nothing is lost.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -78,6 +79,26 @@ void read(const std::string& path, int64_t at, const Stretches& stretches, Param
     store.fill(s.begin, s.size, [&](float* out, int64_t first, int64_t count) {
       read_tensor(path, at + first * kWord, DType::f32, out, count);
     });
+    at += s.size * kWord;
+  }
+}
+
+// The parameters of a slot: one that followed slowly holds more than bf16 does.
+void read_slot(const std::string& path, int64_t at, const Stretches& stretches,
+               ParameterStore& store) {
+  const int64_t begin = at;
+  for (const Stretch& s : stretches) {
+    bool more = false;
+    store.fill(s.begin, s.size, [&](float* out, int64_t first, int64_t count) {
+      read_tensor(path, at + first * kWord, DType::f32, out, count);
+      more = more || (!store.has_masters() && std::any_of(out, out + count, [](float x) {
+               return (std::bit_cast<uint32_t>(x) & 0xffff) != 0;
+             }));
+    });
+    if (more) {
+      store.keep_masters();
+      return read(path, begin, stretches, store);
+    }
     at += s.size * kWord;
   }
 }
@@ -314,7 +335,7 @@ void Engine::load_state(const std::string& path) {
     if (weights_in_pieces())
       read_pieces(begin, slot_in_pieces(slot).pieces);
     else
-      read(path, begin, trained, slot_parameters(slot));
+      read_slot(path, begin, trained, slot_parameters(slot));
   optimizer_.set_steps(file.header.step);
   zero_gradients();
   parameters_changed();

@@ -56,11 +56,14 @@ Tensor LmHead::gather(const Tensor& hidden, std::span<const int32_t> rows) {
 
 Tensor LmHead::logits(const Tensor& hidden, std::span<const int32_t> rows, const Tensor& head,
                       const PackedWeight* packed) {
-  const auto r = static_cast<int64_t>(rows.size());
-  const Tensor x = gather(hidden, rows);
+  return logits(gather(hidden, rows), head, packed);
+}
+
+Tensor LmHead::logits(const Tensor& hidden, const Tensor& head, const PackedWeight* packed) {
+  const int64_t r = hidden.rows;
   logits_.reserve(device_, DType::f32, std::max(r, int64_t{1}), config_.head_size());
   const Tensor z = logits_.view(DType::f32, r, config_.head_size());
-  ops_.linear({x, head, z, packed, false});
+  ops_.linear({hidden, head, z, packed, false});
   scale(z);
   return z;
 }

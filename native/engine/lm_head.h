@@ -64,6 +64,8 @@ class LmHead {
   // the next call.
   Tensor logits(const Tensor& hidden, std::span<const int32_t> rows, const Tensor& head,
                 const PackedWeight* packed);
+  // The same of all rows of `hidden`.
+  Tensor logits(const Tensor& hidden, const Tensor& head, const PackedWeight* packed);
 
   int64_t chunk_rows(const HeadOptions& options) const;
 

@@ -67,14 +67,17 @@ void Optimizer::update_piece(ParameterStore& parameters, ParameterStore* pieces,
   const int64_t n = run.size(), begin = run.begin - p.at;
   ParameterStore& store = pieces ? *pieces : parameters;
   const int64_t place = pieces ? at : p.parameter + begin;
+  const bool in_fp32 = parameters.type() == DType::f32;
   float decay = p.decay ? a.weight_decay : 0.0f;
-  if (parameters.type() == DType::f32) {
+  if (p.part >= 0) {
+    const double factor = 1 - double(a.learning_rate) * double(decay);
+    if (decay != 0)
+      trainable.decay(device_, p, begin, begin + n, store.flat().columns(place, n),
+                      in_fp32 ? nullptr : store.remainders(place), static_cast<float>(factor));
+    decay = 0;
+  }
+  if (in_fp32) {
     float* const values = store.flat().f32() + place;
-    if (p.part >= 0 && decay != 0) {
-      const double factor = 1 - double(a.learning_rate) * double(decay);
-      trainable.decay(device_.ops(), p, begin, begin + n, values, static_cast<float>(factor));
-    }
-    if (p.part >= 0) decay = 0;
     device_.ops().adamw({values, grad.f32(), static_cast<float*>(m_.data()) + at,
                          static_cast<float*>(v_.data()) + at, n, a.learning_rate, a.beta1, a.beta2,
                          a.epsilon, decay, clip, steps_});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 #include "ops/transfer.h"
@@ -36,6 +37,13 @@ ParameterStore::ParameterStore(Device& device, DType type, int64_t total, int64_
   zero(device, flat);  // what lies between parameters stays 0
   if (master_from < total)
     zero(device, remainders_.reserve(device, DType::bf16, 1, total - master_from));
+}
+
+void ParameterStore::keep_masters() {
+  if (has_masters()) return;
+  if (!remainders_.empty()) throw std::logic_error("ParameterStore: some masters are kept already");
+  zero(*device_, remainders_.reserve(*device_, DType::bf16, 1, total_));
+  master_from_ = 0;
 }
 
 void ParameterStore::release() {

@@ -29,6 +29,9 @@ class ParameterStore {
   Tensor rest(int64_t offset, int64_t n) const {
     return matrix(remainders(offset), DType::bf16, 1, n);
   }
+  // Remainders for every element, 0 at first; none where the type is fp32.
+  void keep_masters();
+  bool has_masters() const { return type_ == DType::f32 || master_from_ == 0; }
   bool there() const { return !weights_.empty(); }
   // Gives the memory back: nothing is there until another store takes its place.
   void release();

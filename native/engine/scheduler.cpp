@@ -12,13 +12,11 @@
 
 namespace kogrpo {
 
-struct Scheduler::Planned {
-  Sequence* sequence;
-  int64_t count;
-};
-
 Scheduler::Scheduler(Device& device, const ModelConfig& config, Decoder& decoder)
-    : config_(config), decoder_(decoder), cache_(device, config, decoder.type()) {}
+    : config_(config),
+      decoder_(decoder),
+      cache_(device, config, decoder.type()),
+      queue_(device.step_queue()) {}
 Scheduler::~Scheduler() = default;
 
 void Scheduler::configure(const SchedulerOptions& options, int64_t pages, Storage* lent) {
@@ -56,6 +54,8 @@ bool Scheduler::cancel(int64_t id) {
 }
 
 void Scheduler::cancel_all() {
+  under_way_.clear();
+  if (queue_) queue_->discard();
   for (const Owned& s : running_) release_pages(*s);
   running_.clear();
   waiting_.clear();
@@ -87,7 +87,7 @@ std::vector<Scheduler::Planned> Scheduler::plan() {
   }
   std::vector<Planned> reading;
   for (const Owned& s : running_)
-    if (!s->decoding()) reading.push_back({s.get(), 0});
+    if (!s->decoding() && !s->awaiting()) reading.push_back({s.get(), 0});
   int64_t left = options_.prefill_rows;
   const auto take = [&](Planned& p, int64_t most) {
     const int64_t count = std::min({most, left, p.sequence->pending() - p.count});
@@ -140,9 +140,14 @@ void Scheduler::ask_rows(Sequence& s, int64_t count, int32_t first_row) {
   if (s.generated == 0) join(s, last);
 }
 
-// An answer to `s` becomes an event; whether it was its last.
+// An answer to `s` becomes an event; whether it was its last. Throws std::runtime_error where none
+// could be drawn.
 bool Scheduler::tell(Sequence& s, const HeadQuery& query, HeadAnswer answer,
                      std::vector<Event>& events) {
+  if (query.sample && answer.token < 0)
+    throw std::runtime_error("request " + std::to_string(s.id) + ", token " +
+                             std::to_string(s.generated) +
+                             " of its completion: logits/temperature holds NaN or infinity");
   events.push_back({s.id, query.sample ? Event::Kind::token : Event::Kind::prompt, answer.token,
                     answer.logprob, answer.model_logprob, std::move(answer.top_ids),
                     std::move(answer.top_logprobs), FinishReason::length});
@@ -171,8 +176,19 @@ void Scheduler::step(const ModelView& weights, const PackedModel& packed,
 void Scheduler::run_step(const ModelView& weights, const PackedModel& packed,
                          std::vector<Event>& events) {
   admit();
+  const bool queued = can_queue();
+  if (!queued) land(events);
   const std::vector<Planned> planned = plan();
-  if (planned.empty()) return;
+  if (planned.empty())
+    land(events);
+  else if (queued)
+    queue_step(planned, weights, packed, events);
+  else
+    wait_step(planned, weights, packed, events);
+}
+
+void Scheduler::wait_step(const std::vector<Planned>& planned, const ModelView& weights,
+                          const PackedModel& packed, std::vector<Event>& events) {
   StepRows rows;
   for (const auto& [s, count] : planned) rows.add(s->tokens, s->cached, count, s->pages);
   decoder_.forward(weights, packed, cache_, rows);
@@ -191,6 +207,11 @@ void Scheduler::run_step(const ModelView& weights, const PackedModel& packed,
   for (const auto& [s, count] : planned)
     if (s->request.max_new_tokens == 0 && s->pending() == 0)
       finished.emplace_back(s->id, FinishReason::length);
+  end(finished, events);
+}
+
+void Scheduler::end(const std::vector<std::pair<int64_t, FinishReason>>& finished,
+                    std::vector<Event>& events) {
   for (const auto& [id, reason] : finished) {
     cancel(id);
     Event end;

@@ -11,6 +11,9 @@
 // prompts read it once and share its full pages; the last, partly filled page is copied when a
 // second sequence is about to write to it. Full pages stay known for later requests (kv_cache.h).
 //
+// Where the device has a step queue, steps in which every running sequence just goes on are not
+// waited for: the next one is queued first (scheduler_queue.cpp).
+//
 // None of this shows in a result: a row's result depends on its sequence alone, and a token's noise
 // on seed, stream and position, so a completion is the same bytes whatever else runs, whatever the
 // chunks, after a preemption and from the prefix cache. Knows no hardware: everything goes through
@@ -93,6 +96,15 @@ class Scheduler {
   int64_t headroom() const;
   static void insert(std::deque<Owned>& into, Owned s);
   void run_step(const ModelView& weights, const PackedModel& packed, std::vector<Event>& events);
+  void wait_step(const std::vector<Planned>& planned, const ModelView& weights,
+                 const PackedModel& packed, std::vector<Event>& events);
+  void end(const std::vector<std::pair<int64_t, FinishReason>>& finished,
+           std::vector<Event>& events);
+  bool can_queue() const;
+  void queue_step(const std::vector<Planned>& planned, const ModelView& weights,
+                  const PackedModel& packed, std::vector<Event>& events);
+  void take_step(std::vector<Event>& events);
+  void land(std::vector<Event>& events);
 
   const ModelConfig& config_;
   Decoder& decoder_;
@@ -101,6 +113,8 @@ class Scheduler {
   std::deque<Owned> waiting_, running_;  // in the order of arrival
   std::vector<HeadQuery> queries_;       // of this step, and whose they are
   std::vector<Sequence*> asking_;
+  std::unique_ptr<StepQueue> queue_;            // null: every step is waited for
+  std::deque<std::vector<int64_t>> under_way_;  // arrivals of the rows of each step in it
   int64_t next_arrival_ = 0;
   SchedulerStats counters_;
 };

@@ -32,7 +32,8 @@ void Scheduler::release_pages(Sequence& s) {
 }
 
 void Scheduler::remember_pages(Sequence& s) {
-  for (; (s.remembered + 1) * kPageTokens <= s.cached; ++s.remembered) {
+  const int64_t written = std::min(s.cached, s.known());
+  for (; (s.remembered + 1) * kPageTokens <= written; ++s.remembered) {
     int32_t& page = s.pages[static_cast<size_t>(s.remembered)];
     const auto tokens = std::span(s.tokens).subspan(static_cast<size_t>(s.remembered * kPageTokens),
                                                     static_cast<size_t>(kPageTokens));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "ops/transfer.h"
+
 namespace kogrpo {
 namespace {
 
@@ -131,23 +133,35 @@ std::vector<Unit> Trainable::units(const ParameterLayout& layout) const {
   return units;
 }
 
-void Trainable::clear_frozen(Ops& ops, Slice of, float* gradient) const {
+void Trainable::clear_frozen(Device& device, Slice of, const Tensor& gradient) const {
   for (const Piece& p : pieces_)
     if (p.part >= 0 && p.at >= of.begin && p.at < of.end)
-      scale(ops, parts_[static_cast<size_t>(p.part)], 0, p.size, gradient + (p.at - of.begin), 1.0f,
-            0.0f);
+      scale(device, parts_[static_cast<size_t>(p.part)], 0, p.size,
+            gradient.columns(p.at - of.begin, p.size), nullptr, 1.0f, 0.0f);
 }
 
-void Trainable::decay(Ops& ops, const Piece& piece, int64_t begin, int64_t end, float* values,
-                      float factor) const {
-  if (piece.part < 0)
-    ops.scale(values, end - begin, factor);
-  else
-    scale(ops, parts_[static_cast<size_t>(piece.part)], begin, end, values, factor, 1.0f);
+void Trainable::decay(Device& device, const Piece& piece, int64_t begin, int64_t end,
+                      const Tensor& values, int16_t* remainder, float factor) const {
+  scale(device, parts_[static_cast<size_t>(piece.part)], begin, end, values, remainder, factor,
+        1.0f);
 }
 
-void Trainable::scale(Ops& ops, const Part& part, int64_t begin, int64_t end, float* values,
-                      float yes, float no) {
+void Trainable::scale(Device& device, const Part& part, int64_t begin, int64_t end,
+                      const Tensor& values, int16_t* remainder, float yes, float no) {
+  if (device.memory().total == 0)
+    return scale_on_host(device.ops(), part, begin, end, values.f32(), yes, no);
+  const bool by_rows = part.column_trained.empty();
+  const std::vector<uint8_t>& trained = by_rows ? part.row_trained : part.column_trained;
+  const auto n = static_cast<int64_t>(trained.size());
+  if (part.mask.empty())
+    to_device(device, std::vector<float>(trained.begin(), trained.end()).data(),
+              part.mask.reserve(device, DType::f32, 1, n));
+  device.ops().scale_part(
+      {values, remainder, part.mask.view(DType::f32, 1, n), by_rows, part.cols, begin, yes, no});
+}
+
+void Trainable::scale_on_host(Ops& ops, const Part& part, int64_t begin, int64_t end, float* values,
+                              float yes, float no) {
   float* const origin = values - begin;
   const int64_t cols = part.cols;
   if (part.column_trained.empty()) {

@@ -18,6 +18,7 @@
 #include "engine/partition.h"
 #include "ops/buffer.h"
 #include "ops/ops.h"
+#include "ops/storage.h"
 
 namespace kogrpo {
 
@@ -58,22 +59,26 @@ class Trainable {
   bool has_parts() const { return !parts_.empty(); }
   // Clears the gradient of rows and columns that are not trained, of the parameters within `of`;
   // gradient[0] is of the first element there.
-  void clear_frozen(Ops& ops, Slice of, float* gradient) const;
-  // Elements [begin, end) of a piece, the first of them at `values`: the trained ones *= factor.
-  void decay(Ops& ops, const Piece& piece, int64_t begin, int64_t end, float* values,
-             float factor) const;
+  void clear_frozen(Device& device, Slice of, const Tensor& gradient) const;
+  // Elements [begin, end) of a piece that lie in `values`, with their `remainder` where they are
+  // masters of bf16: the trained ones *= factor.
+  void decay(Device& device, const Piece& piece, int64_t begin, int64_t end, const Tensor& values,
+             int16_t* remainder, float factor) const;
 
  private:
   struct Part {
     int64_t rows = 0, cols = 0;
     std::vector<uint8_t> row_trained;     // [rows], or empty
     std::vector<uint8_t> column_trained;  // [cols], or empty
+    mutable Storage mask{};  // of the two, the one there is; on a device with memory of its own
   };
   void build(const ParameterLayout& layout, std::span<const uint8_t> trained,
              std::span<const int> parts);
   // x[begin, end) of the part: trained elements *= yes, the others *= no.
-  static void scale(Ops& ops, const Part& part, int64_t begin, int64_t end, float* values,
-                    float yes, float no);
+  static void scale(Device& device, const Part& part, int64_t begin, int64_t end,
+                    const Tensor& values, int16_t* remainder, float yes, float no);
+  static void scale_on_host(Ops& ops, const Part& part, int64_t begin, int64_t end, float* values,
+                            float yes, float no);
 
   int64_t total_ = 0;
   std::vector<Piece> pieces_;

@@ -13,6 +13,7 @@
 
 #include "ops/lane.h"
 #include "ops/ops.h"
+#include "ops/step_queue.h"
 
 namespace kogrpo {
 
@@ -54,6 +55,10 @@ class Device {
   virtual void download(void* to, const void* from, size_t bytes) = 0;  // waits
   virtual void copy(void* to, const void* from, size_t bytes) = 0;      // within the device
   virtual void zero(void* to, size_t bytes) = 0;
+
+  // A queue of steps that the host does not wait for, of which there may be several; null where
+  // every step is the host's own work. The device must outlive it.
+  virtual std::unique_ptr<StepQueue> step_queue() { return nullptr; }
 
   // Host work on [0, n) in disjoint ranges that start at multiples of `grain`, on several threads.
   virtual void host_parallel(int64_t n, int64_t grain,

@@ -55,6 +55,7 @@ inline void sample(const Sample& a) {
   vector(op, "token", a.token, rows, DType::i32);
   vector(op, "logprob", a.logprob, rows);
   vocab_limit(op, a.vocab_limit, a.logits.cols);
+  if (a.token.resident) return;  // the parameters are the queue's
   require(a.params || rows == 0, op, "params has no data");
   for (int64_t r = 0; r < rows; ++r) sampling_params(op, a.params[r], r);
 }

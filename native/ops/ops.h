@@ -10,7 +10,8 @@
 //   where the struct has an `accumulate` flag.
 //   Floating-point tensors lie in the memory of the backend's device. Index arrays (ids, positions,
 //   targets, cu_seqlens, prefixes, page tables, spans), sampling parameters and what sample and
-//   top_logprobs give lie in the host's, where they are checked.
+//   top_logprobs give lie in the host's, where they are checked. Of a step that a device's queue
+//   takes (ops/step_queue.h) they are `resident`: in the device's memory, and unchecked.
 //   Tensors of one call are all fp32 or, on a device that stores them so (ops/device.h), all bf16;
 //   lse, rstd, rotary tables, logits, log-probs and entropies are fp32 always.
 //
@@ -141,6 +142,7 @@ struct RowSpans {
   const int32_t* cu_rows = nullptr;
   const int32_t* first_position = nullptr;
   int64_t sequences = 0;
+  bool resident = false;  // a row a sequence, cu_rows is null; so is the block table
 };
 // Writes k, v [R,Hkv·D] (k rotated already) into their pages.
 struct KvAppend {
@@ -228,10 +230,11 @@ struct SamplingParams {
 // token[r] ~ softmax(logits/temperature) over ids < vocab_limit, restricted by top_k, then min_p,
 // then top_p (each on the distribution left by the one before, renormalised). logprob[r] is the
 // token's log-probability under exactly that distribution; without restrictions it is bit-equal to
-// LogitsForward's.
+// LogitsForward's. A row whose logits/temperature are not all finite gets token −1: whose row it is
+// the caller knows. Where token and logprob are resident nobody waits.
 struct Sample {
   Tensor logits, token /*[1,R] i32*/, logprob /*[1,R]*/;
-  const SamplingParams* params = nullptr;  // R of them
+  const SamplingParams* params = nullptr;  // R of them; null where token is resident: the queue's
   int64_t vocab_limit = 0;
 };
 
@@ -275,7 +278,29 @@ struct MixedAdamW {
   uint64_t seed = 0;
 };
 
-// What a step of either multiplies with (ops/adamw.h).
+// lerp on fp32 masters kept as MixedAdamW keeps them. n elements; a remainder of src that is null
+// counts as 0.
+struct MixedLerp {
+  bf16* dst = nullptr;
+  int16_t* dst_remainder = nullptr;
+  const bf16* src = nullptr;
+  const int16_t* src_remainder = nullptr;
+  int64_t n = 0;
+  float alpha = 1;
+};
+
+// Of a matrix with `cols` columns some rows or some columns are trained: their elements *= yes, the
+// others *= no, where 0 clears whatever they were. x [1,n] are the elements from `first` on.
+struct ScalePart {
+  Tensor x;
+  int16_t* remainder = nullptr;  // of bf16 masters, which are scaled then
+  Tensor trained;                // [1,rows] or [1,cols], fp32: 1 or 0
+  bool by_rows = false;
+  int64_t cols = 0, first = 0;
+  float yes = 1, no = 1;
+};
+
+// What a step of either AdamW multiplies with (ops/adamw.h).
 struct AdamWFactors {
   float decay = 1;       // 1 − lr·weight_decay
   float step_size = 0;   // lr / (1 − beta1^step)
@@ -320,6 +345,13 @@ class Ops {
   // Of backends that store bf16; the others throw std::logic_error.
   virtual void mixed_adamw(const MixedAdamW&) {
     throw std::logic_error("mixed_adamw: this backend keeps fp32 weights");
+  }
+  // Of backends whose tensors are not in the host's memory; the others throw std::logic_error.
+  virtual void mixed_lerp(const MixedLerp&) {
+    throw std::logic_error("mixed_lerp: this backend keeps fp32 weights");
+  }
+  virtual void scale_part(const ScalePart&) {
+    throw std::logic_error("scale_part: this backend's tensors are the host's to scale");
   }
   // Σ x² of a vector in double precision, blocks of fixed size in fixed order.
   virtual double sum_of_squares(const Tensor& x) = 0;

@@ -30,6 +30,7 @@ struct Tensor {
   int64_t cols = 0;
   int64_t stride = 0;                    // elements from one row to the next; cols when contiguous
   Precision precision = Precision::f32;  // of weights, and then only in products and look-ups
+  bool resident = false;                 // an index array in the memory of the device (ops.h)
 
   float* f32() const { return static_cast<float*>(data); }
   int32_t* i32() const { return static_cast<int32_t*>(data); }

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -431,7 +432,7 @@ TEST_CASE("engine on cuda: generation borrows the gradients' memory and leaves z
   CHECK(same_bits(all_parameters(*engine, true), between));
 }
 
-TEST_CASE("engine on cuda: a factor for each logit; alpha below 1 is refused in bf16") {
+TEST_CASE("engine on cuda: a factor for each logit") {
   const auto gpu = open("cuda", {Precision::bf16, true}), cpu = open("cpu", {Precision::bf16});
   std::vector<float> scale(88);
   for (size_t i = 0; i < scale.size(); ++i) scale[i] = 0.5f + float(i % 7) * 0.2f;
@@ -444,9 +445,108 @@ TEST_CASE("engine on cuda: a factor for each logit; alpha below 1 is refused in 
   CHECK(nmse(all_parameters(*gpu, true), all_parameters(*cpu, true)) <= 1e-3);
   const auto rows = gpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5});
   CHECK(nmse(rows, cpu->logits(sequence(6, 1), std::vector<int32_t>{2, 5})) <= 5e-4);
-  gpu->update_slot("ema", 0.1f);
-  CHECK_THROWS_WITH_AS(gpu->update_slot("ema", 0.1f), doctest::Contains("alpha"),
-                       std::invalid_argument);
+}
+
+// 40 steps of a thousandth each: bf16 alone would stay where it was.
+TEST_CASE("engine on cuda: a slot that follows slowly does so in bf16 as in fp32") {
+  const Case c{Precision::bf16, true};
+  const auto gpu = open("cuda", c);
+  const Batch batch = mixed_batch();
+  const std::string name = "model.layers.0.mlp.down_proj.weight";
+  const auto start = gpu->read_parameter(name);
+  gpu->update_slot("ema", 0.001f);  // the first time a copy
+  gpu->update_slot("copy", 1);
+  const auto coef = coefficients(batch, 6);
+  gpu->forward_backward(batch.arguments(), coef, {}, {});
+  gpu->optimizer_step({.learning_rate = 1e-2f});
+  const auto end = gpu->read_parameter(name);
+  for (int i = 0; i < 40; ++i) gpu->update_slot("ema", 0.001f);
+  gpu->update_slot("copy", 0.25f);  // it was made without masters
+  // Slots are read where they are saved: behind the parameters and the moments.
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("kogrpo-cuda-slots-" + std::to_string(::getpid())))
+          .string();
+  gpu->save_state(path);
+  const auto other = open("cuda", c);
+  other->load_state(path);
+  std::filesystem::remove(path);
+  int64_t handle = 0;
+  for (const char* slot : {"ema", "copy"}) {
+    const auto there = gpu->forward(batch.arguments(), slot, false, &handle, {}).logprobs;
+    CHECK(same_bits(there, other->forward(batch.arguments(), slot, false, &handle, {}).logprobs));
+    // The policy becomes the slot by alpha 1 the other way round: by a state of the same bytes.
+    other->update_slot(slot, 0.001f);
+    gpu->update_slot(slot, 0.001f);
+    CHECK(same_bits(gpu->forward(batch.arguments(), slot, false, &handle, {}).logprobs,
+                    other->forward(batch.arguments(), slot, false, &handle, {}).logprobs));
+  }
+  // Against the formula, on the CPU: an engine whose policy is moved by as much.
+  const auto cpu = open("cpu", {});
+  const auto all_start = all_parameters(*open("cuda", c)), all_end = all_parameters(*gpu);
+  const double left = std::pow(1 - double(0.001f), 41);
+  size_t at = 0;
+  for (const Parameter& p : cpu->layout().all()) {
+    std::vector<float> expected;
+    for (int64_t i = 0; i < p.size(); ++i, ++at)
+      expected.push_back(
+          float(double(all_end[at]) + left * (double(all_start[at]) - double(all_end[at]))));
+    gpu->write_parameter(p.name, expected);
+  }
+  gpu->update_slot("expected", 1);
+  const auto slow = gpu->forward(batch.arguments(), "ema", false, &handle, {}).logprobs;
+  const auto expected = gpu->forward(batch.arguments(), "expected", false, &handle, {}).logprobs;
+  const auto begun = open("cuda", c)->forward(batch.arguments(), "policy", false, &handle, {});
+  MESSAGE("moved by ", mean_difference(slow, begun.logprobs), ", off by ",
+          mean_difference(slow, expected));
+  CHECK(mean_difference(slow, expected) <= 0.1 * mean_difference(slow, begun.logprobs));
+  CHECK(start != end);
+}
+
+TEST_CASE("engine on cuda: rows or columns of a matrix are trained alone, as on the CPU") {
+  const std::string down = "model.layers.0.mlp.down_proj.weight",
+                    up = "model.layers.1.mlp.up_proj.weight";
+  const std::vector<std::string> names{down, up, "model.norm.weight"};
+  const std::vector<TrainedPart> parts{{down, {}, {3, 40, 41, 95}}, {up, {0, 7, 8, 95}, {}}};
+  const Batch batch = mixed_batch();
+  const auto coef = coefficients(batch, 6);
+  for (const Precision precision : combinations({Precision::f32, Precision::bf16})) {
+    CAPTURE(int(precision));
+    const Case c{precision, true};
+    const auto gpu = open("cuda", c), cpu = open("cpu", c);
+    const auto start = all_parameters(*gpu);
+    for (Engine* e : {gpu.get(), cpu.get()}) {
+      e->set_trainable(names, parts);
+      for (int step = 0; step < 2; ++step) {
+        e->forward_backward(batch.arguments(), coef, {}, {});
+        e->optimizer_step({.learning_rate = 1e-3f, .weight_decay = 0.1f, .max_grad_norm = 1});
+      }
+    }
+    const auto after = all_parameters(*gpu), expected = all_parameters(*cpu);
+    std::vector<float> moved, moved_on_cpu;
+    size_t at = 0;
+    int64_t still = 0, trained = 0;
+    for (const Parameter& p : gpu->layout().all())
+      for (int64_t i = 0; i < p.size(); ++i, ++at) {
+        const auto chosen = [&](const std::vector<int32_t>& of, int64_t index) {
+          return std::find(of.begin(), of.end(), int32_t(index)) != of.end();
+        };
+        const bool mine = p.name == names[2] ||
+                          (p.name == down && chosen(parts[0].columns, i % 96)) ||
+                          (p.name == up && chosen(parts[1].rows, i / 64));
+        if (!mine) {
+          still += after[at] == start[at];
+          continue;
+        }
+        ++trained;
+        moved.push_back(after[at] - start[at]);
+        moved_on_cpu.push_back(expected[at] - start[at]);
+      }
+    CHECK(trained == 4 * 64 + 4 * 64 + 64);
+    CHECK(still + trained == int64_t(start.size()));
+    const double error = nmse(moved, moved_on_cpu);
+    MESSAGE("nmse of what the steps changed ", error);
+    CHECK(error <= (precision == Precision::f32 ? 1e-6 : 0.05));
+  }
 }
 
 TEST_CASE("devices: names, and an engine that cannot train says so") {

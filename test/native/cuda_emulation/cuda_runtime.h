@@ -1,9 +1,10 @@
 #pragma once
 // The part of the CUDA runtime that native/cuda uses, on a CPU. Device memory starts as NaN and can
 // be touched by kernels and copies only: anything else that reads or writes it ends in a
-// segmentation fault, as on a GPU (runtime.cpp). Kernels and copies to the device run at once; what
-// a copy to the host brings is there after the next synchronisation and not before. A stream made
-// with a priority has a thread of its own, which begins late what it is given (streams.h).
+// segmentation fault, as on a GPU (runtime.cpp). Kernels and copies to the device run at once, or
+// late (operations_stream.h); what a copy to the host brings is there after the host has waited and
+// not before. A stream made with a priority has a thread of its own, which begins late what it is
+// given (streams.h).
 
 #include <cuda.h>
 
@@ -17,7 +18,9 @@ using cudaError_t = int;
 using cudaStream_t = kogrpo::emulation::Stream*;
 using cudaEvent_t = kogrpo::emulation::Event*;
 constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2,
-                      cudaErrorNotReady = 600, cudaErrorLaunchFailure = 719;
+                      cudaErrorNotReady = 600, cudaErrorLaunchFailure = 719,
+                      cudaErrorStreamCaptureUnsupported = 900,
+                      cudaErrorStreamCaptureInvalidated = 901;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
@@ -48,6 +51,8 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMalloc(void** p, size_t bytes);
 cudaError_t cudaFree(void* p);
+cudaError_t cudaMallocHost(void** p, size_t bytes);
+cudaError_t cudaFreeHost(void* p);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
@@ -94,6 +99,8 @@ inline cudaError_t cudaEventDestroy(cudaEvent_t e) {
   return cudaSuccess;
 }
 inline cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) {
+  // In a capture it would be a node of the graph; none of ours belongs in one.
+  if (!s && kogrpo::emulation::forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
   kogrpo::emulation::record(*e, s);
   return cudaSuccess;
 }
@@ -104,10 +111,23 @@ inline cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) 
 inline cudaError_t cudaEventQuery(cudaEvent_t e) {
   return kogrpo::emulation::reached(*e) ? cudaSuccess : cudaErrorNotReady;
 }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+inline cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  if (kogrpo::emulation::forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
+  ++kogrpo::emulation::counters().event_waits;
+  kogrpo::emulation::wait(*e);
   return cudaSuccess;
 }
 inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t, cudaEvent_t) {
   *ms = 1.0f;
   return cudaSuccess;
 }
+// Graphs: recorded work.
+using cudaGraph_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedGraph*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
+cudaError_t cudaGraphDestroy(cudaGraph_t);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);

@@ -124,17 +124,6 @@ Memory& memory() {
   return immortal<Memory>();
 }
 
-// A copy to the host that no synchronisation has waited for yet.
-struct Download {
-  void* to;
-  std::vector<unsigned char> bytes;
-};
-// Of the streams of the calling thread that have none of their own.
-std::vector<Download>& downloads() {
-  thread_local std::vector<Download> waiting;
-  return waiting;
-}
-
 }  // namespace
 
 Access::Access() {
@@ -166,14 +155,40 @@ extern "C" __attribute__((visibility("default"))) void kogrpo_emulation_open(int
 }
 
 const char* cudaGetErrorName(cudaError_t e) {
-  return e == cudaSuccess                 ? "cudaSuccess"
-         : e == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
-                                          : "cudaErrorInvalidValue";
+  switch (e) {
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorNotReady:
+      return "cudaErrorNotReady";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "cudaErrorStreamCaptureUnsupported";
+    case cudaErrorStreamCaptureInvalidated:
+      return "cudaErrorStreamCaptureInvalidated";
+    default:
+      return "cudaErrorInvalidValue";
+  }
 }
 const char* cudaGetErrorString(cudaError_t e) {
-  return e == cudaSuccess                 ? "no error"
-         : e == cudaErrorMemoryAllocation ? "out of memory"
-                                          : "invalid argument";
+  switch (e) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorNotReady:
+      return "device not ready";
+    case cudaErrorLaunchFailure:
+      return "unspecified launch failure";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+    default:
+      return "invalid argument";
+  }
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *total = memory().limit;
@@ -181,10 +196,13 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** p, size_t bytes) {
+  if (forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
   *p = memory().allocate(bytes);
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 cudaError_t cudaFree(void* p) {
+  if (forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
+  finish_operations();
   return p == nullptr || memory().release(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind kind,
@@ -193,29 +211,26 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t n, cudaMemcpyKind
   if (is_device(to) != (kind != cudaMemcpyDeviceToHost) ||
       is_device(from) != (kind != cudaMemcpyHostToDevice))
     return cudaErrorInvalidValue;
-  if (kind == cudaMemcpyHostToDevice) {  // pageable: read before the call returns
+  const void* const host = kind == cudaMemcpyHostToDevice ? from : to;
+  const bool pageable = kind != cudaMemcpyDeviceToDevice && !is_page_locked(host);
+  if (!stream) {
+    if (pageable && forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
+    count_copy();
+  }
+  if (kind == cudaMemcpyHostToDevice && pageable) {  // read before the call returns
     const auto* bytes = static_cast<const unsigned char*>(from);
     on_stream(stream, [to, n, copy = std::vector<unsigned char>(bytes, bytes + n)] {
       const Access access;
       std::memcpy(to, copy.data(), n);
     });
-  } else if (kind == cudaMemcpyDeviceToDevice) {
+  } else if (kind == cudaMemcpyDeviceToHost && !stream) {
+    copy_from_operations(to, from, n);
+  } else {
+    if (kind == cudaMemcpyDeviceToHost) std::memset(to, 0xff, n);
     on_stream(stream, [to, from, n] {
       const Access access;
       std::memcpy(to, from, n);
     });
-  } else {
-    std::memset(to, 0xff, n);
-    if (stream) {
-      stream->queue([to, from, n] {
-        const Access access;
-        std::memcpy(to, from, n);
-      });
-      return cudaSuccess;
-    }
-    const Access access;
-    const auto* bytes = static_cast<const unsigned char*>(from);
-    downloads().push_back({to, {bytes, bytes + n}});
   }
   return cudaSuccess;
 }
@@ -230,7 +245,8 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t n, cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   if (stream) return stream->finish() ? cudaSuccess : cudaErrorLaunchFailure;
-  for (const Download& d : downloads()) std::memcpy(d.to, d.bytes.data(), d.bytes.size());
-  downloads().clear();
+  if (forbidden_in_capture()) return cudaErrorStreamCaptureUnsupported;
+  ++counters().stream_waits;
+  finish_operations();
   return cudaSuccess;
 }

@@ -75,6 +75,7 @@ void record(Event& event, Stream* stream) {
   const std::lock_guard lock(event.mutex);
   event.stream = stream;
   event.work = stream ? stream->queued() : 0;
+  if (!stream) set_mark(event.mark);
 }
 
 // The operations' stream stands still until then, and with it the caller.
@@ -86,11 +87,26 @@ void wait(Stream* stream, Event& event) {
     other = event.stream;
     work = event.work;
   }
+  if (!other && stream) run_operations();  // sooner than it has to be
   if (!other || other == stream) return;
   if (stream)
     stream->queue([other, work] { other->wait(work); });
   else
     other->wait(work);
+}
+
+void wait(Event& event) {
+  Stream* stream;
+  uint64_t work;
+  Mark mark;
+  {
+    const std::lock_guard lock(event.mutex);
+    stream = event.stream, work = event.work, mark = event.mark;
+  }
+  if (stream)
+    stream->wait(work);
+  else
+    wait_for_mark(mark);
 }
 
 bool reached(Event& event) {

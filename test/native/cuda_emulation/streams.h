@@ -1,9 +1,9 @@
 #pragma once
-// Streams beside the operations' own. The operations' stream is the null pointer: what it is given
-// runs at once. A Stream has a thread, which begins each piece of work when somebody waits for it
-// (a synchronisation, an event in the operations' stream), and else some milliseconds after it was
-// queued: as late as it could be, so that a wait that is missing gives wrong numbers, and soon
-// enough that ranks which meet in it come to each other.
+// Streams beside the operations' own (operations_stream.h). A Stream has a thread, which begins
+// each piece of work when somebody waits for it (a synchronisation, an event in the operations'
+// stream), and else some milliseconds after it was queued: as late as it could be, so that a wait
+// that is missing gives wrong numbers, and soon enough that ranks which meet in it come to each
+// other.
 
 #include <condition_variable>
 #include <cstdint>
@@ -11,6 +11,8 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+
+#include "cuda_emulation/operations_stream.h"
 
 namespace kogrpo::emulation {
 
@@ -43,20 +45,22 @@ class Stream {
 
 struct Event {
   std::mutex mutex;
-  Stream* stream = nullptr;  // null: of the operations, so that it has been reached
+  Stream* stream = nullptr;  // null: of the operations
   uint64_t work = 0;
+  Mark mark;  // in the operations' stream
 };
 
 void record(Event& event, Stream* stream);
 void wait(Stream* stream, Event& event);
 bool reached(Event& event);
+// The host's wait.
+void wait(Event& event);
 
-// At once, or in its turn.
 inline void on_stream(Stream* stream, std::function<void()> work) {
   if (stream)
     stream->queue(std::move(work));
   else
-    work();
+    on_operations(std::move(work));
 }
 
 }  // namespace kogrpo::emulation
