@@ -33,10 +33,13 @@ export interface DenseAdvantages {
 export class DenseReward {
   readonly #engine: Engine
   readonly #settings: Settings
+  /** XXH64 of the checkpoint's weights, in hexadecimal. */
+  readonly hash: string
 
-  private constructor(engine: Engine, settings: Settings) {
+  private constructor(engine: Engine, settings: Settings, hash: string) {
     this.#engine = engine
     this.#settings = settings
+    this.hash = hash
   }
 
   /**
@@ -64,7 +67,8 @@ export class DenseReward {
           ),
         )
       }
-      return new DenseReward(engine, settings)
+      const { parameters } = await engine.weightDigests()
+      return new DenseReward(engine, settings, parameters.toString(16))
     } catch (error) {
       await engine.dispose()
       throw error

@@ -74,6 +74,17 @@ async function sessionOf(
     await oracle?.close()
     throw error
   })
+  const rewarding = io.resume?.dense_reward
+  if (dense && rewarding !== undefined && rewarding !== dense.hash) {
+    try {
+      const problem = `${config.grpo!.dense_reward!.path} with other weights`
+      same.checkThat('grpo.dense_reward', problem)
+    } catch (error) {
+      await dense.close()
+      await oracle?.close()
+      throw error
+    }
+  }
   if (io.resume && ranks.first) {
     await returnTo(config.output_dir, io.resume, statesToKeep(config, io.resume.stage))
   }

@@ -69,6 +69,8 @@ export interface RunState extends Boundary {
   model: string
   /** SHA-256 of tokenizer.json. */
   tokenizer: string
+  /** XXH64 of the reward model's weights (dense_reward); absent without one. */
+  dense_reward?: string | undefined
   /** By the key of the recipe that names the source, such as "sft.data[0]". */
   data: Record<string, DataRecord>
   random: { generator: string; seed: number }

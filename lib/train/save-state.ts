@@ -126,7 +126,7 @@ export async function saveBeside(session: Session): Promise<void> {
 }
 
 function stateOf(session: Session): RunState {
-  const { boundary, config, outcomes, oracle } = session
+  const { boundary, config, outcomes, oracle, dense } = session
   return {
     version: STATE_VERSION,
     versions: { kogrpo: packageVersion(), node: process.version },
@@ -139,6 +139,7 @@ function stateOf(session: Session): RunState {
       generator: 'Philox4x32-10 keyed by seed, sequence and position',
       seed: config[boundary!.stage]?.seed ?? config.seed,
     },
+    dense_reward: dense?.hash,
     judge_cache: oracle?.cachePosition() ?? undefined,
     changes: session.same.changes,
     outcomes: [...outcomes],

@@ -12,9 +12,11 @@ import { CRITIQUE_INSTRUCTION } from '../../lib/rewards/judge/prompt.ts'
 import { agreesWithThinking, answerSpan, answerTokens } from '../../lib/train/consistency.ts'
 import { spreadEvenly } from '../../lib/train/probe.ts'
 import { critiqueText } from '../../lib/train/refine.ts'
+import { findState } from '../../lib/train/resume.ts'
+import { runTraining } from '../../lib/train/run.ts'
 import { fakeEndpoint, reply } from '../rewards/judge/fake-endpoint.ts'
 import { type GrpoInput, grpoRun, warmModel } from './grpo-runs.ts'
-import { tinyModelDirectory } from './tiny.ts'
+import { recorder, tinyModelDirectory, tinyRecipe } from './tiny.ts'
 
 /** A file of prompts whose answer is `pattern`. */
 function prompts(pattern: string, rates?: number[]): string {
@@ -205,6 +207,31 @@ describe('dense_reward', () => {
     const resumed = await grpoRun(changes, [1, 3])
     expect(resumed.steps).toEqual(steps)
     expect(resumed.weights.equals(weights)).toBe(true)
+  })
+
+  it('is not gone on with under another reward model', async () => {
+    const source = await warmModel()
+    const path = await rewardModel(source)
+    const config = await tinyRecipe({
+      ...{ seed: 5, threads: 1, model: { path: source, init: 'pretrained' } },
+      grpo: {
+        ...base('결코 없는 말'),
+        ...{ dense_reward: { path }, max_steps: 2, num_generations: 4, save_steps: 1 },
+        ...{ per_device_train_batch_size: 4, max_completion_length: 8 },
+      },
+    })
+    const { reporter } = recorder()
+    const signal = new AbortController().signal
+    await runTraining(config, { reporter, signal })
+    const resume = await findState(config.output_dir)
+    expect(resume!.dense_reward).toMatch(/^[0-9a-f]+$/)
+    const file = join(path, 'model.safetensors')
+    const bytes = readFileSync(file)
+    bytes[bytes.length - 3]! ^= 1
+    writeFileSync(file, bytes)
+    await expect(runTraining(config, { reporter, signal, resume })).rejects.toThrow(
+      /grpo.dense_reward: was as it was saved, is now .*reward with other weights/,
+    )
   })
 
   it('refuses what is no reward model, and one of another tokenizer', async () => {

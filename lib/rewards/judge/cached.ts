@@ -1,6 +1,17 @@
-/** A judge with a memory: a verdict is asked for once, and equal items under way are asked once. */
+/**
+ * A judge with a memory: a verdict is asked for once, and equal items under way are asked once. So is a
+ * critique: endpoints seldom say the same twice, and a run that is taken up again must read what it read.
+ */
+import { createHash } from 'node:crypto'
 import type { VerdictStore } from './store.ts'
-import { type Judge, type JudgeItem, type Judgement, judgement, type KeyedJudge } from './types.ts'
+import {
+  type Critique,
+  type Judge,
+  type JudgeItem,
+  type Judgement,
+  judgement,
+  type KeyedJudge,
+} from './types.ts'
 
 /** Failures are never stored: the next time the judge is asked again. Closes the store as well. */
 export function cachedJudge(judge: KeyedJudge, store: VerdictStore): Judge {
@@ -26,10 +37,21 @@ export function cachedJudge(judge: KeyedJudge, store: VerdictStore): Judge {
     }
   }
 
+  const speak = async (item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>> => {
+    const key = createHash('sha256')
+      .update(`critique ${judge.keyOf(item)}`)
+      .digest('hex')
+    const known = store.critique(key)
+    if (known !== undefined) return judgement<Critique>({ critique: known }, { cached: true })
+    const result = await judge.critique!(item, signal)
+    if ('critique' in result.verdict) store.setCritique(key, result.verdict.critique)
+    return result
+  }
+
   return {
     description: `${judge.description}, verdicts kept in ${store.path}`,
     judge: ask,
-    ...(judge.critique && { critique: judge.critique.bind(judge) }),
+    ...(judge.critique && { critique: speak }),
     cachePosition: () => store.position(),
     checkCache: position => store.check(position),
     close: async () => {

@@ -1,11 +1,11 @@
 /**
  * Verdicts on disk: an append-only file of lines {"key":"<sha-256>","verdict":0|1,"check":"<8 hex>"}.
  * `check` begins the SHA-256 of key and verdict, so that a flipped bit is a line that does not count
- * and never another verdict; lines of earlier versions have none and are taken as they are. Verdicts
- * only, never failures. A line goes to the operating system in one append, so several runs may share a file
- * and a killed one loses at most the line it was writing; a line that is not exactly of this form
- * (torn, or glued to a torn one) is as if it were not there. What another process appends is read as
- * soon as a key is missed.
+ * and never another verdict; lines of earlier versions have none and are taken as they are. What a judge
+ * said of an answer is kept in the same way, as "critique" in JSON's ASCII. Never failures. A line goes
+ * to the operating system in one append, so several runs may share a file and a killed one loses at most
+ * the line it was writing; a line that is not exactly of this form (torn, or glued to a torn one) is as if
+ * it were not there. What another process appends is read as soon as a key is missed.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
@@ -15,6 +15,7 @@ import { failure, phrase } from '../../messages/phrase.ts'
 import type { CachePosition } from './types.ts'
 
 const LINE = /^\{"key":"([0-9a-f]{64})","verdict":([01])(?:,"check":"([0-9a-f]{8})")?\}$/
+const WORDS = /^\{"key":"([0-9a-f]{64})","critique":("(?:[^"\\]|\\.)*"),"check":"([0-9a-f]{8})"\}$/
 const NEWLINE = 0x0a
 const CHUNK = 1 << 20
 
@@ -24,6 +25,7 @@ const checkOf = (key: string, verdict: number | string): string =>
 export class VerdictStore {
   readonly path: string
   readonly #verdicts = new Map<string, 0 | 1>()
+  readonly #critiques = new Map<string, string>()
   #descriptor: number | null
   /** Bytes read; always behind a newline. */
   #read = 0
@@ -67,6 +69,24 @@ export class VerdictStore {
     if (!LINE.test(line))
       throw new KogrpoError('E_JUDGE', phrase('not a line of the cache: {line}', { line }))
     this.#verdicts.set(key, verdict)
+    this.#append(`${line}\n`)
+  }
+
+  critique(key: string): string | undefined {
+    const known = this.#critiques.get(key)
+    if (known !== undefined) return known
+    this.#catchUp()
+    return this.#critiques.get(key)
+  }
+
+  /** Throws `E_JUDGE` when the disk refuses. */
+  setCritique(key: string, text: string): void {
+    const ascii = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
+    const json = JSON.stringify(text).replace(/[^\x20-\x7e]/g, ascii)
+    const line = `{"key":"${key}","critique":${json},"check":"${checkOf(key, json)}"}`
+    if (!WORDS.test(line))
+      throw new KogrpoError('E_JUDGE', phrase('not a line of the cache: {line}', { line }))
+    this.#critiques.set(key, text)
     this.#append(`${line}\n`)
   }
 
@@ -125,7 +145,13 @@ export class VerdictStore {
       const end = bytes.lastIndexOf(NEWLINE) + 1
       for (const line of bytes.toString('latin1', 0, end).split('\n')) {
         const match = LINE.exec(line)
-        if (!match) continue
+        if (!match) {
+          const said = WORDS.exec(line)
+          if (said?.[3] === checkOf(said?.[1] ?? '', said?.[2] ?? '')) {
+            this.#critiques.set(said![1]!, JSON.parse(said![2]!) as string)
+          }
+          continue
+        }
         const [, key, verdict, check] = match
         if (check !== undefined && check !== checkOf(key!, verdict!)) continue
         this.#verdicts.set(key!, verdict === '1' ? 1 : 0)

@@ -55,8 +55,7 @@ export interface Judge {
    * promise rejects on cancellation alone.
    */
   judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement>
-  /** What is wrong with an answer, in the judge's words; never cached. Absent where the judge has none:
-   *  a program. */
+  /** What is wrong with an answer, in the judge's words. Absent where the judge has none: a program. */
   critique?(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>>
   /** Where the verdicts on disk end now; absent where none are kept. */
   cachePosition?(): CachePosition

@@ -9,7 +9,12 @@ import { build } from 'vite'
 import { describe, expect, it } from 'vitest'
 import { cachedJudge } from '../../../lib/rewards/judge/cached.ts'
 import { VerdictStore } from '../../../lib/rewards/judge/store.ts'
-import { judgement, type KeyedJudge, type Verdict } from '../../../lib/rewards/judge/types.ts'
+import {
+  type Critique,
+  judgement,
+  type KeyedJudge,
+  type Verdict,
+} from '../../../lib/rewards/judge/types.ts'
 import { item, verdicts } from './testing.ts'
 
 const key = (n: number): string => n.toString(16).padStart(64, '0')
@@ -210,5 +215,43 @@ describe('a judge with a memory', () => {
     script[1] = { verdict: 1 }
     expect(await verdicts(cached, [item('1')])).toEqual([{ verdict: 1 }])
     expect(asked).toEqual(['1', '1'])
+  })
+
+  it('keeps what a judge says of an answer, in any script, over processes; a flipped bit loses it', async () => {
+    const path = file()
+    const said = '둘째 줄에서 "3 + 4"를 8로\n계산했습니다 😀 \\'
+    let asked = 0
+    const { judge } = counting({ 1: { verdict: 0 } })
+    const speaks: KeyedJudge = {
+      ...judge,
+      critique: async ({ answer }) => {
+        asked++
+        return judgement<Critique>(answer === '2' ? { failed: 'busy' } : { critique: said })
+      },
+    }
+    const cached = cachedJudge(speaks, new VerdictStore(path))
+    expect((await cached.critique!(item('1'))).verdict).toEqual({ critique: said })
+    expect(await cached.critique!(item('1'))).toMatchObject({
+      ...{ verdict: { critique: said }, cached: true, requests: 0 },
+    })
+    expect((await cached.judge(item('1'))).verdict).toEqual({ verdict: 0 })
+    expect((await cached.critique!(item('2'))).verdict).toEqual({ failed: 'busy' })
+    await cached.critique!(item('2'))
+    expect(asked).toBe(3)
+    await cached.close()
+    const later = cachedJudge(speaks, new VerdictStore(path))
+    expect((await later.critique!(item('1'))).verdict).toEqual({ critique: said })
+    expect(asked).toBe(3)
+    await later.close()
+    const [line] = readFileSync(path, 'utf8').split('\n')
+    const at = line!.indexOf('critique') + 14
+    const whole = readFileSync(path)
+    whole[at]! ^= 1
+    writeFileSync(path, whole)
+    const damaged = cachedJudge(speaks, new VerdictStore(path))
+    expect((await damaged.judge(item('1'))).cached).toBe(true)
+    await damaged.critique!(item('1'))
+    expect(asked).toBe(4)
+    await damaged.close()
   })
 })
