@@ -237,6 +237,15 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       ),
     })
   }
+  if (recipe.model.dtype === 'int8' && recipe.lora === undefined && (pretrain || sft || grpo)) {
+    findings.errors.push({
+      path: ['model', 'dtype'],
+      message: phrase(
+        'int8 weights are not trained; use float32 or bfloat16, or train adapters over them (lora: {braces})',
+        { braces: '{}' },
+      ),
+    })
+  }
   checkFreezing(recipe, findings.errors)
   for (const [name, stage] of [
     ['pretrain', pretrain],

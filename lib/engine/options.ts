@@ -38,8 +38,8 @@ export interface EngineOptions {
    * with, rounded; sums, norms, softmax and the parameters that the optimizer moves stay fp32.
    * Training and sampling round alike, so that their log-probs are still the same bits. On a GPU
    * bfloat16 is also how weights, gradients and activations are stored; the optimizer's exact fp32
-   * weights are kept as the 16 bits that each lacks. int8: the CPU alone, and not for training
-   * (native/cpu/int8.h).
+   * weights are kept as the 16 bits that each lacks. int8 (native/cpu/int8.h): the CPU alone; trained are
+   * adapters only, and the matrices under them are then kept as integers, a byte a weight.
    */
   dtype?: Dtype
   /** Random weights instead of a checkpoint's. */

@@ -8,6 +8,9 @@
  * weights and the reference as well; what is not held whole passes through rooms for two layers and the
  * embedding or the head (native/engine/partition.h). While completions are sampled no gradient is
  * needed, so its buffer holds keys and values, and weights in pieces are gathered whole beside them.
+ *
+ * With LoRA the weights are frozen and whole on every rank (2 or 4 bytes; 1 of int8, whose scales are left out
+ * here), and the rest is of the adapters alone.
  */
 import { activationBytes, type Geometry, kvBytes, type Recompute } from './geometry.ts'
 
@@ -26,8 +29,12 @@ export interface Workload {
   recompute: Recompute
   shard: Shard
   ranks: number
-  /** A frozen copy of the weights for the KL penalty. */
+  /** A frozen copy of what is trained for the KL penalty. */
   reference: boolean
+  /** Elements of LoRA's adapters, which are then all that is trained (default: none). */
+  adapters?: number
+  /** The frozen matrices are 8-bit integers. */
+  int8?: boolean
 }
 
 export interface MemoryItem {
@@ -57,22 +64,36 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
   const { weight, remainder, moments } = BYTES[stores]
   const level = ranks > 1 ? SHARDS.indexOf(work.shard) : 0
   const part = (from: number): number => (level >= from ? 1 / ranks : 1)
-  const rooms = weight * roomOf(g)
-  const weights = weight * g.parameters * part(3)
-  const share = ranks > 1 ? (weight * g.parameters) / ranks : 0
-  const gradients = level >= 2 ? rooms : weight * g.parameters
+  const { adapters = 0 } = work
+  const trained = adapters || g.parameters
+  const rooms = adapters ? weight * adapters : weight * roomOf(g)
+  const weights = adapters
+    ? (work.int8 ? int8Bytes(g) : weight * g.parameters) + weight * adapters
+    : weight * g.parameters * part(3)
+  const share = ranks > 1 ? (weight * trained) / ranks : 0
+  const gradients = level >= 2 ? rooms : weight * trained
   const activations = g.layers * work.microBatchTokens * activationBytes(g, work.recompute)
   // Recomputing rebuilds one layer whole.
   const rebuilt = work.recompute === 'none' ? 0 : work.microBatchTokens * activationBytes(g, 'none')
   const items: MemoryItem[] = [
-    { name: `weights (${stores})`, bytes: weights + (level >= 3 ? rooms : 0) },
-    { name: 'master remainder (16 bit)', bytes: remainder * g.parameters * part(1) },
+    {
+      name: `weights (${work.int8 ? 'int8' : stores})`,
+      bytes: weights + (level >= 3 ? rooms : 0),
+    },
+    { name: 'master remainder (16 bit)', bytes: remainder * trained * part(1) },
     {
       name: `moments (${stores === 'bf16' ? '8 bit' : stores})`,
-      bytes: moments * g.parameters * part(1),
+      bytes: moments * trained * part(1),
     },
     { name: `gradients (${stores})`, bytes: gradients + share },
-    ...(work.reference ? [{ name: `reference weights (${stores})`, bytes: weights }] : []),
+    ...(work.reference
+      ? [
+          {
+            name: `reference weights (${stores})`,
+            bytes: adapters ? weight * adapters : weights,
+          },
+        ]
+      : []),
     { name: `activations (recompute: ${work.recompute})`, bytes: activations + rebuilt },
     // fp32 logits of a chunk, their bf16 gradient, and the hidden states' gradient.
     {
@@ -85,6 +106,16 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
   const held = total - activations - rebuilt - gradients
   const whole = level >= 3 ? weight * g.parameters : 0
   return { items, total, cache: Math.max(0, capacity - held - whole) }
+}
+
+/**
+ * The weights under adapters as integers (native/engine/int8_base.h): a byte each in matrices, the embedding in
+ * fp32; a tied one is there a second time, as the head.
+ */
+function int8Bytes(g: Geometry): number {
+  const embedding = g.vocabulary * g.hidden
+  const tied = g.multiplied === g.parameters
+  return g.parameters - embedding + 4 * embedding + (tied ? embedding : 0)
 }
 
 /** Elements of two layers and of the embedding or the head, whichever is larger. */

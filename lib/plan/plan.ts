@@ -4,7 +4,10 @@
  * they cost least: recompute more, shard more, smaller micro-batches.
  */
 import type { GrpoStage, Recipe, SftStage } from '../config/schema.ts'
+import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
+import { adapterParameters } from '../model/lora.ts'
 import { type Geometry, geometryOf, type Recompute } from './geometry.ts'
 import { type Cluster, EFFICIENCY } from './hardware.ts'
 import { cacheTokens, type MemoryPlan, planMemory, SHARDS, type Shard } from './memory.ts'
@@ -49,6 +52,8 @@ const RECOMPUTE: readonly Recompute[] = ['none', 'norm_swiglu', 'ffn', 'block']
 const HEAD_CHUNK = 1024
 
 interface Load {
+  /** Elements of LoRA's adapters; 0: the weights are trained. */
+  adapters?: number
   stage: 'sft' | 'grpo'
   /** Tokens of a sequence or packed row: they bound the memory. */
   length: number
@@ -97,10 +102,18 @@ export function planRecipe(
   wanted: Partial<Settings>,
 ): { asked: StagePlan[]; nearest: StagePlan[] } {
   const geometry = geometryOf(config)
+  if (recipe.model.dtype === 'int8') {
+    throw new KogrpoError(
+      'E_CONFIG',
+      phrase('model.dtype: int8 weights are multiplied on the CPU only; plan with bfloat16'),
+    )
+  }
+  const parameters = recipe.lora ? adapterParameters(config, recipe.lora, 0) : []
+  const adapters = parameters.reduce((sum, { size }) => sum + size, 0)
   const loads = [
     ...(recipe.sft ? [sftLoad(recipe.sft)] : []),
     ...(recipe.grpo ? [grpoLoad(recipe.grpo)] : []),
-  ]
+  ].map(load => ({ ...load, adapters }))
   const asked = loads.map(load => {
     const settings = {
       shard: wanted.shard ?? recipe.shard,
@@ -136,11 +149,20 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     stores: 'bf16' as const,
     ...{ shard, recompute, ranks, reference: load.reference },
     ...{ microBatchTokens: batch * load.length, headChunk: HEAD_CHUNK },
+    adapters: load.adapters ?? 0,
   }
   const memory = planMemory(g, work, gpu.memory)
   // Micro-batches are handed out whole; with more ranks than micro-batches some have nothing to do.
   const microBatches = Math.ceil(load.sequences / batch / ranks)
-  const communication = communicationVolume(g, shard, ranks, microBatches, load.rollout !== null)
+  const elements = load.adapters || g.parameters
+  const moved = { ...g, parameters: elements }
+  const communication = communicationVolume(
+    moved,
+    shard,
+    ranks,
+    microBatches,
+    load.rollout !== null,
+  )
   // Completions differ in length; on the average a run's are about half of the limit.
   const mean = load.rollout ? load.rollout.prompt / 2 + load.rollout.completion / 2 : load.length
   const perToken = trainSecondsPerToken(g, mean, recompute, cluster, EFFICIENCY)
@@ -162,7 +184,7 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     phases.push({ name: 'sampling', seconds })
   }
   phases.push({ name: 'training', seconds: training })
-  const updated = SHARDS.indexOf(shard) >= 1 ? g.parameters / ranks : g.parameters
+  const updated = SHARDS.indexOf(shard) >= 1 ? elements / ranks : elements
   phases.push({
     name: 'optimizer',
     seconds: (updated * 16) / (gpu.bandwidth * EFFICIENCY.bandwidth),

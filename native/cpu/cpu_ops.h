@@ -58,7 +58,11 @@ class CpuOps final : public Ops {
   // Products with 8-bit weights (int8.cpp).
   class Int8Weight;
   std::unique_ptr<PackedWeight> pack_int8(const Tensor& weight);
+  // A weight's pack, or one made here.
+  const Int8Weight* int8_weight(const char* op, const Tensor& w, const PackedWeight* packed,
+                                std::unique_ptr<PackedWeight>& made);
   void linear_int8(const Linear&);
+  void linear_backward_input_int8(const LinearBackwardInput&);
 
   const KernelTable& kernels_;
   Pool pool_;
@@ -66,6 +70,7 @@ class CpuOps final : public Ops {
   Buffer<float> panels_;                     // the matrix product's packed B
   Buffer<int32_t> int8_rows_;                // the int8 product's x, and the rows' scales
   Buffer<float> int8_scales_;
+  Buffer<float> int8_values_;  // rows of an int8 weight as fp32, in its backward
 };
 
 }  // namespace kogrpo

@@ -1,9 +1,12 @@
 // Products with 8-bit weights (int8.h): a pack holds the integers; each call makes those of its
-// rows first, then hands out blocks of y.
+// rows first, then hands out blocks of y. The backward turns stretches of the weight's rows into
+// fp32 and multiplies with these: dx is a chain over the rows, so a stretch after the other
+// continues it.
 
 #include "cpu/int8.h"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -21,6 +24,8 @@ constexpr int64_t kBlocksPerThread = 4;
 // As in matmul.cpp: products of fewer multiply-adds are not worth waking anybody for.
 constexpr int64_t kSerial = 200'000;
 constexpr int64_t kLine = 16;  // words of a cache line
+// Floats of a stretch of the weight in the backward: 4 MiB, read again from the shared cache.
+constexpr int64_t kValues = int64_t{1} << 20;
 
 constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
@@ -45,6 +50,19 @@ class CpuOps::Int8Weight final : public PackedWeight {
     return xxh64(parts, sizeof parts);
   }
 
+  void values(int64_t begin, int64_t count, float* out) const override {
+    for (int64_t r = begin; r < begin + count; ++r, out += cols) {
+      const int32_t* word = data.data() + r / nr * nr * words + r % nr;
+      const float scale = scales.data()[r];
+      for (int64_t k = 0; k < cols; k += 4, word += nr) {
+        int8_t q[4];
+        std::memcpy(q, word, sizeof q);
+        for (int64_t i = 0; i < 4 && k + i < cols; ++i)
+          out[k + i] = static_cast<float>(q[i]) * scale;
+      }
+    }
+  }
+
   const int64_t rows, cols, nr, panels, words;
   Buffer<int32_t> data;
   Buffer<float> scales;
@@ -52,6 +70,8 @@ class CpuOps::Int8Weight final : public PackedWeight {
 };
 
 std::unique_ptr<PackedWeight> CpuOps::pack_int8(const Tensor& w) {
+  if (w.size() > 0 && w.data == nullptr)
+    throw std::invalid_argument("pack: the int8 weight has no data");
   if (w.cols > kInt8Depth)
     throw std::invalid_argument("pack: int8 weights have at most " + std::to_string(kInt8Depth) +
                                 " columns, not " + std::to_string(w.cols));
@@ -70,20 +90,25 @@ std::unique_ptr<PackedWeight> CpuOps::pack_int8(const Tensor& w) {
   return packed;
 }
 
-void CpuOps::linear_int8(const Linear& op) {
-  std::unique_ptr<PackedWeight> made;
-  const auto* w = dynamic_cast<const Int8Weight*>(op.packed);
-  if (op.packed &&
-      (!w || w->nr != kernels_.int8_nr || w->rows != op.w.rows || w->cols != op.w.cols))
-    throw std::invalid_argument("linear: packed is not this backend's pack of w " +
-                                check::shape(op.w.rows, op.w.cols) +
+const CpuOps::Int8Weight* CpuOps::int8_weight(const char* op, const Tensor& w,
+                                              const PackedWeight* packed,
+                                              std::unique_ptr<PackedWeight>& made) {
+  const auto* weight = dynamic_cast<const Int8Weight*>(packed);
+  if (packed && (!weight || weight->nr != kernels_.int8_nr || weight->rows != w.rows ||
+                 weight->cols != w.cols))
+    throw std::invalid_argument(std::string(op) + ": packed is not this backend's pack of w " +
+                                check::shape(w.rows, w.cols) +
                                 "; make it with pack(w) of the same Ops");
+  if (weight) return weight;
+  made = pack_int8(w);
+  return static_cast<const Int8Weight*>(made.get());
+}
+
+void CpuOps::linear_int8(const Linear& op) {
   const int64_t m = op.x.rows;
+  std::unique_ptr<PackedWeight> made;
+  const Int8Weight* w = int8_weight("linear", op.w, op.packed, made);
   if (m == 0 || op.w.rows == 0) return;
-  if (!w) {
-    made = pack_int8(op.w);
-    w = static_cast<const Int8Weight*>(made.get());
-  }
   const int64_t a_words = ceil_div(w->words, kLine) * kLine;
   int32_t* const a = int8_rows_.reserve(static_cast<size_t>(2 * m * a_words));
   float* const scales = int8_scales_.reserve(static_cast<size_t>(m));
@@ -119,6 +144,22 @@ void CpuOps::linear_int8(const Linear& op) {
                            .accumulate = op.accumulate});
     }
   });
+}
+
+void CpuOps::linear_backward_input_int8(const LinearBackwardInput& op) {
+  std::unique_ptr<PackedWeight> made;
+  const Int8Weight* w = int8_weight("linear_backward_input", op.w, op.packed, made);
+  const int64_t n = op.w.rows, k = op.w.cols;
+  const int64_t stretch = std::max<int64_t>(kValues / std::max<int64_t>(k, 1), 16);
+  for (int64_t begin = 0; begin < n; begin += stretch) {
+    const int64_t count = std::min(stretch, n - begin);
+    float* const values = int8_values_.reserve(static_cast<size_t>(count * k));
+    pool_.run(count, grain(k), [&](Range rows, int) {
+      w->values(begin + rows.begin, rows.end - rows.begin, values + rows.begin * k);
+    });
+    linear_backward_input(
+        {op.dy.columns(begin, count), matrix(values, count, k), op.dx, op.accumulate || begin > 0});
+  }
 }
 
 }  // namespace kogrpo

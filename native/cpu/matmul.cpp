@@ -71,7 +71,7 @@ void check_operand(const char* op, const char* name, const Tensor& t) {
   if (t.dtype != DType::f32) fail("must be f32");
   if (t.rows > 1 && t.stride < t.cols)
     fail("has stride " + std::to_string(t.stride) + ", less than its columns");
-  if (t.size() > 0 && t.data == nullptr) fail("has no data");
+  if (t.size() > 0 && t.data == nullptr && t.precision != Precision::int8) fail("has no data");
 }
 
 // c[M,N] from a and b whose sizes must be these.
@@ -237,8 +237,7 @@ void CpuOps::linear(const Linear& op) {
 void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
   check_product("linear_backward_input", "dy", op.dy, "w", op.w, "dx", op.dx,
                 op.dy.cols == op.w.rows && op.dx.rows == op.dy.rows && op.dx.cols == op.w.cols);
-  if (op.w.precision == Precision::int8)
-    throw std::invalid_argument("linear_backward_input: int8 weights have no backward product");
+  if (op.w.precision == Precision::int8) return linear_backward_input_int8(op);
   multiply({.m = op.dy.rows,
             .n = op.w.cols,
             .k = op.w.rows,

@@ -191,7 +191,8 @@ BenchmarkTimes lm_head(Device& device, CpuOps& ops, const ModelConfig& c, const 
     if (o.kind == "lm_head_forward")
       lm.forward(hidden, head, nullptr, rows, options, values, abort);
     else
-      lm.forward_backward(hidden, head, rows, options, coef, {}, values, dhidden, dhead, abort);
+      lm.forward_backward(hidden, head, nullptr, rows, options, coef, {}, values, dhidden, dhead,
+                          abort);
   });
 }
 

@@ -57,7 +57,8 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       ops_(device_->ops()),
       type_(device_->storage(options.precision)),
       // 8-bit moments share scales that must not reach from one parameter into the next.
-      layout_(config_, options.lora, type_ == DType::bf16 ? kMomentBlock : 1),
+      layout_(config_, options.lora, type_ == DType::bf16 ? kMomentBlock : 1,
+              options.precision == Precision::int8 && options.lora.rank > 0),
       trainable_(layout_),
       use_(planned(options, type_)),
       parameters_(*device_, type_, checked_total(*device_, config_, use_, layout_),
@@ -73,11 +74,14 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       generator_(*device_, config_, decoder_) {
   if (options.lora.rank > 0)
     base_.emplace(config_, layout_, LoraConfig{}, locate(nullptr), type_, options.precision);
+  if (options.precision == Precision::int8 && options.lora.rank > 0)
+    integers_ = std::make_unique<Int8Base>(ops_, layout_, policy_);
 }
 
 ModelView::Locate Engine::locate(const ParameterStore* trained) const {
   return [this, trained](const Parameter& p) {
     const std::optional<int64_t> at = trainable_.find(p);
+    if (p.integers) return static_cast<void*>(nullptr);
     return trained && at ? trained->flat().element(*at) : parameters_.flat().element(p.offset);
   };
 }
@@ -108,10 +112,11 @@ const PackedModel* Engine::packed_of(const std::string& slot) {
 }
 
 void Engine::require_gradients(const char* what) const {
-  if (options_.precision == Precision::int8)
-    throw std::invalid_argument(std::string(what) +
-                                ": int8 weights sample and score, they have no gradient; open the "
-                                "model in float32 or bfloat16 to train it");
+  if (options_.precision == Precision::int8 && !integers_)
+    throw std::invalid_argument(
+        std::string(what) +
+        ": int8 weights sample and score, they have no gradient; open the "
+        "model in float32 or bfloat16 to train it, or train adapters (lora)");
 }
 
 std::string Engine::memory_table() const {
@@ -132,6 +137,7 @@ const ModelView& Engine::view(const std::string& slot) const {
 }
 
 const PackedModel& Engine::packed() {
+  if (integers_) return integers_->packed();
   require_whole(parameters_);
   if (!packed_) packed_ = std::make_unique<PackedModel>(ops_, policy_);
   return *packed_;
@@ -245,9 +251,11 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
   begin_backward(hooks);
   const ModelView& weights = weights_in_pieces() ? *streamed_ : policy_;
   const Tensor dhidden = dhidden_.reserve(*device_, type_, t, h);
-  head_.forward_backward(kept.activations.hidden.view(type_, t, h), weights.head, kept.rows,
-                         kept.options, coef, coef_entropy, values, dhidden, g.head, abort);
-  transformer_.backward(weights, g, kept.batch, kept.activations, dhidden, hooks, abort);
+  const PackedModel* packed = integers_ ? &integers_->packed() : nullptr;
+  head_.forward_backward(kept.activations.hidden.view(type_, t, h), weights.head,
+                         packed ? packed->head.get() : nullptr, kept.rows, kept.options, coef,
+                         coef_entropy, values, dhidden, g.head, abort);
+  transformer_.backward(weights, packed, g, kept.batch, kept.activations, dhidden, hooks, abort);
 }
 
 void Engine::backward(int64_t handle, std::span<const float> coef,
@@ -287,7 +295,7 @@ TokenValues Engine::forward_backward(const BatchArguments& arguments, std::span<
   TokenValues values(coef.size());
   with_plan([&] {
     const bool streams = weights_in_pieces();
-    transformer_.forward(streams ? *streamed_ : policy_, packed_.get(), kept->batch,
+    transformer_.forward(streams ? *streamed_ : policy_, packed_of("policy"), kept->batch,
                          kept->activations, streams ? weight_hooks() : BlockHooks{}, abort);
     backward_from_rows(*kept, coef, coef_entropy, values, abort);
   });

@@ -15,6 +15,7 @@
 
 #include "engine/data_parallel.h"
 #include "engine/generate.h"
+#include "engine/int8_base.h"
 #include "engine/lm_head.h"
 #include "engine/memory_plan.h"
 #include "engine/optimizer.h"
@@ -33,7 +34,8 @@ struct EngineOptions {
   int64_t lm_head_chunk = 0;
   // bf16: products with the weights rounded. The parameters stay fp32, which is bfloat16 and the 16
   // bits that it lacks; on a CPU every copy for sampling is of half the size, on a GPU weights,
-  // gradients and activations are stored as bf16. int8: sampling and scoring alone.
+  // gradients and activations are stored as bf16. int8: sampling and scoring; with adapters also
+  // training, of these, and the matrices under them exist as integers alone (int8_base.h).
   Precision precision = Precision::f32;
   bool deterministic = false;                  // CudaOptions; the CPU always is
   MomentType moments = MomentType::eight_bit;  // of a device that stores bf16
@@ -206,6 +208,9 @@ class Engine {
   // packing, always those of the policy.
   const PackedModel* packed_of(const std::string& slot);
   void require_gradients(const char* what) const;
+  // The parameter of this name, which must have fp32 values. Throws std::invalid_argument.
+  const Parameter& find_in_full(const std::string& name) const;
+  void fill(const Parameter& p, const std::function<void(float*, int64_t, int64_t)>& make);
   const ModelView& view(const std::string& slot) const;
   // The slot's parameters, undefined where the slot is new.
   ParameterStore& slot_parameters(const std::string& slot);
@@ -308,6 +313,7 @@ class Engine {
   Slot& slot_in_pieces(const std::string& slot);
   std::map<std::string, Slot> slots_;
   std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
+  std::unique_ptr<Int8Base> integers_;   // or the frozen matrices, where they are integers
   Transformer transformer_;
   LmHead head_;
   Decoder decoder_;

@@ -19,7 +19,12 @@ WeightDigests Engine::weight_digests() {
   WeightDigests digests{.parameters = pieces.size() == 1
                                           ? pieces[0]
                                           : xxh64(pieces.data(), pieces.size() * sizeof(uint64_t))};
-  if (packed_) {
+  if (integers_) {
+    // They are what is trained over and what is sampled from.
+    digests.sampler = digests.expected = integers_->packed().digest();
+    const uint64_t both[] = {digests.parameters, digests.sampler};
+    digests.parameters = xxh64(both, sizeof both);
+  } else if (packed_) {
     digests.sampler = packed_->digest();
     digests.expected = PackedModel(ops_, policy_).digest();
   }
@@ -51,7 +56,8 @@ std::optional<NonFinite> Engine::trace(const BatchArguments& arguments, const st
   const PackedBatch batch = make_batch(arguments);
   const ModelView& weights = view(slot);
   Activations state;
-  transformer_.forward(weights, nullptr, batch, state, {}, abort);
+  transformer_.forward(weights, integers_ ? &integers_->packed() : nullptr, batch, state, {},
+                       abort);
   const int64_t t = batch.size(), h = config_.hidden_size;
   const auto look = [&](const std::string& name, const Storage& x, int64_t cols) {
     const DType type = cols == 1 ? DType::f32 : type_;  // 1/rms

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "engine/engine.h"
 #include "ops/transfer.h"
@@ -83,6 +84,10 @@ std::vector<float> Engine::activation_impact(const BatchArguments& arguments,
     for (int64_t i = 0; i < kv; ++i) add(at(v, i) / rows * sum_of_group(o, i), 1);
     for (int64_t i = 0; i < wide; ++i) add(at(channels, i) / rows * at(down, i), 1);
   };
+  if (integers_)
+    throw std::invalid_argument(
+        "activationImpact: reads the weights, which are 8-bit integers here; open the model in "
+        "float32");
   Activations state;
   state.recompute = true;
   transformer_.forward(view("policy"), packed_of("policy"), batch, state, {}, abort, tap);

@@ -252,6 +252,7 @@ void Engine::reset_optimizer() {
 MemoryUse Engine::memory_use() const {
   MemoryUse use{parameters_.bytes(), static_cast<int64_t>(gradients_.bytes()), optimizer_.bytes(),
                 0};
+  if (integers_) use.parameters += integers_->bytes();
   if (ranks_) use.gradients += ranks_->bytes();
   use.parameters += pieces_.bytes() + static_cast<int64_t>(weight_rooms_.bytes());
   for (const auto& [name, slot] : slots_)

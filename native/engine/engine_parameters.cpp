@@ -17,7 +17,7 @@ void Engine::initialize(const InitOptions& options, bool adapters) {
   for (const Parameter& p : layout_.all()) {
     if (p.adapter != adapters) continue;
     constexpr int64_t kBlock = 4096;
-    parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+    fill(p, [&](float* out, int64_t at, int64_t count) {
       device_->host_parallel(count, kBlock, [&](int64_t begin, int64_t end) {
         kogrpo::initialize(p, options, out - at, at + begin, at + end);
       });
@@ -26,13 +26,28 @@ void Engine::initialize(const InitOptions& options, bool adapters) {
   parameters_changed();
 }
 
+void Engine::fill(const Parameter& p, const std::function<void(float*, int64_t, int64_t)>& make) {
+  if (p.integers)
+    integers_->fill(p, make);
+  else
+    parameters_.fill(p.offset, p.size(), make);
+}
+
+const Parameter& Engine::find_in_full(const std::string& name) const {
+  const Parameter& p = layout_.find(name);
+  if (p.integers)
+    throw std::invalid_argument("'" + name +
+                                "' is kept as 8-bit integers: adapters alone are saved");
+  return p;
+}
+
 void Engine::load_parameter(const std::string& name, const std::string& path, int64_t offset,
                             DType dtype) {
   require_idle("loadParameters");
   require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   const auto size = static_cast<int64_t>(size_of(dtype));
-  parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+  fill(p, [&](float* out, int64_t at, int64_t count) {
     read_tensor(path, offset + at * size, dtype, out, count);
   });
   parameters_changed();
@@ -43,7 +58,7 @@ void Engine::save_parameters(const std::string& path, std::span<const uint8_t> h
   require_whole(parameters_);
   TensorFileWriter file(path, header);
   for (const std::string& name : names) {
-    const Parameter& p = layout_.find(name);
+    const Parameter& p = find_in_full(name);
     parameters_.visit(p.offset, p.size(),
                       [&](const float* values, int64_t n) { file.append(values, n, dtype); });
   }
@@ -57,7 +72,7 @@ std::vector<Buffer<uint8_t>> Engine::snapshot_parameters(const std::vector<std::
   for (const std::string& name : names) elements += layout_.find(name).size();
   Blocks blocks(elements * static_cast<int64_t>(size_of(dtype)));
   for (const std::string& name : names) {
-    const Parameter& p = layout_.find(name);
+    const Parameter& p = find_in_full(name);
     parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
       encode_tensor(values, n, dtype,
                     [&](const void* data, size_t bytes) { blocks.write(data, bytes); });
@@ -69,6 +84,7 @@ std::vector<Buffer<uint8_t>> Engine::snapshot_parameters(const std::vector<std::
 std::vector<float> Engine::read_parameter(const std::string& name) const {
   require_whole(parameters_);
   const Parameter& p = layout_.find(name);
+  if (p.integers) return integers_->values(p);
   std::vector<float> all;
   parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
     all.insert(all.end(), values, values + n);
@@ -83,7 +99,7 @@ void Engine::write_parameter(const std::string& name, std::span<const float> val
   if (static_cast<int64_t>(values.size()) != p.size())
     throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
                                 " elements, not " + std::to_string(values.size()));
-  parameters_.fill(p.offset, p.size(), [&](float* out, int64_t at, int64_t count) {
+  fill(p, [&](float* out, int64_t at, int64_t count) {
     std::copy_n(values.begin() + at, count, out);
   });
   parameters_changed();
@@ -160,6 +176,7 @@ Engine::Slot& Engine::slot_in_pieces(const std::string& slot) {
 void Engine::parameters_changed(bool weights) {
   if (weights_in_pieces() && parameters_.there()) take_pieces(parameters_, pieces_);
   if (weights) packed_.reset();
+  if (weights && integers_) integers_->forget_head();
   if (session_) session_->scheduler.forget_prefixes();
 }
 

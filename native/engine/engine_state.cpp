@@ -47,7 +47,7 @@ int64_t elements(const Stretches& stretches) {
 Stretches stretches_of(const ParameterLayout& layout, int64_t from) {
   Stretches all;
   for (const Parameter& p : layout.all()) {
-    if (p.offset < from) continue;
+    if (p.offset < from || p.integers) continue;
     if (!all.empty() && all.back().begin + all.back().size == p.offset)
       all.back().size += p.size();
     else

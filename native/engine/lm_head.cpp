@@ -127,16 +127,17 @@ void LmHead::forward(const Tensor& hidden, const Tensor& head, const PackedWeigh
   }
 }
 
-void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
-                              const HeadOptions& options, std::span<const float> coef,
-                              std::span<const float> coef_entropy, TokenValues& out,
-                              const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort) {
+void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
+                              const HeadRows& rows, const HeadOptions& options,
+                              std::span<const float> coef, std::span<const float> coef_entropy,
+                              TokenValues& out, const Tensor& dhidden, const Tensor& dhead,
+                              const AbortFlag& abort) {
   zero(device_, dhidden);
   const int64_t step = chunk_rows(options), h = config_.hidden_size;
   for (int64_t begin = 0; begin < rows.size(); begin += step) {
     abort.check();
     const int64_t count = std::min(step, rows.size() - begin);
-    const Chunk chunk(*this, rows, begin, count, hidden, head, nullptr, options);
+    const Chunk chunk(*this, rows, begin, count, hidden, head, packed, options);
     chunk.scatter(device_, out);
     std::vector<float> coefs(static_cast<size_t>(2 * count));
     for (size_t i = 0; i < chunk.tokens.size(); ++i) {
@@ -151,7 +152,7 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const He
          options.vocab_limit, hidden.dtype});
     scale(gradient);
     const Tensor dx = dhidden_.reserve(device_, hidden.dtype, count, h);
-    ops_.linear_backward_input({gradient, head, dx, false});
+    ops_.linear_backward_input({gradient, head, dx, false, packed});
     if (dhead.data)
       ops_.linear_backward_weight({gradient, hidden_.view(hidden.dtype, count, h), dhead});
     // A row's predictions are added in their order, whatever the chunk.

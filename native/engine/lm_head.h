@@ -55,10 +55,11 @@ class LmHead {
   // Forward, and the gradient of L with ∂L/∂logprob[t] = coef[t], ∂L/∂entropy[t] = coef_entropy[t]
   // (may be empty: 0) formed inside each chunk: dhidden [T,H] overwritten, dhead accumulated (none
   // where it has no data).
-  void forward_backward(const Tensor& hidden, const Tensor& head, const HeadRows& rows,
-                        const HeadOptions& options, std::span<const float> coef,
-                        std::span<const float> coef_entropy, TokenValues& out,
-                        const Tensor& dhidden, const Tensor& dhead, const AbortFlag& abort);
+  void forward_backward(const Tensor& hidden, const Tensor& head, const PackedWeight* packed,
+                        const HeadRows& rows, const HeadOptions& options,
+                        std::span<const float> coef, std::span<const float> coef_entropy,
+                        TokenValues& out, const Tensor& dhidden, const Tensor& dhead,
+                        const AbortFlag& abort);
 
   // Whole rows of logits [rows.size(), V] in fp32, for sampling and tests. The result lives until
   // the next call.

@@ -73,8 +73,9 @@ bool LoraConfig::has(std::string_view target) const {
   return rank > 0 && std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
-ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, int64_t alignment)
-    : alignment_(alignment), blocks_(c.num_layers + 2) {
+ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, int64_t alignment,
+                                 bool integers)
+    : integers_(integers), alignment_(alignment), blocks_(c.num_layers + 2) {
   add("model.embed_tokens.weight", c.vocab_size, c.hidden_size, true);
   for (int64_t l = 0; l < c.num_layers; ++l) {
     const std::string p = layer_prefix(l);
@@ -99,14 +100,18 @@ ParameterLayout::ParameterLayout(const ModelConfig& c, const LoraConfig& lora, i
     add("lm_head.weight", c.vocab_size, c.hidden_size, true);
   align();
   model_total_ = total_;
+  integers_ = false;  // adapters are small, and trained
   if (lora.rank != 0) add_adapters(c, lora);
   align();
 }
 
 void ParameterLayout::add(std::string name, int64_t rows, int64_t cols, bool decay, bool joined) {
   if (!joined) align();
-  parameters_.push_back({std::move(name), rows, cols, total_, decay, false, joined, block_});
-  total_ += rows * cols;
+  // The embedding, the first of all, is looked up: it stays fp32.
+  const bool integers = integers_ && rows > 1 && !parameters_.empty();
+  parameters_.push_back(
+      {std::move(name), rows, cols, total_, decay, false, joined, integers, block_});
+  if (!integers) total_ += rows * cols;
 }
 
 void ParameterLayout::add_adapters(const ModelConfig& config, const LoraConfig& lora) {

@@ -34,11 +34,12 @@ struct LoraConfig {
 struct Parameter {
   std::string name;  // Hugging Face's
   int64_t rows = 1, cols = 0;
-  int64_t offset = 0;    // elements from the start of the run
-  bool decay = true;     // weight decay applies (not to norm weights)
-  bool adapter = false;  // the name is PEFT's without "base_model.model."
-  bool joined = false;   // read as one matrix with the parameter before it
-  int64_t block = 0;     // 0: the embedding, then the layers; the last: final norm and head
+  int64_t offset = 0;     // elements from the start of the run
+  bool decay = true;      // weight decay applies (not to norm weights)
+  bool adapter = false;   // the name is PEFT's without "base_model.model."
+  bool joined = false;    // read as one matrix with the parameter before it
+  bool integers = false;  // kept as 8-bit integers alone (int8_base.h): it is not in the run
+  int64_t block = 0;      // 0: the embedding, then the layers; the last: final norm and head
 
   int64_t size() const { return rows * cols; }
 };
@@ -46,9 +47,10 @@ struct Parameter {
 class ParameterLayout {
  public:
   // Parameters that are not joined to the one before begin at multiples of `alignment` elements.
-  // Throws std::invalid_argument for adapters of no or unknown targets.
+  // `integers`: the matrices of products have no place in the run. Throws std::invalid_argument for
+  // adapters of no or unknown targets.
   explicit ParameterLayout(const ModelConfig& config, const LoraConfig& lora = {},
-                           int64_t alignment = 1);
+                           int64_t alignment = 1, bool integers = false);
 
   const std::vector<Parameter>& all() const { return parameters_; }
   // Elements of the run, with what the alignment adds.
@@ -60,6 +62,8 @@ class ParameterLayout {
   int64_t model_total() const { return model_total_; }
   // Throws std::invalid_argument with the name if there is none.
   const Parameter& find(std::string_view name) const;
+  // The place of one of all() there.
+  size_t index(const Parameter& p) const { return static_cast<size_t>(&p - parameters_.data()); }
 
  private:
   void align() { total_ = (total_ + alignment_ - 1) / alignment_ * alignment_; }
@@ -67,6 +71,7 @@ class ParameterLayout {
   void add_adapters(const ModelConfig& config, const LoraConfig& lora);
 
   std::vector<Parameter> parameters_;
+  bool integers_ = false;
   int64_t alignment_ = 1, total_ = 0, model_total_ = 0;
   int64_t block_ = 0, blocks_ = 0;  // block_: of what is being added
 };

@@ -84,6 +84,12 @@ void Trainable::build(const ParameterLayout& layout, std::span<const uint8_t> tr
   };
   for (size_t i = 0; i < all.size(); ++i) {
     const Parameter& p = all[i];
+    if (p.integers) {
+      if (trained[i])
+        throw std::invalid_argument("trainable: '" + p.name +
+                                    "' is kept as 8-bit integers, which have no gradient");
+      continue;
+    }
     if (trained[i] && !p.joined) align();
     offset_.push_back(p.offset);
     at_.push_back(trained[i] ? total_ : -1);
@@ -106,6 +112,7 @@ int64_t Trainable::elements() const {
 }
 
 std::optional<int64_t> Trainable::find(const Parameter& parameter) const {
+  if (parameter.integers) return std::nullopt;
   const auto found = std::lower_bound(offset_.begin(), offset_.end(), parameter.offset);
   const int64_t at = at_[static_cast<size_t>(found - offset_.begin())];
   return at < 0 ? std::nullopt : std::optional(at);

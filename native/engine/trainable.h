@@ -82,8 +82,8 @@ class Trainable {
 
   int64_t total_ = 0;
   std::vector<Piece> pieces_;
-  std::vector<int64_t> at_;      // by parameter, −1: frozen
-  std::vector<int64_t> offset_;  // of each parameter, to find it again
+  std::vector<int64_t> at_;      // by parameter of the run, −1: frozen
+  std::vector<int64_t> offset_;  // of each of these, to find it again
   std::vector<Part> parts_;
 };
 

@@ -244,9 +244,9 @@ void Transformer::accumulate(const Tensor& dy, const Tensor& x, const Tensor& dw
   if (dw.data) ops_.linear_backward_weight({dy, x, dw});
 }
 
-void Transformer::layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
-                                 LayerActivations& a, const LoraDropout& dropout,
-                                 const Tensor& dx) {
+void Transformer::layer_backward(const LayerView& w, const PackedModel::Layer* packed,
+                                 const LayerView& g, const PackedBatch& batch, LayerActivations& a,
+                                 const LoraDropout& dropout, const Tensor& dx) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
   const auto scratch = [&](Storage& storage, int64_t cols) {
@@ -266,12 +266,13 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   ops_.swiglu_forward({gate_up, act});
   accumulate(dx, act, g.down);
   const Tensor dact = scratch(dact_, i), dgate_up = scratch(dgate_up_, 2 * i);
-  ops_.linear_backward_input({dx, w.down, dact, false});
+  ops_.linear_backward_input({dx, w.down, dact, false, packed ? packed->down.get() : nullptr});
   lora_.backward(w.lora_down, g.lora_down, act, dx, dact, dropout);
   ops_.swiglu_backward({dact, gate_up, dgate_up});
   ops_.rmsnorm_forward({x1, w.post_norm, normed, rstd1, config_.rms_norm_eps});
   accumulate(dgate_up, normed, g.gate_up);
-  ops_.linear_backward_input({dgate_up, w.gate_up, dh, false});
+  ops_.linear_backward_input(
+      {dgate_up, w.gate_up, dh, false, packed ? packed->gate_up.get() : nullptr});
   lora_.backward(w.lora_gate_up, g.lora_gate_up, normed, dgate_up, dh, dropout);
   ops_.rmsnorm_backward({dh, x1, w.post_norm, rstd1, dx, gradient(g.post_norm), true});
 
@@ -279,7 +280,7 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
   accumulate(dx, attention, g.o);
   const Tensor dattention = scratch(dattention_, q), dqk = scratch(dqk_, q + kv);
   const Tensor dqkv = scratch(dqkv_, q + 2 * kv);
-  ops_.linear_backward_input({dx, w.o, dattention, false});
+  ops_.linear_backward_input({dx, w.o, dattention, false, packed ? packed->o.get() : nullptr});
   lora_.backward(w.lora_o, g.lora_o, attention, dx, dattention, dropout);
   ops_.attention_backward({dattention, qk.columns(0, q), qk.columns(q, kv), qkv.columns(q + kv, kv),
                            attention, a.lse.view(DType::f32, t, config_.num_heads), cu,
@@ -292,7 +293,7 @@ void Transformer::layer_backward(const LayerView& w, const LayerView& g, const P
                               config_.num_kv_heads, config_.head_dim, config_.rms_norm_eps});
   ops_.rmsnorm_forward({x0, w.input_norm, normed, rstd0, config_.rms_norm_eps});
   accumulate(dqkv, normed, g.qkv);
-  ops_.linear_backward_input({dqkv, w.qkv, dh, false});
+  ops_.linear_backward_input({dqkv, w.qkv, dh, false, packed ? packed->qkv.get() : nullptr});
   lora_.backward(w.lora_qkv, g.lora_qkv, normed, dqkv, dh, dropout);
   ops_.rmsnorm_backward({dh, x0, w.input_norm, rstd0, dx, gradient(g.input_norm), true});
 }
@@ -320,9 +321,9 @@ size_t last_layer(const ModelView& g) {
 
 }  // namespace
 
-void Transformer::backward(const ModelView& weights, const ModelView& gradients,
-                           const PackedBatch& batch, Activations& state, const Tensor& dhidden,
-                           const BlockHooks& hooks, const AbortFlag& abort) {
+void Transformer::backward(const ModelView& weights, const PackedModel* packed,
+                           const ModelView& gradients, const PackedBatch& batch, Activations& state,
+                           const Tensor& dhidden, const BlockHooks& hooks, const AbortFlag& abort) {
   const int64_t t = batch.size(), h = config_.hidden_size;
   const auto before = [&](int64_t block) {
     if (hooks.before) hooks.before(block);
@@ -340,14 +341,16 @@ void Transformer::backward(const ModelView& weights, const ModelView& gradients,
     abort.check();
     const auto block = static_cast<int64_t>(l) + 1;
     before(block);
+    const PackedModel::Layer* own = packed ? &packed->layers[l] : nullptr;
     LayerActivations& a = state.layers[l];
     if (!state.recompute) {
-      layer_backward(weights.layers[l], gradients.layers[l], batch, a, state.dropout, dx);
+      layer_backward(weights.layers[l], own, gradients.layers[l], batch, a, state.dropout, dx);
     } else {
       std::swap(recomputed_.x0, a.x0);
-      layer_forward(weights.layers[l], nullptr, batch, recomputed_, state.dropout,
+      layer_forward(weights.layers[l], own, batch, recomputed_, state.dropout,
                     x2_.reserve(device_, type_, t, h));
-      layer_backward(weights.layers[l], gradients.layers[l], batch, recomputed_, state.dropout, dx);
+      layer_backward(weights.layers[l], own, gradients.layers[l], batch, recomputed_, state.dropout,
+                     dx);
       std::swap(recomputed_.x0, a.x0);
     }
     after(block);

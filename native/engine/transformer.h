@@ -71,7 +71,8 @@ struct PackedModel {
   std::unique_ptr<PackedWeight> head;
 
   PackedModel(Ops& ops, const ModelView& weights);
-  // Nothing packed: products read the weights as they are, and give the same bits.
+  // Nothing packed, or not yet: products of fp32 and bf16 read the weights as they are, and give
+  // the same bits.
   explicit PackedModel(size_t layers_without) : layers(layers_without) {}
   // Of everything that is packed; null weights (a backend that packs nothing) count as empty.
   uint64_t digest() const;
@@ -118,9 +119,9 @@ class Transformer {
   // frozen: no product is made for it, and layers below the last trained one are not gone through.
   // `state` must be of the same weights. `hooks` are told of every block that is gone through,
   // the last one first (the caller has begun it), the embedding at the end.
-  void backward(const ModelView& weights, const ModelView& gradients, const PackedBatch& batch,
-                Activations& state, const Tensor& dhidden, const BlockHooks& hooks,
-                const AbortFlag& abort);
+  void backward(const ModelView& weights, const PackedModel* packed, const ModelView& gradients,
+                const PackedBatch& batch, Activations& state, const Tensor& dhidden,
+                const BlockHooks& hooks, const AbortFlag& abort);
 
   RopeTable& rope() { return rope_; }
   Lora& lora() { return lora_; }
@@ -130,8 +131,9 @@ class Transformer {
   void allocate(LayerActivations& layer, int64_t tokens);
   void layer_forward(const LayerView& w, const PackedModel::Layer* packed, const PackedBatch& batch,
                      LayerActivations& a, const LoraDropout& dropout, const Tensor& x2);
-  void layer_backward(const LayerView& w, const LayerView& g, const PackedBatch& batch,
-                      LayerActivations& a, const LoraDropout& dropout, const Tensor& dx);
+  void layer_backward(const LayerView& w, const PackedModel::Layer* packed, const LayerView& g,
+                      const PackedBatch& batch, LayerActivations& a, const LoraDropout& dropout,
+                      const Tensor& dx);
 
   // A gradient that is wanted, or a place for one that is not: the norms' backwards make it anyway.
   Tensor gradient(const Tensor& wanted, size_t place = 0);

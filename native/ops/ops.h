@@ -43,19 +43,26 @@ class PackedWeight {
   virtual size_t bytes() const = 0;
   // Of the contents: equal packs of equal weights have equal digests.
   virtual uint64_t digest() const = 0;
+  // Rows [begin, begin + count) of the weight as products take them, [count, columns]. Of int8
+  // alone, whose pack may be all there is; std::logic_error otherwise.
+  virtual void values(int64_t, int64_t, float*) const {
+    throw std::logic_error("values: the weight itself has them");
+  }
 };
 
 // y[M,N] = x[M,K] w[N,K]ᵀ, or y += with accumulate. 2·M·N·K operations. In w's precision, as is
-// LinearBackwardInput.
+// LinearBackwardInput. Of int8 with `packed` the weight's own memory is not read: w may be without.
 struct Linear {
   Tensor x, w, y;
   const PackedWeight* packed = nullptr;  // optional: Ops::pack(w)
   bool accumulate = false;
 };
-// dx[M,K] = dy[M,N] w[N,K], or dx +=. Of int8 weights there is none: std::invalid_argument.
+// dx[M,K] = dy[M,N] w[N,K], or dx +=. Of int8 weights: fp32 products with the values that the
+// integers stand for.
 struct LinearBackwardInput {
   Tensor dy, w, dx;
   bool accumulate = false;
+  const PackedWeight* packed = nullptr;  // as in Linear; read for int8 alone
 };
 // dw[N,K] += dy[M,N]ᵀ x[M,K]: one chain over the M tokens in order, continued from dw's value.
 // Always in fp32: pairs of tokens would show where a batch was cut.

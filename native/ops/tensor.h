@@ -20,7 +20,8 @@ constexpr size_t size_of(DType dtype) {
 // and so is what they are multiplied with; sums are fp32. A chain takes k in pairs, the second of a
 // pair first, and denormals as zero, as VDPBF16PS does. An embedding's rows are rounded too.
 // int8: rounded to 8-bit integers with one scale a row, and what they are multiplied with to 16-bit
-// ones (cpu/int8.h); sums are exact. Forward only, CPU only; an embedding's rows stay fp32.
+// ones (cpu/int8.h); sums are exact. CPU only, and such weights have no gradient; an embedding's
+// rows stay fp32.
 enum class Precision : uint8_t { f32, bf16, int8 };
 
 struct Tensor {

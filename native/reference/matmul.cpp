@@ -31,6 +31,17 @@ void linear_int8(const Linear& op) {
   }
 }
 
+void linear_backward_input_int8(const LinearBackwardInput& op) {
+  std::vector<std::vector<double>> w;
+  for (int64_t n = 0; n < op.w.rows; ++n) w.push_back(on_grid(op.w.row(n), op.w.cols, 127));
+  for (int64_t m = 0; m < op.dx.rows; ++m)
+    for (int64_t k = 0; k < op.dx.cols; ++k) {
+      double sum = op.accumulate ? op.dx.row(m)[k] : 0.0;
+      for (size_t n = 0; n < w.size(); ++n) sum += double(op.dy.row(m)[n]) * w[n][size_t(k)];
+      op.dx.row(m)[k] = float(sum);
+    }
+}
+
 }  // namespace
 
 void ReferenceOps::linear(const Linear& op) {
@@ -45,6 +56,7 @@ void ReferenceOps::linear(const Linear& op) {
 }
 
 void ReferenceOps::linear_backward_input(const LinearBackwardInput& op) {
+  if (op.w.precision == Precision::int8) return linear_backward_input_int8(op);
   for (int64_t m = 0; m < op.dx.rows; ++m)
     for (int64_t k = 0; k < op.dx.cols; ++k) {
       double sum = op.accumulate ? op.dx.row(m)[k] : 0.0;

@@ -182,7 +182,7 @@ describe('errors of one key name file, line, column, key and remedy', () => {
   test.each([
     [
       'model: {dtype: int8}',
-      'r.yaml:10:16: model.dtype: int8 weights are not trained; use float32 or bfloat16 (int8 is for serve, generate, eval, score and judge.dtype)',
+      'r.yaml:10:16: model.dtype: int8 weights are not trained; use float32 or bfloat16, or train adapters over them (lora: {})',
     ],
     ['sead: 1', 'r.yaml:10:1: sead: unknown key; did you mean "seed"?'],
     ['seed: -1', 'r.yaml:10:7: seed: expected at least 0, got -1'],

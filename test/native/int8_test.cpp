@@ -160,7 +160,56 @@ TEST_CASE("int8: the largest sums do not overflow") {
   });
 }
 
-TEST_CASE("int8: a pack of another precision and a backward product are refused") {
+TEST_CASE(
+    "int8: the backward is the product with the values of the integers, in stretches or not") {
+  // The last size is more than one stretch of rows.
+  for (const auto& [s, what] : {std::pair{Sizes{3, 65, 33}, 0}, std::pair{Sizes{9, 40, 130}, 0},
+                                std::pair{Sizes{2, 300, 5000}, 1}}) {
+    std::vector<float> w = random_floats(size_t(s.n * s.k), 3, 0.1f);
+    std::vector<float> dy = random_floats(size_t(s.m * s.n), 4);
+    const auto run = [&](Ops& ops, bool packed, bool accumulate) {
+      std::vector<float> dx =
+          accumulate ? random_floats(size_t(s.m * s.k), 5) : poisoned(size_t(s.m * s.k));
+      const auto pack = packed ? ops.pack(int8(w, s.n, s.k)) : nullptr;
+      Tensor weight = int8(w, s.n, s.k);
+      if (pack) weight.data = nullptr;  // the pack is all there is
+      ops.linear_backward_input({matrix(dy.data(), s.m, s.n), weight, matrix(dx.data(), s.m, s.k),
+                                 accumulate, pack.get()});
+      return dx;
+    };
+    for (const bool accumulate : {false, true}) {
+      ReferenceOps reference;
+      const std::vector<float> expected = run(reference, false, accumulate);
+      std::vector<float> first;
+      for_each_table([&](Ops& ops) {
+        const std::vector<float> dx = run(ops, true, accumulate);
+        CHECK(nmse(dx, expected) < 1e-11);
+        if (what == 0) CHECK(same_bits(run(ops, false, accumulate), dx));
+        if (first.empty()) first = dx;
+        CHECK(same_bits(dx, first));
+      });
+    }
+    // The values themselves: a row's q·s, with x of the forward a multiple of one unit.
+    CpuOps ops(*available_kernels().front(), 1);
+    const auto pack = ops.pack(int8(w, s.n, s.k));
+    std::vector<float> values(size_t(2 * s.k));
+    pack->values(1, 2, values.data());
+    int wrong = 0;
+    for (int64_t r = 0; r < 2; ++r) {
+      const float* row = &w[size_t((r + 1) * s.k)];
+      float most = 0;
+      for (int64_t k = 0; k < s.k; ++k) most = std::max(most, std::fabs(row[k]));
+      for (int64_t k = 0; k < s.k; ++k)
+        wrong += values[size_t(r * s.k + k)] !=
+                 float(std::nearbyint(row[k] * (127.0f / most))) * (most / 127.0f);
+    }
+    CHECK(wrong == 0);
+    const auto f32 = ops.pack(matrix(w.data(), s.n, s.k));
+    CHECK_THROWS_AS(f32->values(0, 1, values.data()), std::logic_error);
+  }
+}
+
+TEST_CASE("int8: a pack of another precision and a weight without any values are refused") {
   CpuOps ops(*available_kernels().front(), 1);
   std::vector<float> w = random_floats(64 * 64, 1), x = random_floats(64, 2), y(64);
   const auto f32 = ops.pack(matrix(w.data(), 64, 64)), small = ops.pack(int8(w, 64, 64));
@@ -170,8 +219,12 @@ TEST_CASE("int8: a pack of another precision and a backward product are refused"
                        doctest::Contains("is not this backend's pack of w"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(ops.linear({in, matrix(w.data(), 64, 64), out, small.get(), false}),
                        doctest::Contains("is not this backend's pack of w"), std::invalid_argument);
-  CHECK_THROWS_WITH_AS(ops.linear_backward_input({in, int8(w, 64, 64), out, false}),
-                       doctest::Contains("no backward product"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(ops.linear_backward_input({in, int8(w, 64, 64), out, false, f32.get()}),
+                       doctest::Contains("is not this backend's pack of w"), std::invalid_argument);
+  Tensor nothing = int8(w, 64, 64);
+  nothing.data = nullptr;
+  CHECK_THROWS_WITH_AS(ops.linear({in, nothing, out, nullptr, false}),
+                       doctest::Contains("has no data"), std::invalid_argument);
   std::vector<float> deep(kInt8Depth + 1);
   CHECK_THROWS_WITH_AS(ops.pack(int8(deep, 1, kInt8Depth + 1)), doctest::Contains("at most 65536"),
                        std::invalid_argument);

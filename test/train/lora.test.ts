@@ -98,6 +98,23 @@ describe('a run with adapters', () => {
     expect(size).toBeLessThan(4 * model)
   })
 
+  it('over 8-bit integers, in grpo too: sampler and trainer agree to the bit; resumes to the bit', async () => {
+    const path = await modelWithWeights()
+    const model = { path, dtype: 'int8' } as const
+    const whole = await recipe({ model })
+    const events = await train(whole)
+    const sft = metrics(events, 'sft')
+    expect(sft.at(-1)!.loss!).toBeLessThan(sft[0]!.loss! - 0.08)
+    const grpo = metrics(events, 'grpo')
+    for (const step of grpo) expect(step['sampling/sampling_logp_difference/max']).toBe(0)
+    expect(grpo[0]!.kl).toBe(0)
+    const broken = await recipe({ model })
+    await train(broken, 2)
+    const rest = await train(broken, undefined, true)
+    expect(metrics(rest, 'grpo')).toEqual(grpo.slice(2))
+    expect(await adapterFile(broken, 'rl')).toEqual(await adapterFile(whole, 'rl'))
+  })
+
   it('writes adapters that it opens, goes on with and merges', async () => {
     const path = await modelWithWeights()
     const first = await recipe({ model: { path }, grpo: undefined })

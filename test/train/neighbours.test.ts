@@ -215,8 +215,9 @@ describe('dense_reward', () => {
     const config = await tinyRecipe({
       ...{ seed: 5, threads: 1, model: { path: source, init: 'pretrained' } },
       grpo: {
-        ...base('결코 없는 말'),
-        ...{ dense_reward: { path }, max_steps: 2, num_generations: 4, save_steps: 1 },
+        ...{ data: [{ path: prompts('결코 없는 말') }], rewards: accuracy },
+        ...{ readiness: { action: 'off' }, dense_reward: { path } },
+        ...{ max_steps: 2, num_generations: 4, save_steps: 1 },
         ...{ per_device_train_batch_size: 4, max_completion_length: 8 },
       },
     })

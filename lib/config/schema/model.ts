@@ -2,7 +2,6 @@
 
 import * as z from 'zod'
 import { DTYPES, MOMENTS } from '../../engine/device.ts'
-import { english } from '../../messages/phrase.ts'
 import { smooth } from './smooth.ts'
 import { count, name } from './values.ts'
 
@@ -27,14 +26,9 @@ export const model = z.strictObject({
     ),
   dtype: z
     .enum(DTYPES)
-    .refine(dtype => dtype !== 'int8', {
-      error: english(
-        'int8 weights are not trained; use float32 or bfloat16 (int8 is for serve, generate, eval, score and judge.dtype)',
-      ),
-    })
     .default('float32')
     .describe(
-      'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32',
+      'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32; int8 is smallest, on the CPU, for adapters alone (lora)',
     ),
   moments: z
     .enum(MOMENTS)

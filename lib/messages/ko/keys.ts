@@ -26,8 +26,8 @@ export const keys = catalogue({
     '가중치를 읽거나, 무작위로 뽑거나(config.json과 토크나이저만 읽음), 처음에는 아무것도 더하지 않는 층을 덧붙인 더 깊은 모델에 읽어 넣습니다(LLaMA Pro)',
   'keys of config.json that differ, for a model of another size (init random), or of more layers (init expanded: num_hidden_layers)':
     'config.json과 다른 키. 크기가 다른 모델(init random)이나 층이 더 많은 모델(init expanded: num_hidden_layers)에 씁니다',
-  'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32':
-    '행렬 곱이 곱하는 수. bfloat16이 더 빠르고, 합과 학습되는 가중치는 float32로 남습니다',
+  'what matrix products multiply; bfloat16 is faster, sums and the trained weights stay float32; int8 is smallest, on the CPU, for adapters alone (lora)':
+    '행렬 곱이 곱하는 수. bfloat16이 더 빠르고, 합과 학습되는 가중치는 float32로 남습니다. int8은 가장 작고 CPU에서 어댑터(lora)를 학습할 때만 됩니다',
   "AdamW's moments on a GPU with dtype bfloat16; float32 on the CPU always":
     'dtype bfloat16인 GPU에서 AdamW의 모멘트. CPU에서는 늘 float32',
   'recompute activations in the backward pass: less memory, same results':
