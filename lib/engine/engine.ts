@@ -297,8 +297,8 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Makes this engine one rank of several that train the same model; before the first step. From then
-   * on gradients are made in turns, from beginTurn() to accumulate() on all ranks, and optimizerStep,
-   * saveState (the first rank writes) and loadState are collectives too. What a collective could not
+   * on gradients are made in turns, from beginTurn() to accumulate() on all ranks, and optimizerStep is a
+   * collective. saveState writes this rank's part, loadState reads all of them. What a collective could not
    * do is an Error with code ERR_RANKS that names the ranks at fault.
    */
   async join(options: JoinOptions): Promise<void> {
@@ -352,16 +352,17 @@ export class Engine implements AsyncDisposable {
   }
 
   /** fp32 weights, moments, step count and slots, for an exact resume. */
+  /** To the file `path`; one of several ranks writes its part, e.g. `path`.2-of-4. */
   async saveState(path: string): Promise<void> {
     await this.#native.saveState(path)
   }
 
+  /** From the file `path` or the parts that any number of ranks wrote of it. */
   async loadState(path: string): Promise<void> {
     await this.#native.loadState(path)
   }
 
-  /** A copy of what saveState would write, to be written while the engine goes on. Among ranks a
-   *  collective; the others than the first get no blocks. */
+  /** A copy of what saveState would write, to be written while the engine goes on. */
   async snapshotState(): Promise<Snapshot> {
     return await this.#native.snapshotState()
   }

@@ -6,16 +6,17 @@
 import { readdir, readFile, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { removeDirectory, sweepDirectory } from '../durable/files.ts'
-import { verifySums } from '../durable/sums.ts'
+import { readSums, verifySums } from '../durable/sums.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { failure, joined, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import { parseRunState, type RunState, type SavedState } from './run-state.ts'
+import { partsOf } from './state-parts.ts'
 
 /** Stages in the order in which they run. */
 export const STAGES: readonly StageName[] = ['pretrain', 'sft', 'grpo']
 
-/** Files of a saved state. */
+/** Files of a saved state; ranks write the first in parts (state-parts.ts). */
 export const WEIGHTS_FILE = 'engine.bin'
 export const STATE_FILE = 'state.json'
 export const STATE_FILES = [STATE_FILE, WEIGHTS_FILE] as const
@@ -56,10 +57,16 @@ export async function listStates(directory: string): Promise<RunState[]> {
   return states
 }
 
+/** Verifies that a state is as it was written, all of it or the files `checked`. Throws `E_CHECKPOINT`. */
+async function verifyState(path: string, checked?: readonly string[]): Promise<void> {
+  const parts = partsOf(WEIGHTS_FILE, (await readSums(path)).keys())
+  await verifySums(path, [STATE_FILE, ...parts], checked)
+}
+
 /** Reads one state whose `checked` files are verified. Throws `E_RESUME` naming the file. */
 async function readState(path: string, checked?: readonly string[]): Promise<SavedState> {
   try {
-    await verifySums(path, STATE_FILES, checked)
+    await verifyState(path, checked)
   } catch (cause) {
     throw new KogrpoError('E_RESUME', failure(cause), { cause })
   }
@@ -84,8 +91,11 @@ export async function returnTo(directory: string, state: SavedState, keep: numbe
   const paths = await statePaths(directory)
   const at = paths.findIndex(path => basename(path) === basename(state.path))
   for (const path of paths.slice(0, Math.max(at, 0))) {
-    const whole = await verifySums(path, STATE_FILES).catch(() => null)
-    if (whole !== null) await removeDirectory(path)
+    const whole = await verifyState(path).then(
+      () => true,
+      () => false,
+    )
+    if (whole) await removeDirectory(path)
     else await rename(path, join(dirname(path), `damaged-${basename(path)}`))
   }
   await pruneStates(directory, keep)

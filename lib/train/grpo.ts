@@ -29,7 +29,7 @@ import { beginStage } from './resume.ts'
 import { prepareRound, type Round, replayBatches } from './round.ts'
 import { type ReadyRound, RoundQueue } from './round-queue.ts'
 import type { Boundary } from './run-state.ts'
-import { saveBeside } from './save-state.ts'
+import { passBoundary, saveBeside } from './save-state.ts'
 import { Scorer } from './scoring.ts'
 import type { Session } from './session.ts'
 import { Timer } from './timer.ts'
@@ -50,7 +50,7 @@ export async function trainGrpo(
   stage: GrpoStage,
   heldOut: HeldOut,
 ): Promise<string> {
-  const { config, reporter, ranks, signal } = session
+  const { config, reporter, signal } = session
   const seed = stage.seed ?? config.seed
   const prompts =
     (stage.per_device_train_batch_size * stage.gradient_accumulation_steps) / stage.num_generations
@@ -138,7 +138,7 @@ export async function trainGrpo(
       // Between two rounds the run can be stopped: no update is under way.
       session.boundary = boundary(step - 1)
       if (savesAfter(stage, step - 1)) await saveBeside(session)
-      await ranks.boundary(`grpo step ${step}`)
+      await passBoundary(session, `grpo step ${step}`)
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
       const every = stage.check_weights_steps
       if (every > 0 && step % every === 0) await checkWeights(session, step)
@@ -204,7 +204,7 @@ export async function trainGrpo(
   queue.drop()
   // A stop may have cost the last evaluation, which decides with what weights the stage ends.
   session.boundary = boundary(steps)
-  await ranks.boundary('the end of grpo')
+  await passBoundary(session, 'the end of grpo')
   await best.end()
   session.boundary = boundary(steps)
   const checkpoint = await saveStageModel(session, 'rl')

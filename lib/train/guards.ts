@@ -5,14 +5,13 @@
  * the data and the streams of random numbers go on after a rollback, so the same samples that led
  * astray are not drawn again.
  *
- * A good state is one file, checkpoints/good-<step>.bin: weights in fp32 and AdamW's moments. The
+ * A good state is checkpoints/good-<step>.bin (of several ranks: in parts, state-parts.ts): weights in fp32 and AdamW's moments. The
  * file that a saved state of the run refers to is kept with the newest, so that a run that was
  * killed can be taken up from that state.
  */
 
-import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { GuardSpec } from '../config/schema/guards.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { flush, sumFile } from '../durable/files.ts'
@@ -30,6 +29,7 @@ import {
 } from './guards/decide.ts'
 import { FRESH_WATCH, severity } from './guards/watch.ts'
 import type { Session } from './session.ts'
+import { isPartOf, partOf, partsOf } from './state-parts.ts'
 
 export type { GuardRecord, GuardState } from './guards/decide.ts'
 
@@ -55,7 +55,7 @@ export class Guards {
     if (good === null) {
       const sha256 = await this.#keep(step)
       this.#session.guards = { ...this.#state, good: { step, watches: {}, sha256 } }
-    } else if (!existsSync(this.#path(good.step))) {
+    } else if (!(await isThere(this.#path(good.step)))) {
       throw new KogrpoError(
         'E_RESUME',
         phrase(
@@ -114,7 +114,7 @@ export class Guards {
   /** Gives the engine a good state, which must be as it was written. */
   async #restore(step: number, sha256: string | undefined): Promise<void> {
     const path = this.#path(step)
-    if (sha256 !== undefined && (await sumFile(path)).sha256 !== sha256) {
+    if (sha256 !== undefined && (await sumParts(path)) !== sha256) {
       throw new KogrpoError(
         'E_CHECKPOINT',
         `${path}, the guards' good state, is damaged: it is not as it was written, so the rollback cannot be made; start the run again`,
@@ -131,24 +131,47 @@ export class Guards {
     await ranks.once(`good state of step ${step}, its directory`, async () => {
       await mkdir(parent, { recursive: true })
     })
-    await engine.saveState(`${path}.partial`)
-    return await ranks.once(`good state of step ${step}`, async () => {
-      const { sha256 } = await sumFile(`${path}.partial`)
-      await this.#put(path, parent, step)
-      return sha256
-    })
+    const partial = `${path}.partial`
+    await engine.saveState(partial)
+    const { sha256 } = await sumFile(partOf(partial, ranks))
+    const sums = await ranks.gather(sha256, `good state of step ${step}, its parts`)
+    await ranks.once(`good state of step ${step}`, async () => await this.#put(path, parent, step))
+    return sums.join(' ')
   }
 
   /** Makes the file that was written the good state, and removes earlier ones. */
   async #put(path: string, parent: string, step: number): Promise<void> {
-    const { config } = this.#session
-    await rename(`${path}.partial`, path)
+    const { config, ranks } = this.#session
+    const name = basename(path)
+    for (const old of await readdir(parent)) {
+      if (isPartOf(old, name)) await rm(join(parent, old))
+    }
+    for (let rank = 0; rank < ranks.size; rank++) {
+      const place = { rank, size: ranks.size }
+      await rename(partOf(`${path}.partial`, place), partOf(path, place))
+    }
     await flush(parent)
     const saved = await listStates(config.output_dir)
     const steps = [step, ...saved.map(({ guards }) => guards?.good?.step)]
     const needed = steps.map(kept => `good-${kept}.bin`)
-    for (const name of await readdir(parent)) {
-      if (/^good-\d+\.bin$/.test(name) && !needed.includes(name)) await rm(join(parent, name))
+    for (const file of await readdir(parent)) {
+      const [good] = /^good-\d+\.bin(?=$|\.\d+-of-\d+$)/.exec(file) ?? []
+      if (good && !needed.includes(good)) await rm(join(parent, file))
     }
   }
+}
+
+/** Whether all files of a good state are there. */
+async function isThere(path: string): Promise<boolean> {
+  const files: string[] = await readdir(dirname(path)).catch(() => [])
+  return partsOf(basename(path), files).every(file => files.includes(file))
+}
+
+/** The hashes of a good state's files, in the order of ranks. */
+async function sumParts(path: string): Promise<string> {
+  const parent = dirname(path)
+  const files = partsOf(basename(path), await readdir(parent))
+  const sums: string[] = []
+  for (const file of files) sums.push((await sumFile(join(parent, file))).sha256)
+  return sums.join(' ')
 }

@@ -6,7 +6,7 @@
  * what makes them is not the data.
  */
 
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sumFile, writeFlushed } from '../durable/files.ts'
 import { writeSums } from '../durable/sums.ts'
@@ -20,6 +20,7 @@ import {
   replayText,
 } from './replay-file.ts'
 import type { Session } from './session.ts'
+import { isPartOf, partOf } from './state-parts.ts'
 
 /** Batches that are saved of a run at most: each comes with a copy of the weights. */
 const MAX_SAVED = 3
@@ -150,9 +151,14 @@ export class FiniteSteps {
     const directory = join(config.output_dir, 'nonfinite', `${this.#stage}-${step}`)
     await ranks.once(`batch of step ${step}, its directory`, async () => {
       await mkdir(directory, { recursive: true })
+      for (const old of await readdir(directory)) {
+        if (isPartOf(old, 'engine.bin')) await rm(join(directory, old))
+      }
     })
-    const weights = join(directory, 'engine.bin')
-    await engine.saveState(weights)
+    await engine.saveState(join(directory, 'engine.bin'))
+    const own = partOf('engine.bin', ranks)
+    const sum = await sumFile(join(directory, own))
+    const parts = await ranks.gather([own, sum] as const, `batch of step ${step}, its weights`)
     await ranks.once(`batch of step ${step}`, async () => {
       const file: ReplayFile = {
         ...{ version: 1, config, stage: this.#stage, step, what, batches },
@@ -162,7 +168,7 @@ export class FiniteSteps {
       const path = join(directory, 'replay.json')
       await rm(path, { force: true })
       const replay = await writeFlushed(path, [text])
-      await writeSums(directory, { 'engine.bin': await sumFile(weights), 'replay.json': replay })
+      await writeSums(directory, { ...Object.fromEntries(parts), 'replay.json': replay })
     })
     return directory
   }

@@ -190,13 +190,19 @@ export class Ranks {
     return await this.#share(items, `results, ${label}`, async () => own)
   }
 
-  /** Call between two steps: stops all ranks if any was asked to. Throws the abort. */
-  async boundary(label: string): Promise<void> {
+  /**
+   * Call between two steps: stops all ranks if any was asked to. Throws the abort. Whether all ranks are
+   * `ready` for what the caller has in mind.
+   */
+  async boundary(label: string, ready = true): Promise<boolean> {
+    let all = ready
     if (this.#stop) {
-      const asked = await this.gather(this.#asked.aborted, `boundary, ${label}`)
-      if (asked.includes(true)) this.#stop.abort(this.#asked.reason)
+      const ranks = await this.gather({ asked: this.#asked.aborted, ready }, `boundary, ${label}`)
+      if (ranks.some(({ asked }) => asked)) this.#stop.abort(this.#asked.reason)
+      all = ranks.every(rank => rank.ready)
     }
     this.signal.throwIfAborted()
+    return all
   }
 
   /** Rank 0 does it, the others wait for its result. */

@@ -11,7 +11,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NotFinite, policyLoss } from '../algorithms/policy-loss.ts'
-import { verifySums } from '../durable/sums.ts'
+import { readSums, verifySums } from '../durable/sums.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { parameterLayout } from '../model/parameters.ts'
@@ -20,6 +20,7 @@ import { openSession } from './open-session.ts'
 import { parseReplay, type ReplayBatch, type ReplayFile } from './replay-file.ts'
 import { forwardOptions } from './round.ts'
 import type { Session } from './session.ts'
+import { partsOf } from './state-parts.ts'
 
 /** A value that is not finite, in words, in the order in which they arise. */
 export interface Finding {
@@ -33,7 +34,8 @@ export interface Finding {
 export async function readReplay(path: string): Promise<{ file: ReplayFile; directory: string }> {
   const directory = path.replace(/\/?replay\.json$/, '') || '.'
   try {
-    await verifySums(directory, ['engine.bin', 'replay.json'])
+    const parts = partsOf('engine.bin', (await readSums(directory)).keys())
+    await verifySums(directory, [...parts, 'replay.json'])
     const text = await readFile(join(directory, 'replay.json'), 'utf8')
     return { file: parseReplay(text), directory }
   } catch (cause) {

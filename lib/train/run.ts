@@ -63,6 +63,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
       await exam.take('rl')
     }
     await session.saver.settle()
+    await session.saver.finish(session.ranks)
     const summary = exam.summary((performance.now() - started) / 1000)
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {

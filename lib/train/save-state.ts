@@ -9,6 +9,9 @@
  *
  * It is written as `.state-….partial` and renamed when all of it lies on the disk; only then do earlier
  * ones go. Where memory has no room for the copy, training waits until the state is written.
+ *
+ * Several ranks write engine.bin in parts, all at once. That the others have written theirs is known at
+ * the next step's boundary, where rank 0 renames.
  */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -25,19 +28,33 @@ import {
 import { requireSpace } from '../durable/space.ts'
 import { writeSums } from '../durable/sums.ts'
 import type { Snapshot } from '../engine/engine.ts'
-import { KogrpoError } from '../errors.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import { packageVersion } from '../version.ts'
 import { pruneStates, STATE_FILE, stateName, WEIGHTS_FILE } from './find-state.ts'
+import type { Ranks } from './ranks.ts'
 import { type RunState, STATE_VERSION } from './run-state.ts'
 import type { Saver, Session } from './session.ts'
+import { partOf } from './state-parts.ts'
+
+/** A rank's part of a state that is being written. */
+interface Part {
+  name: string
+  /** Its file and what that has become, or why it could not be written. */
+  written: Promise<{ file: string; sum: FileSum } | { code: string; error: string }>
+  ready: boolean
+  /** On rank 0, when all have written: makes the state of their files. */
+  publish: (sums: Record<string, FileSum>) => Promise<void>
+}
 
 /** The saving that is under way, and what this process knows to be whole. */
 export class StateSaver implements Saver {
   #writing: Promise<void> = Promise.resolve()
   /** A state is under way: the next one waits for it, so that one copy is held at a time. */
   #state = false
+  /** Of one that several ranks are writing. */
+  #part: Part | null = null
   /** Names of states that this process has written or verified. */
   readonly #whole = new Set<string>()
 
@@ -52,8 +69,9 @@ export class StateSaver implements Saver {
    * also for the state before, whose writing had not ended.
    */
   async begin(session: Session): Promise<string | null> {
-    if (this.#state) await this.settle()
     const { boundary, engine, config, outcomes, ranks } = session
+    if (this.#state) await this.settle()
+    await this.finish(ranks)
     if (!boundary) return null
     const name = stateName(boundary.stage, boundary.step, outcomes.size)
     const parent = join(config.output_dir, 'checkpoints')
@@ -64,31 +82,72 @@ export class StateSaver implements Saver {
     const partial = join(parent, `.${name}.partial`)
     const { parameters, moments, slots } = await engine.memoryUse()
     const bytes = parameters + Math.max(moments, 2 * parameters) + slots
+    const pieces = config.shard === 'parameters' ? ranks.size : 1
     const copies = await ranks.once(`${label}, its directory`, async () => {
       await failing(async () => {
         await mkdir(parent, { recursive: true })
-        await requireSpace(parent, bytes + text.length, `the state ${name} of the run`)
+        await requireSpace(parent, pieces * bytes + text.length, `the state ${name} of the run`)
         await freshDirectory(partial)
       })
       return bytes < process.availableMemory() / 2
     })
-    const weights = join(partial, WEIGHTS_FILE)
+    const file = partOf(WEIGHTS_FILE, ranks)
     const snapshot = copies ? await engine.snapshotState() : null
-    if (!snapshot) await failing(async () => await engine.saveState(weights))
-    if (!ranks.first) return path
-    this.#state = true
-    // After the models of this step: a run that is taken up here does not write them again.
-    const state = async (): Promise<void> => {
-      const sum = snapshot ? await written(weights, snapshot) : await sumFile(weights)
-      const sums = { [WEIGHTS_FILE]: sum, [STATE_FILE]: await stored(partial, text) }
-      await writeSums(partial, sums)
+    if (!snapshot) await failing(async () => await engine.saveState(join(partial, WEIGHTS_FILE)))
+    const write = async (): Promise<FileSum> => {
+      const weights = join(partial, file)
+      return await (snapshot ? written(weights, snapshot) : sumFile(weights))
+    }
+    const publish = async (sums: Record<string, FileSum>): Promise<void> => {
+      await writeSums(partial, { ...sums, [STATE_FILE]: await stored(partial, text) })
       await flush(partial)
       await publishDirectory(partial, path)
       this.#whole.add(name)
       await pruneStates(config.output_dir, statesToKeep(config, boundary.stage))
     }
-    this.#next(this.#writing.then(async () => await failing(state)))
+    this.#state = true
+    // After the models of this step: a run that is taken up here does not write them again.
+    if (ranks.size > 1) {
+      const mine = this.#writing.then(write).then(
+        sum => ({ file, sum }),
+        error => ({
+          code: error instanceof KogrpoError ? error.code : 'E_CHECKPOINT',
+          error: messageOf(error),
+        }),
+      )
+      const part: Part = { name, written: mine, ready: false, publish }
+      this.#part = part
+      this.#next(
+        mine.then(() => {
+          part.ready = true
+        }),
+      )
+    } else {
+      const state = async (): Promise<void> => await publish({ [file]: await write() })
+      this.#next(this.#writing.then(async () => await failing(state)))
+    }
     return path
+  }
+
+  get ready(): boolean {
+    return this.#part?.ready ?? false
+  }
+
+  async finish(ranks: Ranks): Promise<void> {
+    const part = this.#part
+    if (!part) return
+    this.#part = null
+    const all = await ranks.gather(await part.written, `saved state ${part.name}, written`)
+    const sums: Record<string, FileSum> = {}
+    await failing(async () => {
+      for (const one of all) {
+        if ('error' in one) throw new KogrpoError(one.code, one.error)
+        sums[one.file] = one.sum
+      }
+    })
+    await ranks.once(`saved state ${part.name} is there`, async () => {
+      await failing(async () => await part.publish(sums))
+    })
   }
 
   /** Of what was begun before, failures are thrown here. */
@@ -116,7 +175,13 @@ export class StateSaver implements Saver {
 export async function saveState(session: Session): Promise<string | null> {
   const path = await session.saver.begin(session)
   await session.saver.settle()
+  await session.saver.finish(session.ranks)
   return path
+}
+
+/** Between two steps: stops all ranks if any was asked to, and ends the saving of a state that all have written. */
+export async function passBoundary({ ranks, saver }: Session, label: string): Promise<void> {
+  if (await ranks.boundary(label, saver.ready)) await saver.finish(ranks)
 }
 
 /** Begins to save the session's last boundary; training may go on. */

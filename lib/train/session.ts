@@ -22,8 +22,12 @@ export interface Saver {
   beside(write: () => Promise<void>): Promise<void>
   /** Begins to save the session's last boundary and returns its path, null before the first boundary. Call on all ranks. */
   begin(session: Session): Promise<string | null>
-  /** Waits until nothing is being written any more. Throws what became of it. */
+  /** Waits until this rank is writing nothing any more. Throws what became of it. */
   settle(): Promise<void>
+  /** Whether this rank has written its part of the state that was begun last. */
+  readonly ready: boolean
+  /** Waits until every rank has, and the state is there. Call on all ranks. */
+  finish(ranks: Ranks): Promise<void>
 }
 
 export interface Session {

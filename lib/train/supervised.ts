@@ -26,7 +26,7 @@ import {
 import { optimizerStep } from './optimizer.ts'
 import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
-import { saveBeside } from './save-state.ts'
+import { passBoundary, saveBeside } from './save-state.ts'
 import type { Session } from './session.ts'
 import { Timer } from './timer.ts'
 import { setTrainedPart } from './trained-part.ts'
@@ -88,7 +88,7 @@ export async function trainSupervised(
   for (let step = first; step <= steps; step++) {
     session.boundary = boundary(step - 1)
     if (savesAfter(stage, step - 1)) await saveBeside(session)
-    await ranks.boundary(`${name} step ${step}`)
+    await passBoundary(session, `${name} step ${step}`)
     const timer = new Timer()
     const drawn = draw().map((batch, i) =>
       objective.prepare(batch, `${seed} ${name} masks ${step} ${i}`),

@@ -217,33 +217,4 @@ void DataParallel::gather_now(size_t unit, const Tensor& mine, const Tensor& who
   }
 }
 
-void DataParallel::stream(int64_t elements_per_word, const std::string& label,
-                          const std::function<const float*(int64_t, int64_t)>& fetch,
-                          const std::function<void(const float*, int64_t, int64_t)>& see) {
-  constexpr auto kWord = static_cast<int64_t>(sizeof(float));
-  const int64_t most = chunk(DType::f32);
-  lane_->finish();
-  std::vector<float> words;
-  int64_t done = 0;
-  for (size_t u = 0; u < partition_.units().size(); ++u)
-    for (int r = 0; r < size(); ++r) {
-      const int64_t length = partition_.piece(u, r).size() / elements_per_word;
-      for (int64_t at = 0; at < length; at += most) {
-        const int64_t n = std::min(most, length - at);
-        const auto bytes = static_cast<size_t>(n * kWord);
-        if (r == rank())
-          lane_->upload(send_.data(), fetch(own_[u].at / elements_per_word + at, n), bytes);
-        communicator_->broadcast(send_.data(), bytes, r, label);
-        if (rank() == 0) {
-          words.resize(static_cast<size_t>(n));
-          lane_->download(words.data(), send_.data(), bytes);
-          communicator_->check();
-          see(words.data(), done, n);
-        }
-        done += n;
-      }
-    }
-  communicator();  // the others are as sure as rank 0
-}
-
 }  // namespace kogrpo

@@ -82,12 +82,6 @@ class DataParallel {
   // whole[size of the unit] on every rank from everyone's piece, whose first elements the tensors
   // begin with; elements of any type, the same in both. `mine` may lie inside `whole`.
   void gather(size_t unit, const Tensor& mine, const Tensor& whole, const std::string& label);
-  // An array of which each rank has what belongs to its pieces, one word of 4 bytes for
-  // `elements_per_word` elements, to rank 0 in the order of the run, part by part: fetch(at, n)
-  // gives n of the own words from `at` on, see(words, at, n) gets those of the whole array.
-  void stream(int64_t elements_per_word, const std::string& label,
-              const std::function<const float*(int64_t at, int64_t n)>& fetch,
-              const std::function<void(const float* words, int64_t at, int64_t n)>& see);
 
   // Of the sum, and of what is on its way.
   int64_t bytes() const { return static_cast<int64_t>(sum_.bytes()); }

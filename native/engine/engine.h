@@ -22,6 +22,7 @@
 #include "engine/parameter_store.h"
 #include "engine/parameters.h"
 #include "engine/serving.h"
+#include "engine/state_file.h"
 #include "engine/trainable.h"
 #include "engine/transformer.h"
 
@@ -101,12 +102,12 @@ class Engine {
   std::vector<float> read_gradient(const std::string& name) const;
 
   // Everything that the next optimizer step depends on: fp32 parameters, moments, step count, and
-  // every slot. Loading replaces the slots by those of the file. Among ranks the first one writes
-  // and all read; the file does not depend on their number.
+  // every slot. Loading replaces the slots by those of the file. Each of several ranks writes its
+  // part (state_file.h), and all read all of them: the state does not depend on ranks or sharding.
   void save_state(const std::string& path);
   void load_state(const std::string& path);
   // The bytes that save_state would write, as blocks of at most a GiB: a copy, so that they can be
-  // written while the engine goes on. Among ranks a collective; the others than the first get none.
+  // written while the engine goes on.
   std::vector<Buffer<uint8_t>> snapshot_state();
 
   // XXH64 of the fp32 parameters, of what the sampler multiplies with (its packed copy), and of
@@ -164,8 +165,8 @@ class Engine {
   void serve_close();
 
   // Makes this engine one rank of several that train the same model: from now on gradients are made
-  // in turns; optimizer_step(), save_state() and load_state() are collectives. Only before the
-  // first step.
+  // in turns; optimizer_step() is a collective. Only before the first
+  // step.
   void join(std::unique_ptr<Communicator> communicator, Shard shard);
   // Of this rank. Throws if it has not joined any.
   DataParallel& ranks();
@@ -197,11 +198,15 @@ class Engine {
     Activations activations;
   };
 
-  // Hands the bytes of a saved state to `sink` piece by piece, on the first rank; others only take
-  // part.
+  // What this rank writes of a state of `whole` bytes, piece by piece: engine_state.cpp.
   using StateSink = std::function<void(const void*, size_t)>;
-  void stream_state(const StateSink& sink);
-  int64_t state_bytes() const;
+  struct StatePiece {
+    StateRange range;
+    std::function<void(const StateSink&)> write;
+  };
+  std::vector<StatePiece> state_pieces(int64_t& whole);
+  // To where `open` says, given the number of bytes that will come.
+  void write_state(const std::function<StateSink(int64_t bytes)>& open);
   // Where parameters lie: in the run of the trained ones where that is given, else in the model's.
   ModelView::Locate locate(const ParameterStore* trained) const;
   // Of a slot: the packed weights that its products may use, or null. Of int8, which is made by

@@ -1,9 +1,12 @@
-// The file that a run resumes from: parameters, moments, step count and slots. Parameters and slots
-// are fp32 whatever the device stores; moments are as they are stored, so that nothing is lost.
+// What a run resumes from: parameters, moments, step count and slots. Parameters and slots are fp32
+// whatever the device stores; moments are as they are stored, so that nothing is lost. Ranks write
+// a part each (state_file.h), without a word to each other; the whole is the same under any number
+// of them and any sharding, and any other ones read it.
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +14,7 @@
 
 #include "engine/blocks.h"
 #include "engine/engine.h"
+#include "engine/state_file.h"
 #include "engine/tensor_file.h"
 #include "ops/transfer.h"
 
@@ -73,31 +77,31 @@ Stretches stretches_of(const Trainable& trainable) {
   return all;
 }
 
-// From byte `at` of the file on.
-void read(const std::string& path, int64_t at, const Stretches& stretches, ParameterStore& store) {
+// From byte `at` of the state on.
+void read(const StateReader& state, int64_t at, const Stretches& stretches, ParameterStore& store) {
   for (const Stretch& s : stretches) {
     store.fill(s.begin, s.size, [&](float* out, int64_t first, int64_t count) {
-      read_tensor(path, at + first * kWord, DType::f32, out, count);
+      state.read(at + first * kWord, out, count);
     });
     at += s.size * kWord;
   }
 }
 
 // The parameters of a slot: one that followed slowly holds more than bf16 does.
-void read_slot(const std::string& path, int64_t at, const Stretches& stretches,
+void read_slot(const StateReader& state, int64_t at, const Stretches& stretches,
                ParameterStore& store) {
   const int64_t begin = at;
   for (const Stretch& s : stretches) {
     bool more = false;
     store.fill(s.begin, s.size, [&](float* out, int64_t first, int64_t count) {
-      read_tensor(path, at + first * kWord, DType::f32, out, count);
+      state.read(at + first * kWord, out, count);
       more = more || (!store.has_masters() && std::any_of(out, out + count, [](float x) {
                return (std::bit_cast<uint32_t>(x) & 0xffff) != 0;
              }));
     });
     if (more) {
       store.keep_masters();
-      return read(path, begin, stretches, store);
+      return read(state, begin, stretches, store);
     }
     at += s.size * kWord;
   }
@@ -135,12 +139,11 @@ struct StateFile {
   StateHeader header;
   std::vector<std::pair<std::string, int64_t>> slots;  // names, and where their parameters begin
 
-  StateFile(const std::string& path, const Expected& e) {
+  StateFile(const StateReader& state, const std::string& path, const Expected& e) {
     const auto refuse = [&](const std::string& why) { throw IoError("'" + path + "' " + why); };
-    const int64_t size = file_size(path);
+    const int64_t size = state.size();
     if (size < static_cast<int64_t>(sizeof header)) refuse("is not a kogrpo optimizer state");
-    read_tensor(path, 0, DType::f32, reinterpret_cast<float*>(&header),
-                sizeof header / sizeof(float));
+    state.read(0, reinterpret_cast<float*>(&header), sizeof header / sizeof(float));
     if (std::memcmp(header.magic, StateHeader().magic, sizeof header.magic) != 0)
       refuse("is not a kogrpo optimizer state");
     if (header.parameters != e.parameters || header.trained != e.trained)
@@ -162,7 +165,7 @@ struct StateFile {
              std::to_string(slot_bytes));
     for (int64_t i = 0; i < header.slots; ++i, at += slot_bytes) {
       SlotName stored, canonical;
-      read_tensor(path, at, DType::f32, reinterpret_cast<float*>(stored.text), kSlotNameFloats);
+      state.read(at, reinterpret_cast<float*>(stored.text), kSlotNameFloats);
       const std::string name(stored.text, strnlen(stored.text, sizeof stored.text));
       name.copy(canonical.text, sizeof canonical.text);
       const bool in_order = slots.empty() || slots.back().first < name;
@@ -176,107 +179,139 @@ struct StateFile {
 
 }  // namespace
 
-void Engine::stream_state(const StateSink& sink) {
-  const bool gathers = ranks_ && ranks_->sharded();
-  const bool writes = !ranks_ || ranks_->communicator().rank() == 0;
-  const auto put = [&](const void* data, size_t bytes) {
-    if (writes) sink(data, bytes);
-  };
-  const auto put_floats = [&](const float* x, int64_t count) {
-    put(x, static_cast<size_t>(count) * sizeof(float));
-  };
-  const auto put_run = [&](const Stretches& stretches, const ParameterStore& store) {
-    for (const Stretch& s : stretches) store.visit(s.begin, s.size, put_floats);
-  };
+// What this rank writes, in the order of the state: of what it holds in pieces those, of what all
+// ranks hold an equal share.
+std::vector<Engine::StatePiece> Engine::state_pieces(int64_t& whole) {
+  if (ranks_) ranks_->communicator();  // what is under way arrives first
+  const int rank = ranks_ ? ranks_->rank() : 0, size = ranks_ ? ranks_->size() : 1;
+  const bool sharded = ranks_ && ranks_->sharded();
   const Stretches kept = stretches_of(layout_, adapters_begin()),
                   trained = stretches_of(trainable_);
+  std::vector<StatePiece> pieces;
+  int64_t at = 0;
+  const auto put_small = [&](const void* data, size_t bytes) {
+    const auto* p = static_cast<const uint8_t*>(data);
+    if (rank == 0)
+      pieces.push_back({{at, static_cast<int64_t>(bytes)},
+                        [copy = std::vector<uint8_t>(p, p + bytes)](const StateSink& sink) {
+                          sink(copy.data(), copy.size());
+                        }});
+    at += static_cast<int64_t>(bytes);
+  };
+  const auto put_words = [&](int64_t place, int64_t n, auto&& see) {
+    pieces.push_back(
+        {{at + place * kWord, n * kWord}, [see](const StateSink& sink) {
+           see([&](const float* x, int64_t count) { sink(x, static_cast<size_t>(count * kWord)); });
+         }});
+  };
+  using Put = std::function<void(const float*, int64_t)>;
+  // see(begin, n, put) hands over elements of a run of which the state has the stretches.
+  const auto put_held = [&](const Stretches& stretches, const std::vector<Held>& held, int64_t each,
+                            auto&& see) {
+    for (const Held& h : held)
+      for_each_in(stretches, {h.run.begin / each, h.run.end / each},
+                  [&](int64_t place, int64_t begin, int64_t n) {
+                    const int64_t from = h.at / each + begin - h.run.begin / each;
+                    put_words(place, n, [see, from, n](const Put& put) { see(from, n, put); });
+                  });
+    at += elements(stretches) * kWord;
+  };
+  const auto put_share = [&](const Stretches& stretches, auto&& see) {
+    const int64_t words = elements(stretches);
+    const int64_t first = words * rank / size, last = words * (rank + 1) / size;
+    int64_t place = 0;
+    for (const Stretch& s : stretches) {
+      const int64_t begin = std::max(first, place), end = std::min(last, place + s.size);
+      const int64_t from = s.begin + begin - place, n = end - begin;
+      if (n > 0) put_words(begin, n, [see, from, n](const Put& put) { see(from, n, put); });
+      place += s.size;
+    }
+    at += words * kWord;
+  };
+  const auto values_of = [](const ParameterStore& store) {
+    return [&store](int64_t from, int64_t n, const Put& put) { store.visit(from, n, put); };
+  };
+  const auto words_of = [this](const Tensor& array) {
+    return [this, array](int64_t from, int64_t n, const Put& put) {
+      for (int64_t done = 0; done < n; done += kPiece) {
+        const int64_t count = std::min(kPiece, n - done);
+        put(to_host(*device_, array.columns(from + done, count)).data(), count);
+      }
+    };
+  };
+
   StateHeader header;
   header.parameters = elements(kept);
   header.trained = elements(trained);
   header.step = optimizer_.steps();
-  header.moments = optimizer_.form();
+  // A rank without a piece has no moments, and the state may have.
+  header.moments = !sharded ? optimizer_.form() : header.step > 0 ? optimizer_.form_of_these() : 0;
   header.slots = static_cast<int64_t>(slots_.size());
-  put(&header, sizeof header);
-  // From the ranks' pieces; what alignment adds is left out.
-  std::vector<float> words;
-  const auto put_within = [&](const Stretches& stretches) {
-    return [&put_floats, stretches](const float* x, int64_t at, int64_t n) {
-      for_each_in(stretches, {at, at + n}, [&](int64_t, int64_t begin, int64_t count) {
-        put_floats(x + (begin - at), count);
-      });
-    };
-  };
-  const auto stream_pieces = [&](const ParameterStore& pieces, const std::string& label) {
-    const auto fetch = [&](int64_t at, int64_t n) {
-      words.clear();
-      pieces.visit(at, n,
-                   [&](const float* x, int64_t count) { words.insert(words.end(), x, x + count); });
-      return words.data();
-    };
-    ranks_->stream(1, label, fetch, put_within(kept));
-  };
+  put_small(&header, sizeof header);
   if (weights_in_pieces())
-    stream_pieces(pieces_, "weights for a saved state");
-  else if (writes)
-    put_run(kept, parameters_);
+    put_held(kept, ranks_->own(), 1, values_of(pieces_));
+  else
+    put_share(kept, values_of(parameters_));
   if (header.moments) {
     const std::vector<Tensor> arrays = optimizer_.arrays(moment_count());
     for (size_t i = 0; i < arrays.size(); ++i) {
-      const Tensor& array = arrays[i];
-      if (gathers) {
-        const int64_t each = optimizer_.elements_per_word()[i];
-        const auto fetch = [&](int64_t at, int64_t n) {
-          words = to_host(*device_, array.columns(at, n));
-          return words.data();
-        };
+      const int64_t each = optimizer_.elements_per_word()[i];
+      if (sharded) {
         const Stretches all{{0, trainable_.total() / each}};
-        ranks_->stream(each, "moments for a saved state", fetch,
-                       put_within(optimizer_.moments() == MomentType::f32 ? trained : all));
-        continue;
+        put_held(optimizer_.moments() == MomentType::f32 ? trained : all, ranks_->own(), each,
+                 words_of(arrays[i]));
+      } else {
+        put_share(stretches_of(arrays[i], optimizer_.moments(), trained), words_of(arrays[i]));
       }
-      if (!writes) continue;
-      for (const Stretch& s : stretches_of(array, optimizer_.moments(), trained))
-        for (int64_t at = 0; at < s.size; at += kPiece) {
-          const int64_t n = std::min(kPiece, s.size - at);
-          put_floats(to_host(*device_, array.columns(s.begin + at, n)).data(), n);
-        }
     }
   }
-  if (!writes && !weights_in_pieces()) return;
   for (const auto& [slot, held] : slots_) {
     SlotName name;
     slot.copy(name.text, sizeof name.text);
-    put(name.text, sizeof name.text);
+    put_small(name.text, sizeof name.text);
     if (weights_in_pieces())
-      stream_pieces(held.pieces, "slot " + slot + " for a saved state");
+      put_held(trained, ranks_->own(), 1, values_of(held.pieces));
     else
-      put_run(trained, held.parameters);
+      put_share(trained, values_of(held.parameters));
   }
+  whole = at;
+  return pieces;
 }
 
-int64_t Engine::state_bytes() const {
-  const bool has_moments =
-      ranks_ && ranks_->sharded() ? optimizer_.steps() > 0 : optimizer_.form() != 0;
-  const auto slots = static_cast<int64_t>(slots_.size());
-  const Stretches trained = stretches_of(trainable_);
-  int64_t words = elements(stretches_of(layout_, adapters_begin())) + slots * elements(trained);
-  if (has_moments) words += moment_words(optimizer_, trainable_.total(), trained);
-  return static_cast<int64_t>(sizeof(StateHeader)) + slots * int64_t{sizeof(SlotName)} +
-         words * kWord;
+void Engine::write_state(const std::function<StateSink(int64_t bytes)>& open) {
+  int64_t whole = 0;
+  const std::vector<StatePiece> pieces = state_pieces(whole);
+  const bool part = ranks_ && ranks_->size() > 1;
+  std::vector<StateRange> ranges;
+  int64_t bytes = 0;
+  for (const StatePiece& p : pieces) {
+    ranges.push_back(p.range);
+    bytes += p.range.bytes;
+  }
+  const std::vector<uint8_t> header =
+      part ? part_header(whole, optimizer_.steps(), ranges) : std::vector<uint8_t>();
+  const StateSink sink = open(bytes + static_cast<int64_t>(header.size()));
+  sink(header.data(), header.size());
+  for (const StatePiece& p : pieces) p.write(sink);
 }
 
 void Engine::save_state(const std::string& path) {
-  std::optional<TensorFileWriter> file;
-  if (!ranks_ || ranks_->communicator().rank() == 0) file.emplace(path, std::span<uint8_t>());
-  stream_state([&](const void* data, size_t bytes) { file->write(data, bytes); });
-  if (file) file->finish();
+  const bool part = ranks_ && ranks_->size() > 1;
+  const std::string own = part ? part_path(path, ranks_->rank(), ranks_->size()) : path;
+  TensorFileWriter file(own, {});
+  write_state([&](int64_t) -> StateSink {
+    return [&](const void* data, size_t bytes) { file.write(data, bytes); };
+  });
+  file.finish();
 }
 
 std::vector<Buffer<uint8_t>> Engine::snapshot_state() {
-  const bool first = !ranks_ || ranks_->communicator().rank() == 0;
-  Blocks blocks(first ? state_bytes() : 0);
-  stream_state([&](const void* data, size_t bytes) { blocks.write(data, bytes); });
-  return blocks.take();
+  std::optional<Blocks> blocks;
+  write_state([&](int64_t whole) -> StateSink {
+    blocks.emplace(whole);
+    return [&](const void* data, size_t bytes) { blocks->write(data, bytes); };
+  });
+  return blocks->take();
 }
 
 void Engine::load_state(const std::string& path) {
@@ -284,7 +319,8 @@ void Engine::load_state(const std::string& path) {
   const Stretches kept = stretches_of(layout_, adapters_begin()),
                   trained = stretches_of(trainable_);
   const int64_t n = elements(trained);
-  const StateFile file(path,
+  const StateReader state(path);
+  const StateFile file(state, path,
                        {elements(kept), n, optimizer_.form_of_these(),
                         moment_words(optimizer_, trainable_.total(), trained), device_->name()});
   auto at = static_cast<int64_t>(sizeof(StateHeader));
@@ -294,7 +330,7 @@ void Engine::load_state(const std::string& path) {
       for_each_in(kept, held.run, [&](int64_t place, int64_t begin, int64_t n) {
         pieces.fill(held.at + begin - held.run.begin, n,
                     [&](float* out, int64_t first, int64_t count) {
-                      read_tensor(path, from + (place + first) * kWord, DType::f32, out, count);
+                      state.read(from + (place + first) * kWord, out, count);
                     });
       });
   };
@@ -303,7 +339,7 @@ void Engine::load_state(const std::string& path) {
     forget_rooms();
     read_pieces(at, pieces_);
   } else {
-    read(path, at, kept, parameters_);
+    read(state, at, kept, parameters_);
   }
   at += file.header.parameters * kWord;
   reset_optimizer();
@@ -322,8 +358,7 @@ void Engine::load_state(const std::string& path) {
                       const int64_t to = held.at / each + begin - held.run.begin / each;
                       for (int64_t done = 0; done < n; done += kPiece) {
                         const int64_t count = std::min(kPiece, n - done);
-                        read_tensor(path, at + (place + done) * kWord, DType::f32, words.data(),
-                                    count);
+                        state.read(at + (place + done) * kWord, words.data(), count);
                         to_device(*device_, words.data(), array.columns(to + done, count));
                       }
                     });
@@ -335,7 +370,7 @@ void Engine::load_state(const std::string& path) {
     if (weights_in_pieces())
       read_pieces(begin, slot_in_pieces(slot).pieces);
     else
-      read_slot(path, begin, trained, slot_parameters(slot));
+      read_slot(state, begin, trained, slot_parameters(slot));
   optimizer_.set_steps(file.header.step);
   zero_gradients();
   parameters_changed();

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cmath>
-#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 
 #include "comm_testing.h"
@@ -229,9 +231,27 @@ TEST_CASE("data parallel: close to one process without ranks, whose sums associa
   CHECK(std::sqrt(difference / size) < 1e-5);
 }
 
+namespace {
+struct Directory {
+  std::filesystem::path path;
+  Directory() {
+    path = std::filesystem::temp_directory_path() / ("kogrpo-parts-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(path);
+  }
+  ~Directory() { std::filesystem::remove_all(path); }
+  std::string operator/(const char* name) const { return (path / name).string(); }
+};
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+}  // namespace
+
 TEST_CASE("data parallel: a state saved by 4 ranks is taken up by 1, 2 and 3, and without ranks") {
   if (!has_gloo()) return;
-  const std::string path = "/tmp/kogrpo-test-" + std::to_string(::getpid()) + ".bin";
+  const Directory directory;
+  const std::string path = directory / "state.bin";
   const Result whole = among(4, Shard::optimizer, 4);
   among(4, Shard::parameters, 2, "", path);
   for (int size = 1; size <= 3; ++size) {
@@ -244,7 +264,76 @@ TEST_CASE("data parallel: a state saved by 4 ranks is taken up by 1, 2 and 3, an
   auto alone = engine();
   alone->load_state(path);
   CHECK(alone->memory_use().moments == 2 * alone->layout().total() * int64_t(sizeof(float)));
-  std::remove(path.c_str());
+}
+
+TEST_CASE(
+    "data parallel: ranks write a state in parts, whose whole depends on nothing but the run") {
+  if (!has_gloo()) return;
+  const Directory directory;
+  const std::string one = directory / "one.bin", again = directory / "again.bin";
+  among(1, Shard::none, 2, "", one);
+  const std::string expected = content(one);
+  for (int size = 2; size <= 4; ++size)
+    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
+      CAPTURE(size);
+      CAPTURE(int(shard));
+      const std::string path = directory / "several.bin";
+      among(size, shard, 2, "", path);
+      size_t longest = 0;
+      for (int rank = 0; rank < size; ++rank)
+        longest = std::max(longest, content(part_path(path, rank, size)).size());
+      CHECK(double(longest) < 1.1 * double(expected.size()) / size);
+      auto alone = engine();
+      alone->load_state(path);
+      alone->save_state(again);
+      CHECK(content(again) == expected);
+      for (int rank = 0; rank < size; ++rank) std::filesystem::remove(part_path(path, rank, size));
+    }
+}
+
+TEST_CASE("data parallel: parts that are not one state are refused, and change nothing") {
+  if (!has_gloo()) return;
+  const Directory directory;
+  const std::string path = directory / "state.bin", other = directory / "other.bin";
+  among(2, Shard::parameters, 2, "", path);
+  among(2, Shard::optimizer, 1, "", other);
+  auto e = engine();
+  const auto before = weights(*e);
+  const auto refused = [&](const std::string& why) {
+    CHECK_THROWS_WITH_AS(e->load_state(path), doctest::Contains(why.c_str()), IoError);
+    CHECK(weights(*e) == before);
+  };
+  const std::string second = part_path(path, 1, 2), whole = content(second);
+  const auto put = [&](const std::string& bytes) {
+    std::ofstream(second, std::ios::binary) << bytes;
+  };
+  put(whole.substr(0, whole.size() - 4));
+  refused("state.bin.2-of-2' is damaged");
+  put(whole.substr(0, 20));
+  refused("state.bin.2-of-2' is damaged: it is no part of a saved state");
+  std::string header = whole;
+  header[24] = char(0x7f);  // more ranges than there are
+  put(header);
+  refused("state.bin.2-of-2' is damaged");
+  header = whole;
+  header[32] = char(header[32] + 4);  // its first range elsewhere
+  put(header);
+  refused("is in ");
+  put(content(part_path(path, 0, 2)));
+  refused("is in two");
+  put(content(part_path(other, 1, 2)));
+  refused("is of step 1");
+  among(2, Shard::optimizer, 2, "", other);
+  put(content(part_path(other, 1, 2)));  // divided otherwise
+  refused("is not of the same state");
+  std::filesystem::remove(second);
+  refused("state.bin.2-of-2");
+  put(whole);
+  std::ofstream(part_path(path, 0, 3)) << "x";
+  refused("of 2 and of 3 ranks");
+  std::filesystem::remove(part_path(path, 0, 3));
+  e->load_state(path);
+  CHECK(weights(*e) != before);
 }
 
 TEST_CASE(

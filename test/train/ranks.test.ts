@@ -2,9 +2,9 @@
  * Whole runs on 1 to 4 ranks over Gloo. Ranks are engines side by side in this process here, each
  * with its own thread and connections; test/cli/launch.test.ts has processes.
  */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import { Engine } from '../../lib/engine/engine.ts'
 import { StoreServer } from '../../lib/launch/store.ts'
@@ -94,6 +94,9 @@ async function train(
     })
     return { config, events }
   })
+  // All have ended before anything is looked at.
+  const failed = (await Promise.allSettled(ranks)).find(one => one.status === 'rejected')
+  if (failed) throw failed.reason
   const [first, ...others] = await Promise.all(ranks)
   for (const other of others) expect(metrics(other)).toEqual(metrics(first!))
   return first!
@@ -227,6 +230,46 @@ describe('runs on several ranks', () => {
       expect([...metrics(stopped), ...metrics(resumed)]).toEqual(metrics(whole))
       expect((await weights(resumed, 'rl')).equals(await weights(whole, 'rl'))).toBe(true)
     }
+  })
+
+  it('write states in parts; one that a rank cannot finish leaves the one before whole', async context => {
+    if (!gloo) context.skip()
+    const changes = { shard: 'parameters' as const, grpo: { ...recipe.grpo!, save_steps: 2 } }
+    const whole = await train(3, { ...changes, grpo: { ...changes.grpo, max_steps: 6 } })
+    const config = await tinyRecipe({
+      ...{ ...recipe, ...changes },
+      grpo: { ...changes.grpo, max_steps: 6 },
+    })
+    const saves = new WeakMap<Engine, number>()
+    let broken: Engine | null = null
+    const { snapshotState } = Engine.prototype
+    const spy = vi.spyOn(Engine.prototype, 'snapshotState').mockImplementation(async function (
+      this: Engine,
+    ) {
+      saves.set(this, (saves.get(this) ?? 0) + 1)
+      // Of the second state the first rank that comes to it writes nothing.
+      if (saves.get(this) === 2) broken ??= this
+      if (this === broken) throw new Error('the disk is on fire')
+      return await snapshotState.call(this)
+    })
+    await expect(train(3, {}, { config })).rejects.toThrow(/disk is on fire|rank \d/)
+    spy.mockRestore()
+    const checkpoints = join(config.output_dir, 'checkpoints')
+    const names = await readdir(checkpoints)
+    expect(names.filter(name => name.startsWith('state-'))).toEqual(['state-grpo-2-2'])
+    expect(names).toContain('.state-grpo-4-2.partial')
+    const files = await readdir(join(checkpoints, 'state-grpo-2-2'))
+    expect(files.sort()).toEqual([
+      'SHA256SUMS',
+      'engine.bin.1-of-3',
+      'engine.bin.2-of-3',
+      'engine.bin.3-of-3',
+      'state.json',
+    ])
+    const resumed = await train(2, {}, { config, resume: true })
+    expect(metrics(resumed)).toEqual(metrics(whole).slice(-4))
+    expect((await weights(resumed, 'rl')).equals(await weights(whole, 'rl'))).toBe(true)
+    expect((await readdir(checkpoints)).some(name => name.includes('partial'))).toBe(false)
   })
 
   it('refuse another recipe, and to divide the weights where a part of them is trained', async context => {

@@ -273,16 +273,20 @@ TEST_CASE("ranks on cuda: a state is taken up by any number of ranks under any s
       const auto alone = open(c);
       alone->load_state(path);
       alone->save_state(path + "-again");
-      std::ifstream a(path, std::ios::binary), b(path + "-again", std::ios::binary);
+      among(1, Shard::none, c, 2, 0, "", path + "-one");
+      std::ifstream a(path + "-one", std::ios::binary), b(path + "-again", std::ios::binary);
       const std::string first{std::istreambuf_iterator<char>(a), {}},
           second{std::istreambuf_iterator<char>(b), {}};
       CHECK(first.size() > 10000);
       CHECK(first == second);
+      std::filesystem::remove(path + "-one");
       std::filesystem::remove(path + "-again");
     }
     if (kSanitized) break;
   }
   std::filesystem::remove(path);
+  for (int rank = 0; rank < sizes().back(); ++rank)
+    std::filesystem::remove(part_path(path, rank, sizes().back()));
 }
 
 #if defined(KOGRPO_EMULATION)
