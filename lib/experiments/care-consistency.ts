@@ -7,9 +7,16 @@
 import { answerConfidence, consistencyBonus } from '../algorithms/consistency.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
-import { reinforce, supervise } from './toy/loops.ts'
-import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice, type ToyRollout, type ToySample, toyBatch, toyRollouts } from './toy/train.ts'
+import { reinforce, toyBase } from './toy/loops.ts'
+import { checkpointOf } from './toy/model.ts'
+import {
+  type Dice,
+  dice,
+  type ToyRollout,
+  type ToySample,
+  toyBatch,
+  toyRollouts,
+} from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const [BOS, HINT, THINK, END] = [10, 11, 12, 13]
@@ -22,8 +29,6 @@ const STEPS = 200
 const REASONING_RIGHT = 0.15
 const HINT_RIGHT = 0.9
 const OPTIONS = { coef: 0.5, margin: 0.01, max_confidence: 0.95 }
-
-type Dice = ReturnType<typeof dice>
 
 /** BOS a b HINT h THINK; what is right is a + b modulo ten. */
 function question(random: Dice): Int32Array {
@@ -105,11 +110,9 @@ async function run(
   seed: number,
   { threads, signal, progress }: ExperimentContext,
 ): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: VOCAB, seed, threads })
-  await supervise(engine, dice(`care sft ${seed}`), taught, {
+  await using engine = await toyBase({ vocab: VOCAB, seed, threads }, `care sft ${seed}`, taught, {
     ...{ steps: 300, batch: 64, learningRate: 2e-3, signal },
   })
-  await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const values: Measurement = {}
   const arms = [

@@ -7,9 +7,10 @@ import { groupAdvantages } from '../algorithms/advantages.ts'
 import { policyLoss } from '../algorithms/policy-loss.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
-import { examine, supervise } from './toy/loops.ts'
-import { checkpointOf, toyEngine } from './toy/model.ts'
+import { examine, toyBase } from './toy/loops.ts'
+import { checkpointOf } from './toy/model.ts'
 import {
+  type Dice,
   dice,
   sampledLogprobs,
   type ToyRollout,
@@ -30,8 +31,6 @@ const GAMMA = 0.1
 const KNOWS = 0.03
 /** γ at which γp/(p + γ)² is p/γ for every p: times this it is the unshaped weight f(p) = p. */
 const UNSHAPED = 1e6
-
-type Dice = ReturnType<typeof dice>
 
 function question(random: Dice, operator: number): Int32Array {
   const digits = Array.from({ length: TERMS }, () => random.below(10))
@@ -153,11 +152,11 @@ async function step(
 }
 
 async function run(seed: number, context: ExperimentContext): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: VOCAB, seed, threads: context.threads })
-  await supervise(engine, dice(`critique sft ${seed}`), sftSample, {
-    ...{ steps: 1500, learningRate: 2e-3, signal: context.signal },
+  const { threads, signal } = context
+  const model = { vocab: VOCAB, seed, threads }
+  await using engine = await toyBase(model, `critique sft ${seed}`, sftSample, {
+    ...{ steps: 1500, learningRate: 2e-3, signal },
   })
-  await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const ask = (random: Dice): Int32Array => question(random, TIMES)
   const sampled = (): Promise<number> =>

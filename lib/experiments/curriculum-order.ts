@@ -7,10 +7,10 @@
 import { type CurriculumOrder, curriculumBuckets } from '../algorithms/curriculum.ts'
 import { Mixture } from '../data/mixture.ts'
 import { listed } from './run.ts'
-import { CHAIN_VOCAB, chainPrompt, chainRight, END } from './toy/chain.ts'
-import { examine, reinforce, supervise } from './toy/loops.ts'
-import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice, type ToySample, toyRollouts } from './toy/train.ts'
+import { CHAIN_VOCAB, chainPrompt, chainRight, chainSums, END } from './toy/chain.ts'
+import { examine, reinforce, toyBase } from './toy/loops.ts'
+import { checkpointOf } from './toy/model.ts'
+import { type Dice, dice, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 8
@@ -20,8 +20,6 @@ const POOL = 4096
 const NOISE = 0.35
 const RATE = 4e-4
 const SFT_STEPS = 1000
-
-type Dice = ReturnType<typeof dice>
 
 /** A quarter with 1 to 3 digits to add, the rest with 5 to 7. */
 function ask(random: Dice): Int32Array {
@@ -35,15 +33,10 @@ function ask(random: Dice): Int32Array {
   return prompt
 }
 
-/** The chain of a teacher who errs in a step with probability NOISE, and goes on from there. */
+/** The chain of a teacher who errs where there is something to add. */
 function taught(random: Dice): ToySample {
   const prompt = ask(random)
-  let sum = prompt[1]!
-  const sums = [...prompt.slice(2, -1)].map(digit => {
-    const errs = digit !== 0 && random.uniform() < NOISE
-    sum = (sum + digit + (errs ? 1 + random.below(9) : 0)) % 10
-    return sum
-  })
+  const sums = chainSums(prompt, random, NOISE, digit => digit !== 0)
   return { prompt, completion: Int32Array.from([...sums, END]) }
 }
 
@@ -51,13 +44,10 @@ async function run(
   seed: number,
   { threads, signal, progress }: ExperimentContext,
 ): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-  await supervise(engine, dice(`curriculum sft ${seed}`), taught, {
-    steps: SFT_STEPS,
-    learningRate: 2e-3,
-    signal,
+  const model = { vocab: CHAIN_VOCAB, seed, threads }
+  await using engine = await toyBase(model, `curriculum sft ${seed}`, taught, {
+    ...{ steps: SFT_STEPS, learningRate: 2e-3, signal },
   })
-  await engine.resetOptimizer()
   const asked = dice(`curriculum pool ${seed}`)
   const pool = Array.from({ length: POOL }, () => ask(asked))
   const sampling = { maxNewTokens: TERMS, stop: END, seed }

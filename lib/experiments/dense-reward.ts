@@ -11,7 +11,7 @@ import { type Response, responseRewards, trainReward } from '../reward-model/tra
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, chainSums, END } from './toy/chain.ts'
 import { toyEngine } from './toy/model.ts'
-import { dice, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
+import { type Dice, dice, sftStep, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 5
@@ -28,7 +28,7 @@ function toResponse({ prompt, completion }: ToySample): Response {
 }
 
 /** A chain with one sum exchanged, the others as they were. */
-function planted(expert: ToySample, random: ReturnType<typeof dice>): Response & { at: number } {
+function planted(expert: ToySample, random: Dice): Response & { at: number } {
   const completion = expert.completion.slice()
   const place = random.below(completion.length - 1)
   completion[place] = (completion[place]! + 1 + random.below(9)) % 10

@@ -16,8 +16,8 @@ import { unmask } from '../diffusion/sampler.ts'
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainSums } from './toy/chain.ts'
-import { toyEngine } from './toy/model.ts'
-import { dice } from './toy/train.ts'
+import { toyBase } from './toy/loops.ts'
+import { type Dice, dice } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 5
@@ -34,24 +34,26 @@ const RATE = 1e-3
 /** Estimates a completion, for mean and spread. */
 const DRAWS = 20_000
 
-type Dice = ReturnType<typeof dice>
-
-function taught(random: Dice, noise: number): DiffusionSample {
+function taught(random: Dice): DiffusionSample {
   const prompt = chainPrompt(random, TERMS)
-  return { prompt, completion: Int32Array.from(chainSums(prompt, random, noise)) }
+  return { prompt, completion: Int32Array.from(chainSums(prompt, random, NOISE)) }
 }
 
 const right = ({ prompt, completion }: DiffusionSample): boolean =>
   chainSums(prompt, dice('none')).join() === completion.join()
 
 /** One step of LLaDA's training: a mask a sample, −ELBO / L on average. */
-async function sftStep(engine: Engine, random: Dice): Promise<void> {
-  const samples = Array.from({ length: 64 }, () => taught(random, NOISE))
+async function diffusionStep(
+  engine: Engine,
+  samples: DiffusionSample[],
+  learningRate: number,
+  random: Dice,
+): Promise<void> {
   const copies = samples.map(() => plainMasks(LENGTH, 1, random.uniform))
   const batch = maskedBatch(samples, copies, MASK)
   const coef = batch.weights.map(weight => -weight / (LENGTH * samples.length))
   await engine.forwardBackward(batch, coef)
-  await engine.optimizerStep({ learningRate: 2e-3, maxGradNorm: 1 })
+  await engine.optimizerStep({ learningRate, maxGradNorm: 1 })
 }
 
 async function fill(
@@ -102,7 +104,7 @@ const bits = (masked: Uint8Array): number => masked.reduce((sum, bit, k) => sum 
 /** Mean and spread of both estimators at two forward passes an estimate, from the log-probs of all masks. */
 async function estimators(engine: Engine, seed: number): Promise<Measurement> {
   const random = dice(`espo estimators ${seed}`)
-  const samples = Array.from({ length: 32 }, () => taught(random, NOISE))
+  const samples = Array.from({ length: 32 }, () => taught(random))
   const all: MaskedCopy[] = Array.from({ length: 2 ** LENGTH - 1 }, (_, i) => ({
     masked: Uint8Array.from({ length: LENGTH }, (_, k) => ((i + 1) >> k) & 1),
     weight: 1,
@@ -136,15 +138,10 @@ async function run(
   seed: number,
   { threads, signal, progress }: ExperimentContext,
 ): Promise<Measurement> {
-  await using engine = await toyEngine({
-    ...{ vocab: MASK + 1, seed, threads, config: { is_causal: false } },
+  const model = { vocab: MASK + 1, seed, threads, config: { is_causal: false } }
+  await using engine = await toyBase(model, `espo diffusion sft ${seed}`, taught, {
+    ...{ steps: SFT_STEPS, batch: 64, learningRate: 2e-3, step: diffusionStep, signal },
   })
-  const random = dice(`espo diffusion sft ${seed}`)
-  for (let step = 0; step < SFT_STEPS; step++) {
-    signal.throwIfAborted()
-    await sftStep(engine, random)
-  }
-  await engine.resetOptimizer()
   const asked = dice(`espo diffusion test ${seed}`)
   const exam = Array.from({ length: 256 }, () => chainPrompt(asked, TERMS))
   const accuracy = async (): Promise<number> =>

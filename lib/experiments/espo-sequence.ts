@@ -9,9 +9,16 @@ import { type PolicyLossOptions, policyLoss } from '../algorithms/policy-loss.ts
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
-import { examine, supervise } from './toy/loops.ts'
-import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice, sampledLogprobs, toyBatch, toyRollouts } from './toy/train.ts'
+import { examine, toyBase } from './toy/loops.ts'
+import { checkpointOf } from './toy/model.ts'
+import {
+  type Dice,
+  dice,
+  sampledLogprobs,
+  type ToySample,
+  toyBatch,
+  toyRollouts,
+} from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 5
@@ -24,7 +31,7 @@ const RATE = 5e-4
 
 type Level = 'token' | 'sequence'
 
-const ask = (random: ReturnType<typeof dice>): Int32Array => chainPrompt(random, TERMS)
+const ask = (random: Dice): Int32Array => chainPrompt(random, TERMS)
 
 const lossOptions = (level: Level): PolicyLossOptions => ({
   ...{ loss_type: 'grpo', epsilon: 0.2, beta: 1e-3, kl_estimator: 'k2', kl_level: level },
@@ -86,13 +93,11 @@ async function run(
   seed: number,
   { threads, signal, progress }: ExperimentContext,
 ): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-  await supervise(engine, dice(`espo sft ${seed}`), random => chainSample(random, TERMS, NOISE), {
-    steps: 800,
-    learningRate: 2e-3,
-    signal,
+  const model = { vocab: CHAIN_VOCAB, seed, threads }
+  const taught = (random: Dice): ToySample => chainSample(random, TERMS, NOISE)
+  await using engine = await toyBase(model, `espo sft ${seed}`, taught, {
+    ...{ steps: 800, learningRate: 2e-3, signal },
   })
-  await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const sampling = { maxNewTokens: TERMS, stop: END, seed }
   const sampled = (): Promise<number> =>

@@ -14,10 +14,8 @@ import { scoreDocuments, selectNeurons } from '../neurons/score.ts'
 import { listed } from './run.ts'
 import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice, type ToySample } from './toy/train.ts'
+import { type Dice, dice, type ToySample } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
-
-type Dice = ReturnType<typeof dice>
 
 /** Ids: English digits 0–9, Korean digits 10–19, then the words. */
 const KOREAN = 10

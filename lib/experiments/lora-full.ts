@@ -12,7 +12,7 @@ import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainSample, END } from './toy/chain.ts'
 import { examine, supervise } from './toy/loops.ts'
 import { toyEngine } from './toy/model.ts'
-import { dice, type ToySample } from './toy/train.ts'
+import { type Dice, dice, type ToySample } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 6
@@ -26,8 +26,6 @@ const LORA: LoraConfig = {
   target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
   use_rslora: false,
 }
-
-type Dice = ReturnType<typeof dice>
 
 const ask = (random: Dice): Int32Array => chainPrompt(random, TERMS)
 

@@ -8,7 +8,7 @@ import { listed, meanOf } from './run.ts'
 import { type Graph, randomGraph } from './toy/graph.ts'
 import { reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { accuracy, dice, type ToySample, toyRollouts } from './toy/train.ts'
+import { accuracy, type Dice, dice, type ToySample, toyRollouts } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const NODES = 60
@@ -41,8 +41,7 @@ async function rl(engine: Engine, world: World, beta: number): Promise<void> {
   const { graph, train, seed, signal } = world
   await engine.resetOptimizer()
   await engine.updateSlot('ref', 1)
-  const ask = (random: ReturnType<typeof dice>): Int32Array =>
-    graph.prompt(train[random.below(train.length)]!)
+  const ask = (random: Dice): Int32Array => graph.prompt(train[random.below(train.length)]!)
   await reinforce(engine, dice(`planning rl ${seed}`), ask, graph.right, {
     ...{ seed, signal, beta, steps: STEPS, prompts: PROMPTS, group: GROUP, learningRate: 1e-3 },
     ...{ stop: graph.end, maxNewTokens: MAX_NEW, maxCompletionLength: 8 },

@@ -6,9 +6,9 @@
 import type { Engine } from '../engine/engine.ts'
 import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainRight, chainSample, END } from './toy/chain.ts'
-import { examine, reinforce, supervise } from './toy/loops.ts'
-import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice } from './toy/train.ts'
+import { examine, reinforce, toyBase } from './toy/loops.ts'
+import { checkpointOf } from './toy/model.ts'
+import { type Dice, dice, type ToySample } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 8
@@ -21,7 +21,7 @@ const RESET = 40
 const BETA = 0.3
 const MAX_NEW = TERMS
 
-const ask = (random: ReturnType<typeof dice>): Int32Array => chainPrompt(random, TERMS)
+const ask = (random: Dice): Int32Array => chainPrompt(random, TERMS)
 
 /** The largest KL in a step that begins with a fresh reference. */
 async function arm(
@@ -49,13 +49,11 @@ async function run(
   seed: number,
   { threads, progress, signal }: ExperimentContext,
 ): Promise<Measurement> {
-  await using engine = await toyEngine({ vocab: CHAIN_VOCAB, seed, threads })
-  await supervise(engine, dice(`prorl sft ${seed}`), random => chainSample(random, TERMS, NOISE), {
-    steps: SFT_STEPS,
-    learningRate: 2e-3,
-    signal,
+  const model = { vocab: CHAIN_VOCAB, seed, threads }
+  const taught = (random: Dice): ToySample => chainSample(random, TERMS, NOISE)
+  await using engine = await toyBase(model, `prorl sft ${seed}`, taught, {
+    ...{ steps: SFT_STEPS, learningRate: 2e-3, signal },
   })
-  await engine.resetOptimizer()
   const restore = await checkpointOf(engine)
   const sampled = (): Promise<number> =>
     examine(engine, `prorl test ${seed}`, 512, ask, chainRight, {

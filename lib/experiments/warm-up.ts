@@ -9,7 +9,7 @@ import { listed } from './run.ts'
 import { CHAIN_VOCAB, chainPrompt, chainSample, chainSums, END } from './toy/chain.ts'
 import { examine, reinforce, supervise } from './toy/loops.ts'
 import { checkpointOf, toyEngine } from './toy/model.ts'
-import { dice } from './toy/train.ts'
+import { type Dice, dice } from './toy/train.ts'
 import type { Experiment, ExperimentContext, Measurement } from './types.ts'
 
 const TERMS = 5
@@ -26,7 +26,7 @@ function right(prompt: Int32Array, completion: Int32Array): boolean {
   return sums.length === completion.length && sums.every((sum, i) => sum === completion[i])
 }
 
-const ask = (random: ReturnType<typeof dice>): Int32Array => chainPrompt(random, TERMS)
+const ask = (random: Dice): Int32Array => chainPrompt(random, TERMS)
 
 async function trainAndTest(
   engine: Engine,

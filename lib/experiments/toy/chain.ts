@@ -4,14 +4,12 @@
  * `noise` (and go on from their error) a model samples about (1 − noise)^(n − 1) of its chains right:
  * a base whose errors reinforcement can remove.
  */
-import type { dice, ToySample } from './train.ts'
+import type { Dice, ToySample } from './train.ts'
 
 export const BOS = 10
 export const EQUALS = 11
 export const END = 12
 export const CHAIN_VOCAB = 13
-
-type Dice = ReturnType<typeof dice>
 
 /** Digits and how they are asked. */
 export function chainPrompt(random: Dice, terms: number): Int32Array {
@@ -19,14 +17,19 @@ export function chainPrompt(random: Dice, terms: number): Int32Array {
   return Int32Array.from([BOS, ...digits, EQUALS])
 }
 
-/** The running sums of a prompt, each wrong with probability `noise`. */
-export function chainSums(prompt: Int32Array, random: Dice, noise = 0): number[] {
+/** The running sums of a prompt, each wrong with probability `noise` where a digit `tempts` to err (default: all do). */
+export function chainSums(
+  prompt: Int32Array,
+  random: Dice,
+  noise = 0,
+  tempts: (digit: number) => boolean = () => true,
+): number[] {
   const digits = prompt.slice(1, -1)
   const sums: number[] = []
   let sum = digits[0]!
   for (const digit of digits.slice(1)) {
     sum = (sum + digit) % 10
-    if (random.uniform() < noise) sum = (sum + 1 + random.below(9)) % 10
+    if (tempts(digit) && random.uniform() < noise) sum = (sum + 1 + random.below(9)) % 10
     sums.push(sum)
   }
   return sums

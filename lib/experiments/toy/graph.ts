@@ -3,7 +3,7 @@
  * i → j with probability p for i < j. The prompt is "s t :", the completion the nodes of a path after s,
  * up to t, and END.
  */
-import { dice, type ToySample } from './train.ts'
+import { type Dice, dice, type ToySample } from './train.ts'
 
 export interface Graph {
   nodes: number
@@ -11,7 +11,7 @@ export interface Graph {
   /** Pairs (s, t) with a path from s to t, in a random order that follows from the seed. */
   pairs: [number, number][]
   /** A random walk from s that ends in t: every step to a successor from which t can be reached. */
-  walk(pair: readonly [number, number], random: ReturnType<typeof dice>): ToySample
+  walk(pair: readonly [number, number], random: Dice): ToySample
   prompt(pair: readonly [number, number]): Int32Array
   /** Whether a completion is a path of the prompt. */
   right(prompt: Int32Array, completion: Int32Array): boolean

@@ -4,8 +4,10 @@
  * same prompts.
  */
 import type { Engine } from '../../engine/engine.ts'
+import { type ToyOptions, toyEngine } from './model.ts'
 import {
   accuracy,
+  type Dice,
   dice,
   type GrpoStepOptions,
   grpoStep,
@@ -15,7 +17,6 @@ import {
   toyRollouts,
 } from './train.ts'
 
-type Dice = ReturnType<typeof dice>
 type Right = (prompt: Int32Array, completion: Int32Array) => boolean
 
 export interface SupervisedLoop {
@@ -23,6 +24,8 @@ export interface SupervisedLoop {
   learningRate: number
   /** Samples of a step (default: 32). */
   batch?: number
+  /** One step on samples (default: next tokens); what it draws comes after them. */
+  step?(engine: Engine, samples: ToySample[], learningRate: number, random: Dice): Promise<unknown>
   signal: AbortSignal
 }
 
@@ -31,15 +34,34 @@ export async function supervise(
   engine: Engine,
   random: Dice,
   make: (random: Dice) => ToySample,
-  { steps, learningRate, batch = 32, signal }: SupervisedLoop,
+  { steps, learningRate, batch = 32, step = sftStep, signal }: SupervisedLoop,
 ): Promise<void> {
-  for (let step = 0; step < steps; step++) {
+  for (let i = 0; i < steps; i++) {
     signal.throwIfAborted()
-    await sftStep(
+    await step(
       engine,
       Array.from({ length: batch }, () => make(random)),
       learningRate,
+      random,
     )
+  }
+}
+
+/** A model that was taught on samples which the key determines, and begins anew from there. The caller disposes it. */
+export async function toyBase(
+  options: ToyOptions,
+  key: string,
+  make: (random: Dice) => ToySample,
+  loop: SupervisedLoop,
+): Promise<Engine> {
+  const engine = await toyEngine(options)
+  try {
+    await supervise(engine, dice(key), make, loop)
+    await engine.resetOptimizer()
+    return engine
+  } catch (error) {
+    await engine.dispose()
+    throw error
   }
 }
 

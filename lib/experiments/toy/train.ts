@@ -33,8 +33,15 @@ export interface SampleSettings {
   temperature?: number
 }
 
-/** Uniform numbers in [0, 1) and whole numbers below a bound, determined by a key. */
-export function dice(key: string): { uniform(): number; below(bound: number): number } {
+export interface Dice {
+  /** In [0, 1). */
+  uniform(): number
+  /** A whole number below a bound. */
+  below(bound: number): number
+}
+
+/** Numbers that are determined by a key. */
+export function dice(key: string): Dice {
   const next = randomStream(key)
   const uniform = (): number => next() / 2 ** 32
   return { uniform, below: bound => Math.floor(uniform() * bound) }
