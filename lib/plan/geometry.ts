@@ -39,6 +39,14 @@ export function geometryOf(config: ModelConfig): Geometry {
   }
 }
 
+/** Whether the head is the embedding. */
+export const isTied = (g: Geometry): boolean => g.multiplied === g.parameters
+
+/** Parameters outside of the layers: the embedding, the final norm, and a head of its own. */
+export function outerElements(g: Geometry): number {
+  return g.vocabulary * g.hidden * (isTied(g) ? 1 : 2) + g.hidden
+}
+
 /** Operations of a token's forward pass in sequences of `length`. */
 export function forwardFlops(g: Geometry, length: number): { products: number; attention: number } {
   return { products: 2 * g.multiplied, attention: 2 * length * g.queries * g.layers }

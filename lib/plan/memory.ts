@@ -12,7 +12,13 @@
  * With LoRA the weights are frozen and whole on every rank (2 or 4 bytes; 1 of int8, whose scales are left out
  * here), and the rest is of the adapters alone.
  */
-import { activationBytes, type Geometry, kvBytes, type Recompute } from './geometry.ts'
+import {
+  activationBytes,
+  type Geometry,
+  kvBytes,
+  outerElements,
+  type Recompute,
+} from './geometry.ts'
 
 export type Shard = 'none' | 'optimizer' | 'gradients' | 'parameters'
 export const SHARDS: readonly Shard[] = ['none', 'optimizer', 'gradients', 'parameters']
@@ -120,9 +126,8 @@ function int8Bytes(g: Geometry): number {
 
 /** Elements of two layers and of the embedding or the head, whichever is larger. */
 function roomOf(g: Geometry): number {
+  const layers = g.parameters - outerElements(g)
   const outer = g.vocabulary * g.hidden + g.hidden
-  const tied = g.multiplied === g.parameters
-  const layers = g.parameters - outer - (tied ? 0 : g.vocabulary * g.hidden)
   return outer + Math.min(2, g.layers) * (layers / g.layers)
 }
 

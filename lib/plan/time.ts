@@ -11,7 +11,9 @@ import {
   activationBytes,
   forwardFlops,
   type Geometry,
+  isTied,
   kvBytes,
+  outerElements,
   type Recompute,
   recomputeFactor,
 } from './geometry.ts'
@@ -76,7 +78,12 @@ export interface CommunicationVolume {
   parts: { name: string; bytes: number }[]
 }
 
-/** On bf16: an exchange or all-gather of V bytes sends V · (N − 1) / N a rank. */
+/**
+ * On a GPU: an exchange or all-gather of V bytes sends V · (N − 1) / N a rank. Gradients and weights have 2 bytes an
+ * element, sums 4, a weight with what it lacks of its master 4. `microBatches`: of a rank. With `parameters` a
+ * micro-batch's backward finds the last two layers and the head in their rooms, and the next one's forward the first
+ * two layers (a tied embedding too), so that these are not gathered again (native/engine/engine_weights.cpp).
+ */
 export function communicationVolume(
   g: Geometry,
   shard: Shard,
@@ -84,20 +91,24 @@ export function communicationVolume(
   microBatches: number,
   rollout: boolean,
 ): CommunicationVolume {
-  const whole = (2 * g.parameters * (ranks - 1)) / ranks
-  const times = (name: string, count: number): { name: string; bytes: number }[] =>
-    ranks === 1 || count === 0 ? [] : [{ name, bytes: whole * count }]
+  const sent = (name: string, bytes: number): { name: string; bytes: number }[] =>
+    ranks === 1 || bytes === 0 ? [] : [{ name, bytes: (bytes * (ranks - 1)) / ranks }]
+  const { parameters, layers } = g
   // Every micro-batch's gradient goes to the owners of its pieces, whatever is sharded: the order of
   // the sum is that of the micro-batches (native/engine/data_parallel.h).
-  const exchange = times('exchange of gradients', microBatches)
+  const exchange = sent('exchange of gradients', 2 * parameters * microBatches)
+  const updated = sent('all-gather of weights, with remainders', 4 * parameters)
+  const outer = Math.min(outerElements(g), parameters)
+  const passes = layers + (2 * microBatches - 1) * Math.max(0, layers - 2)
+  const gathered = ((parameters - outer) / layers) * passes + outer * (isTied(g) ? 1 : microBatches)
   const parts = {
-    none: [...exchange, ...times('all-gather of the sums', 1)],
-    optimizer: [...exchange, ...times('all-gather of weights', 1)],
-    gradients: [...exchange, ...times('all-gather of weights', 1)],
+    none: [...exchange, ...sent('all-gather of the sums', 4 * parameters)],
+    optimizer: [...exchange, ...updated],
+    gradients: [...exchange, ...updated],
     parameters: [
-      ...times('all-gather of weights, forward and backward', 2 * microBatches),
+      ...sent('all-gather of weights, forward and backward', 2 * gathered),
       ...exchange,
-      ...times('all-gather of weights for sampling', rollout ? 1 : 0),
+      ...sent('all-gather of weights for sampling, with remainders', rollout ? 4 * parameters : 0),
     ],
   }[shard]
   return { bytes: parts.reduce((sum, part) => sum + part.bytes, 0), parts }

@@ -78,12 +78,41 @@ describe('Qwen3-14B by hand', () => {
     const volume = (shard: (typeof SHARDS)[number], ranks: number, micro = 1): number =>
       communicationVolume(g14b, shard, ranks, micro, true).bytes / (2 * g14b.parameters)
     for (const shard of SHARDS) expect(volume(shard, 1)).toBe(0)
-    expect(volume('none', 8)).toBeCloseTo(2 * (7 / 8), 10)
-    expect(volume('optimizer', 8)).toBeCloseTo(2 * (7 / 8), 10)
     for (const shard of ['none', 'optimizer', 'gradients'] as const) {
-      expect(volume(shard, 8, 4)).toBeCloseTo(5 * (7 / 8), 10)
+      // The exchange of each micro-batch's gradient, then 4 bytes of each sum, or of each new weight.
+      expect(volume(shard, 8)).toBeCloseTo(3 * (7 / 8), 10)
+      expect(volume(shard, 8, 4)).toBeCloseTo(6 * (7 / 8), 10)
     }
-    expect(volume('parameters', 8, 4)).toBeCloseTo(13 * (7 / 8), 10)
+    const outer = (2 * 151_936 * 5120 + 5120) / g14b.parameters
+    const layers = ((1 - outer) * (40 + 7 * 38)) / 40
+    expect(volume('parameters', 8, 4)).toBeCloseTo((4 + 4 * outer + layers + 2) * (7 / 8), 8)
+  })
+
+  // What test/native's "ranks on cuda: the collectives of a step" records of one of two ranks: x are
+  // exchanges, g all-gathers. Pieces are longer by what 256 elements align, a rank's norm is left out.
+  test('is what ranks were recorded to send, within 3 %', () => {
+    const g = geometryOf(
+      parseModelConfig(
+        {
+          ...{ model_type: 'qwen3', vocab_size: 88, hidden_size: 64, intermediate_size: 96 },
+          ...{ num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 32 },
+          ...{ rms_norm_eps: 1e-6, rope_theta: 1e4, tie_word_embeddings: false },
+          ...{ max_position_embeddings: 64, hidden_act: 'silu' },
+        },
+        'config.json',
+      ),
+    )
+    const x = 6144 + 3 * 44_032 + 5632
+    const recorded = {
+      none: x + 11_264 + 3 * 88_064 + 12_288,
+      optimizer: x + 2 * (5632 + 3 * 44_032 + 6144),
+      gradients: x + 2 * (5632 + 3 * 44_032 + 6144),
+      parameters: 5632 + 3 * 44_032 + 6144 + 44_032 + x,
+    }
+    for (const shard of SHARDS) {
+      const { bytes } = communicationVolume(g, shard, 2, 1, false)
+      expect(Math.abs(recorded[shard] / bytes - 1), shard).toBeLessThan(0.03)
+    }
   })
 })
 
