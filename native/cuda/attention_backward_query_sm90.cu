@@ -3,8 +3,6 @@
 // and dP into the third product as its A operand, so nothing of it passes through memory.
 
 #include "cuda/attention_backward_sm90.cuh"
-#include "cuda/context.h"
-#include "cuda/runtime.h"
 
 namespace kogrpo::cuda {
 namespace {
@@ -118,26 +116,14 @@ __device__ __forceinline__ void consumer(const GradientLayout& shared, int which
 
 __global__ void __launch_bounds__(kThreads, 1)
     query_gradient_kernel(const __grid_constant__ GradientMaps maps, const GradientProblem p) {
-#if KOGRPO_SM90A
-  const GradientLayout shared{(shared_address(dynamic_shared()) + 1023u) & ~1023u};
-  shared.init();
-  if (warp() < 4) {
-    release_registers<kProducerRegisters>();
-    if (warp() == 0) producer(shared, maps, p);
-  } else {
-    claim_registers<kConsumerRegisters>();
-    consumer(shared, warp() / 4 - 1, p);
-  }
-#endif
+  run_gradient([&](const GradientLayout& shared) { producer(shared, maps, p); },
+               [&](const GradientLayout& shared, int which) { consumer(shared, which, p); });
 }
 
 }  // namespace
 
 void launch_query_gradient(Context& context, const GradientMaps& maps, const GradientProblem& p) {
-  const int blocks = p.items < context.multiprocessors() ? p.items : context.multiprocessors();
-  launch(context.stream(), "attention_backward: dq (sm_90a)",
-         {dim3(unsigned(blocks)), dim3(kThreads), size_t(GradientLayout::bytes)},
-         query_gradient_kernel, maps, p);
+  launch_gradient(context, "attention_backward: dq (sm_90a)", query_gradient_kernel, maps, p);
 }
 
 }  // namespace kogrpo::cuda

@@ -8,6 +8,7 @@
 // the products of the step before run while the other warpgroup computes probabilities.
 
 #include "cuda/attention_sm90.cuh"
+#include "cuda/context.h"
 
 namespace kogrpo::cuda {
 
@@ -84,6 +85,32 @@ __device__ __forceinline__ void issue_accumulate(float (&c)[64], const uint32_t 
                                                  Step y) {
 #pragma unroll
   for (int k = 0; k < 4; ++k) wgmma<true>(c, a[k], y.mn_major(16 * k, 0));
+}
+
+// The block of both kernels: one warp runs producer(shared), the two warpgroups behind it
+// consumer(shared, which). Nothing in code for other architectures.
+template <class Producer, class Consumer>
+__device__ __forceinline__ void run_gradient(Producer&& producer, Consumer&& consumer) {
+#if KOGRPO_SM90A
+  const GradientLayout shared{(shared_address(dynamic_shared()) + 1023u) & ~1023u};
+  shared.init();
+  if (warp() < 4) {
+    release_registers<kProducerRegisters>();
+    if (warp() == 0) producer(shared);
+  } else {
+    claim_registers<kConsumerRegisters>();
+    consumer(shared, warp() / 4 - 1);
+  }
+#endif
+}
+
+// Persistent blocks, as many as there is room for.
+inline void launch_gradient(Context& context, const char* name,
+                            void (*kernel)(GradientMaps, GradientProblem), const GradientMaps& maps,
+                            const GradientProblem& p) {
+  const int blocks = p.items < context.multiprocessors() ? p.items : context.multiprocessors();
+  launch(context.stream(), name,
+         {dim3(unsigned(blocks)), dim3(kThreads), size_t(GradientLayout::bytes)}, kernel, maps, p);
 }
 
 // attention_backward_key_sm90.cu and attention_backward_query_sm90.cu; launched by
