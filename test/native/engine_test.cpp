@@ -15,24 +15,12 @@
 #include "engine/tensor_file.h"
 #include "op_testing.h"
 #include "ops/xxh64.h"
+#include "tiny_model.h"
 
 using namespace kogrpo;
+using testing::tiny_model;
 
 namespace {
-
-ModelConfig tiny() {
-  ModelConfig c;
-  c.vocab_size = 61;
-  c.hidden_size = 48;
-  c.intermediate_size = 80;
-  c.num_layers = 2;
-  c.num_heads = 6;
-  c.num_kv_heads = 2;
-  c.head_dim = 16;
-  c.rope_theta = 10000;
-  c.tie_word_embeddings = false;
-  return c;
-}
 
 // A file that is removed with the object.
 struct TemporaryFile {
@@ -150,7 +138,7 @@ TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left beh
 
 TEST_CASE(
     "key/value pages: shared ones are freed with their last owner, clones hold the contents") {
-  const ModelConfig config = tiny();
+  const ModelConfig config = tiny_model();
   const auto device = make_cpu_device(1);
   KvCache cache(*device, config, DType::f32);
   cache.reserve(4);
@@ -171,7 +159,7 @@ TEST_CASE(
 }
 
 TEST_CASE("generation: small memory, any number running and chunk give the same completions") {
-  Engine engine(tiny(), {.threads = 2});
+  Engine engine(tiny_model(), {.threads = 2});
   engine.initialize({.seed = 3, .std = 0.15});
   std::vector<GenerateRequest> requests;
   for (int p = 0; p < 5; ++p)
@@ -205,7 +193,7 @@ TEST_CASE("generation: small memory, any number running and chunk give the same 
 }
 
 TEST_CASE("engine: an aborted forward throws and leaves the engine usable") {
-  Engine engine(tiny(), {.threads = 1});
+  Engine engine(tiny_model(), {.threads = 1});
   engine.initialize({.seed = 1, .std = 0.1});
   const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
   AbortFlag abort;
@@ -218,7 +206,7 @@ TEST_CASE("engine: an aborted forward throws and leaves the engine usable") {
 }
 
 TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
-  Engine engine(tiny(), {.threads = 1});
+  Engine engine(tiny_model(), {.threads = 1});
   engine.initialize({.seed = 1, .std = 0.1});
   const std::string name = "model.norm.weight";
   const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
@@ -254,7 +242,7 @@ TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
 }
 
 TEST_CASE("engine: a snapshot has the bytes of a saved state") {
-  Engine engine(tiny(), {.threads = 2});
+  Engine engine(tiny_model(), {.threads = 2});
   engine.initialize({.seed = 4, .std = 0.1});
   const std::vector<int32_t> tokens = sequence(20, 1), cu{0, 20};
   std::vector<float> coef(20, 0.5f);
@@ -277,7 +265,7 @@ TEST_CASE("engine: digests tell whether the sampler has the present weights") {
   CHECK(xxh64("", 0) == 0xEF46DB3751D8E999u);
   CHECK(xxh64("abc", 3) == 0x44BC2CF5AD770999u);
   CHECK(xxh64("Nobody inspects the spammish repetition", 39) == 0xFBCEA83C8A378BF1u);
-  Engine engine(tiny(), {.threads = 2});
+  Engine engine(tiny_model(), {.threads = 2});
   engine.initialize({.seed = 4, .std = 0.1});
   const WeightDigests before = engine.weight_digests();
   CHECK(before.sampler == 0);
@@ -301,7 +289,7 @@ TEST_CASE("engine: digests tell whether the sampler has the present weights") {
 }
 
 TEST_CASE("engine: a trace names the first tensor that is not finite") {
-  Engine engine(tiny(), {.threads = 1, .recompute = true});
+  Engine engine(tiny_model(), {.threads = 1, .recompute = true});
   engine.initialize({.seed = 1, .std = 0.1});
   const std::vector<int32_t> tokens = sequence(14, 1), cu{0, 6, 14};
   const BatchArguments batch{tokens, cu, {}};
@@ -331,7 +319,7 @@ TEST_CASE("engine: a trace names the first tensor that is not finite") {
 }
 
 TEST_CASE("engine: a gradient that is not finite moves nothing") {
-  Engine engine(tiny(), {.threads = 1});
+  Engine engine(tiny_model(), {.threads = 1});
   engine.initialize({.seed = 1, .std = 0.1});
   const std::string name = "model.layers.0.mlp.up_proj.weight";
   std::vector<float> broken = engine.read_parameter("model.norm.weight");

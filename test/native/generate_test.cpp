@@ -9,22 +9,13 @@
 
 #include "engine/engine.h"
 #include "op_testing.h"
+#include "tiny_model.h"
 
 namespace kogrpo {
 namespace {
 
-ModelConfig tiny() {
-  ModelConfig c;
-  c.vocab_size = 61;
-  c.hidden_size = 48;
-  c.intermediate_size = 80;
-  c.num_layers = 2;
-  c.num_heads = 6;
-  c.num_kv_heads = 2;
-  c.head_dim = 16;
-  c.rope_theta = 10000;
-  return c;
-}
+using testing::tiny_model;
+
 constexpr int64_t kPageBytes = 2 * 16 * kPageTokens * 2 * 2 * 4;  // keys and values of 2 layers
 
 std::vector<int32_t> sequence(int64_t n, int64_t salt) {
@@ -91,7 +82,7 @@ void check_equal(const Outcome& a, const Outcome& b) {
 struct Server {
   Engine engine;
   std::shared_ptr<RequestInbox> inbox;
-  Server(ServeOptions options, int threads = 2) : engine(tiny(), {.threads = threads}) {
+  Server(ServeOptions options, int threads = 2) : engine(tiny_model(), {.threads = threads}) {
     engine.initialize({.seed = 3, .std = 0.15});
     if (options.max_cache_bytes == 0) options.max_cache_bytes = 400 * kPageBytes;
     inbox = engine.serve_open(options);

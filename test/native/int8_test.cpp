@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "op_testing.h"
+#include "tiny_model.h"
 
 namespace kogrpo {
 namespace {
@@ -251,14 +252,7 @@ TEST_CASE("int8: a pack of another precision and a weight without any values are
 }
 
 TEST_CASE("int8: an engine scores what it samples, packed or not, and refuses to train") {
-  ModelConfig config;
-  config.vocab_size = 96;
-  config.hidden_size = 48;
-  config.intermediate_size = 80;
-  config.num_layers = 2;
-  config.num_heads = 4;
-  config.num_kv_heads = 2;
-  config.head_dim = 16;
+  const ModelConfig config = tiny_model();
   const std::vector<int32_t> prompt{5, 9, 2, 40};
   std::vector<float> drawn;
   for (const int threads : {1, 3}) {

@@ -14,6 +14,7 @@
 #include <numeric>
 
 #include "op_testing.h"
+#include "tiny_model.h"
 
 #if defined(KOGRPO_EMULATION)
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 using namespace kogrpo;
 using testing::nmse;
 using testing::same_bits;
+using testing::tiny_gpu_model;
 
 namespace {
 
@@ -40,21 +42,6 @@ constexpr bool kSanitized = false;
 template <class T>
 std::vector<T> combinations(std::initializer_list<T> all) {
   return {kSanitized ? all.end() - 1 : all.begin(), all.end()};
-}
-
-// Head dimension 32 takes the portable matrix kernels, 128 Hopper's own where there are any.
-ModelConfig tiny(int64_t head_dim = 32) {
-  ModelConfig c;
-  c.vocab_size = 88;
-  c.hidden_size = 64;
-  c.intermediate_size = 96;
-  c.num_layers = 2;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = head_dim;
-  c.rope_theta = 10000;
-  c.tie_word_embeddings = head_dim == 32;
-  return c;
 }
 
 struct Case {
@@ -73,7 +60,7 @@ std::unique_ptr<Engine> open(const std::string& device, const Case& c, EngineOpt
   options.precision = c.precision;
   options.deterministic = c.deterministic;
   options.use.training = true;
-  auto engine = std::make_unique<Engine>(tiny(c.head_dim), options);
+  auto engine = std::make_unique<Engine>(tiny_gpu_model(2, c.head_dim, c.head_dim == 32), options);
   engine->initialize({.seed = 5, .std = 0.12, .norm_scale = 0.1});
   return engine;
 }
@@ -558,7 +545,7 @@ TEST_CASE("devices: names, and an engine that cannot train says so") {
                        DeviceError);
   EngineOptions options{.device = "cuda", .precision = Precision::bf16};
   options.deterministic = true;
-  Engine engine(tiny(), options);
+  Engine engine(tiny_gpu_model(2, 32, true), options);
   CHECK_THROWS_WITH_AS(engine.optimizer_step({}), doctest::Contains("without training"),
                        std::invalid_argument);
 }

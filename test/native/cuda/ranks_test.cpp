@@ -17,6 +17,7 @@
 #include "comm/nccl_api.h"
 #include "comm_testing.h"
 #include "engine/engine.h"
+#include "tiny_model.h"
 
 using namespace kogrpo;
 using kogrpo::testing::MemoryStore;
@@ -38,20 +39,6 @@ constexpr int kMicroBatches = 3, kTokens = 9;
 
 constexpr std::array kShards{Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters};
 
-ModelConfig tiny(bool tied) {
-  ModelConfig c;
-  c.vocab_size = 88;
-  c.hidden_size = 64;
-  c.intermediate_size = 96;
-  c.num_layers = 3;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = 32;
-  c.rope_theta = 10000;
-  c.tie_word_embeddings = tied;
-  return c;
-}
-
 struct Case {
   Precision precision = Precision::bf16;
   MomentType moments = MomentType::eight_bit;
@@ -71,7 +58,7 @@ std::unique_ptr<Engine> open(const Case& c) {
   options.deterministic = true;
   options.moments = c.moments;
   options.use.training = true;
-  auto engine = std::make_unique<Engine>(tiny(c.tied), options);
+  auto engine = std::make_unique<Engine>(kogrpo::testing::tiny_gpu_model(3, 32, c.tied), options);
   engine->initialize({.seed = 5, .std = 0.12, .norm_scale = 0.1});
   return engine;
 }
