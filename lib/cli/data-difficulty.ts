@@ -4,7 +4,7 @@ import { presentIn } from '../algorithms/group-statistics.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import { writeWhole } from '../report/jsonl.ts'
-import { nonEmpty, wholeNumber } from './options.ts'
+import { nonEmpty } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
 import { requireOptions } from './record-job.ts'
 
@@ -54,10 +54,8 @@ export const command: CommandModule<object, DifficultyArguments> = {
       .positional('recipe', { type: 'string', describe: 'A recipe [default: mini]' })
       .options(probeOptions)
       .option('limit', {
-        type: 'string',
-        requiresArg: true,
+        ...probeOptions.limit,
         describe: 'Prompts, spread evenly over the data [default: all]',
-        coerce: wholeNumber('limit', 1),
       })
       .option('output', {
         type: 'string',

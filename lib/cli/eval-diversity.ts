@@ -3,7 +3,6 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
 import { type Diversity, diversity } from '../eval/diversity.ts'
 import { phrase } from '../messages/phrase.ts'
-import { wholeNumber } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
 
 interface DiversityArguments extends ProbeArguments {
@@ -56,12 +55,6 @@ export const command: CommandModule<object, DiversityArguments> = {
       )
       .positional('recipe', { type: 'string', describe: 'A recipe [default: mini]' })
       .options(probeOptions)
-      .option('limit', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Prompts, spread evenly over the data [default: 64]',
-        coerce: wholeNumber('limit', 1),
-      })
       .option('json', { type: 'boolean', describe: 'Print the figures as JSON' })
       .example('$0 diversity my.yaml --model runs/my/rl --k 32', 'after the grpo stage') as never,
   handler,

@@ -36,6 +36,12 @@ export const probeOptions = {
     describe: "Completions of each prompt [default: the recipe's num_generations]",
     coerce: wholeNumber('k', 2, 4096),
   },
+  limit: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Prompts, spread evenly over the data [default: 64]',
+    coerce: wholeNumber('limit', 1),
+  },
   ...sharedOptions('seed', 'threads'),
 } as const satisfies Record<string, Options>
 

@@ -6,7 +6,6 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../errors.ts'
 import { describeReadiness, notReady } from '../eval/readiness.ts'
 import { phrase } from '../messages/phrase.ts'
-import { wholeNumber } from './options.ts'
 import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
 import { realNumber } from './sampling-options.ts'
 
@@ -41,12 +40,6 @@ export const command: CommandModule<object, RlCheckArguments> = {
       )
       .positional('recipe', { type: 'string', describe: 'A recipe [default: mini]' })
       .options(probeOptions)
-      .option('limit', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Prompts, spread evenly over the data [default: 64]',
-        coerce: wholeNumber('limit', 1),
-      })
       .option('max-dead-group-rate', {
         type: 'string',
         requiresArg: true,

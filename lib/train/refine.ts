@@ -13,6 +13,7 @@ import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
 import { ACCURACY, type Oracle } from './oracle.ts'
 import { columnNames, rewardInput, Scorer, type Scores } from './scoring.ts'
 import type { Session } from './session.ts'
+import { samplingOf } from './shared-sampling.ts'
 
 type Settings = NonNullable<GrpoStage['critique']>
 
@@ -232,11 +233,7 @@ export class Refiner {
           own.map(({ asked }) => asked),
           {
             numGenerations: 1,
-            maxCompletionLength: stage.max_completion_length,
-            temperature: stage.sampling_temperature ?? stage.temperature,
-            topK: stage.top_k,
-            topP: stage.top_p,
-            minP: stage.min_p,
+            ...samplingOf(stage),
             places,
             seed: (seed + REFINEMENT_SEED) >>> 0,
             firstStream: streams,

@@ -3,9 +3,22 @@ import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
 import type { Together } from '../engine/engine.ts'
 import type { ExpectedLengths } from '../rollout/expected-lengths.ts'
-import { type Rollout, sampleGroups } from '../rollout/rollout.ts'
+import { type Rollout, type SamplingOptions, sampleGroups } from '../rollout/rollout.ts'
 import type { Ratings } from './ratings.ts'
 import type { Session } from './session.ts'
+
+/** How a stage samples. */
+export function samplingOf(
+  stage: GrpoStage,
+): Pick<SamplingOptions, 'maxCompletionLength' | 'temperature' | 'topK' | 'topP' | 'minP'> {
+  return {
+    maxCompletionLength: stage.max_completion_length,
+    temperature: stage.sampling_temperature ?? stage.temperature,
+    topK: stage.top_k,
+    topP: stage.top_p,
+    minP: stage.min_p,
+  }
+}
 
 /**
  * Completions of the prompts, `num_generations` adjacent ones each: every rank samples and begins to rate
@@ -35,11 +48,7 @@ export async function sampleShared(
     const total = Math.ceil((all.length * size) / ranks.size) * stage.max_completion_length
     const groups = await sampleGroups(engine, tokenizer, all, {
       numGenerations: size,
-      maxCompletionLength: stage.max_completion_length,
-      temperature: stage.sampling_temperature ?? stage.temperature,
-      topK: stage.top_k,
-      topP: stage.top_p,
-      minP: stage.min_p,
+      ...samplingOf(stage),
       places,
       together,
       seed,

@@ -162,19 +162,7 @@ TEST_CASE("attention prefixes: the reference's gradients are the derivatives") {
   b.prefixes = {0, 6, 9, 0, 2};
   ReferenceOps reference;
   const Result r = both(reference, b);
-  std::vector<double> x(b.qkv.begin(), b.qkv.end());
-  for (int i = 0; i < 300; ++i) {
-    const size_t at = engine() % x.size();
-    const double h = 1e-5, saved = x[at];
-    x[at] = saved + h;
-    const double high = loss(b, x);
-    x[at] = saved - h;
-    const double low = loss(b, x);
-    x[at] = saved;
-    const double slope = (high - low) / (2 * h);
-    CAPTURE(at);
-    CHECK(std::fabs(slope - double(r.dqkv[at])) < 1e-6 + 1e-6 * std::fabs(slope));
-  }
+  check_slopes(b, r, engine);
 }
 
 TEST_CASE("attention prefixes: one that the root does not have is refused") {

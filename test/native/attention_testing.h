@@ -3,6 +3,7 @@
 // the backward computes.
 
 #include <numeric>
+#include <random>
 
 #include "op_testing.h"
 
@@ -119,6 +120,23 @@ inline double loss(const Batch& b, const std::vector<double>& x) {
         total += weighted / weights;
       }
   return total;
+}
+
+// 300 of the input's gradients in `r` against central differences of loss().
+inline void check_slopes(const Batch& b, const Result& r, std::mt19937& engine) {
+  std::vector<double> x(b.qkv.begin(), b.qkv.end());
+  for (int i = 0; i < 300; ++i) {
+    const size_t at = engine() % x.size();
+    const double h = 1e-5, saved = x[at];
+    x[at] = saved + h;
+    const double high = loss(b, x);
+    x[at] = saved - h;
+    const double low = loss(b, x);
+    x[at] = saved;
+    const double slope = (high - low) / (2 * h);
+    CAPTURE(at);
+    CHECK(std::fabs(slope - double(r.dqkv[at])) < 1e-6 + 1e-6 * std::fabs(slope));
+  }
 }
 
 }  // namespace kogrpo::testing

@@ -167,12 +167,7 @@ function statistics(
   const waits = judgements.filter(({ cached }) => !cached).map(given => given.latency_s)
   const sum = (values: readonly number[]): number => values.reduce((total, x) => total + x, 0)
   return {
-    ...table,
-    agreement: agreement(table),
-    kappa: cohensKappa(table),
-    failure_rate: calls === 0 ? 0 : failures / calls,
-    failures,
-    calls,
+    ...rates(table, calls, failures),
     cache_hits: calls - waits.length,
     requests: sum(judgements.map(({ requests }) => requests)),
     tokens: sumTokens(judgements),
@@ -193,12 +188,7 @@ export function mergeStats(parts: readonly OracleStats[]): OracleStats {
   const waits = sum(p => p.calls - p.cache_hits)
   const slowest = parts.flatMap(({ latency_max_s }) => latency_max_s ?? [])
   return {
-    ...table,
-    agreement: agreement(table),
-    kappa: cohensKappa(table),
-    failure_rate: calls === 0 ? 0 : failures / calls,
-    failures,
-    calls,
+    ...rates(table, calls, failures),
     cache_hits: sum(p => p.cache_hits),
     requests: sum(p => p.requests),
     tokens: sumTokens(parts),
@@ -206,6 +196,22 @@ export function mergeStats(parts: readonly OracleStats[]): OracleStats {
     latency_mean_s:
       waits === 0 ? null : sum(p => (p.latency_mean_s ?? 0) * (p.calls - p.cache_hits)) / waits,
     latency_max_s: slowest.length === 0 ? null : Math.max(...slowest),
+  }
+}
+
+/** The table, and what it and the failures come to. */
+function rates(
+  table: Table,
+  calls: number,
+  failures: number,
+): Pick<OracleStats, keyof Table | 'agreement' | 'kappa' | 'failure_rate' | 'failures' | 'calls'> {
+  return {
+    ...table,
+    agreement: agreement(table),
+    kappa: cohensKappa(table),
+    failure_rate: calls === 0 ? 0 : failures / calls,
+    failures,
+    calls,
   }
 }
 
