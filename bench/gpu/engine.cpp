@@ -3,6 +3,7 @@
 //
 //   curve        losses of a tiny model on the GPU (bf16) and on the CPU (fp32), N steps
 //   sampler      log-probs of sampled tokens against those that training computes
+//   ranks        one rank over NCCL under every sharding against one without it: weights and time
 //   growth       device and host memory after 10 and after 1,000 steps
 //   plan         a model of Qwen3-14B's geometry: the memory plan against what is in use
 //   train        that model's training step: tokens a second, share of 989 TFLOP/s
@@ -143,6 +144,59 @@ void sampler(bool deterministic) {
       "{\"name\": \"sampler%s\", \"tokens\": %.0f, \"mean_difference\": %.3g, "
       "\"largest_difference\": %.3g, \"bar\": %g}\n",
       deterministic ? ", deterministic" : "", count, sum / count, most, deterministic ? 0.0 : 0.002);
+}
+
+// One rank goes the whole way of several: exchanges and gathers in a stream beside the operations,
+// the sum of gradients, its norm, AdamW on pieces; NCCL moves its data to itself.
+void ranks() {
+  constexpr int kSteps = 20, kTurns = 2;
+  const NcclStatus nccl = nccl_status();
+  if (!nccl.usable) {
+    std::printf("{\"name\": \"ranks\", \"skipped\": \"no NCCL\"}\n");
+    std::fprintf(stderr, "%s\n", nccl.text.c_str());
+    return;
+  }
+  struct Run {
+    std::vector<float> weights;
+    double ms = 0;
+  };
+  const auto train = [&](std::unique_ptr<Communicator> communicator, Shard shard) {
+    Engine e(small(), options_for("cuda", Precision::bf16, true));
+    e.initialize({.seed = 7});
+    e.join(std::move(communicator), shard);
+    Run run;
+    auto begin = Clock::now();
+    for (int step = 0; step < kSteps; ++step) {
+      if (step == kSteps / 2) begin = Clock::now();
+      for (int turn = 0; turn < kTurns; ++turn) {
+        const Batch b = learnable(8, 64, 1024, uint32_t(kTurns * step + turn));
+        e.begin_turn(1, "step " + std::to_string(step) + ", turn " + std::to_string(turn));
+        e.forward_backward(b.arguments(), b.coef, {}, {});
+        e.accumulate();
+      }
+      e.optimizer_step({.learning_rate = 1e-3f, .max_grad_norm = 1}, "update");
+    }
+    run.ms = 1000 * since(begin) / (kSteps - kSteps / 2);
+    e.hold_weights(false, "weights");
+    for (const Parameter& p : e.layout().all()) {
+      const auto values = e.read_parameter(p.name);
+      run.weights.insert(run.weights.end(), values.begin(), values.end());
+    }
+    return run;
+  };
+  const Run alone = train(make_single(), Shard::none);
+  const char* const names[] = {"none", "optimizer", "gradients", "parameters"};
+  for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
+    const Run run = train(make_nccl(0, 1, nullptr), shard);
+    size_t different = 0;
+    for (size_t i = 0; i < alone.weights.size(); ++i)
+      different += run.weights[i] != alone.weights[i];
+    std::printf(
+        "{\"name\": \"ranks\", \"nccl\": \"%s\", \"shard\": \"%s\", \"weights\": %zu, "
+        "\"different\": %zu, \"bar\": 0, \"step_ms\": %.3f, \"step_ms_without_nccl\": %.3f}\n",
+        nccl.text.c_str(), names[int(shard)], run.weights.size(), different, run.ms, alone.ms);
+    if (different > 0) throw std::runtime_error("a rank over NCCL has other weights");
+  }
 }
 
 double host_mib() {
@@ -287,6 +341,7 @@ int main(int argc, char** argv) {
   part("curve", [] { curve(200); });
   part("sampler", [] { sampler(true); });
   part("sampler", [] { sampler(false); });
+  part("ranks", [] { ranks(); });
   part("growth", [] { growth(1000); });
   if (layers > 0) part("large", [&] { large(layers, bandwidth); });
   return failed == 0 ? 0 : 1;

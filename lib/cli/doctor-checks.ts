@@ -183,6 +183,25 @@ const CUDA_LIBRARIES = [
   '/usr/lib/wsl/lib/libcuda.so.1',
 ]
 
+/** Whether ranks on GPUs could talk to each other; nothing where there is no GPU, a warning where there are several. */
+export function checkNccl(status: CudaStatus | undefined): Check[] {
+  if (!status?.usable || status.nccl === undefined) return []
+  const { usable, text } = status.nccl
+  const details = { nccl: status.nccl }
+  if (usable) {
+    const message = phrase('ranks on several GPUs talk over NCCL {text}', { text })
+    return [{ name: 'nccl', status: 'ok', message, details }]
+  }
+  const message = phrase('ranks on several GPUs cannot talk to each other: {text}', {
+    text: text.split('\n', 2).join(' '),
+  })
+  if (status.devices.length === 1) return [{ name: 'nccl', status: 'ok', message, details }]
+  const remedy = phrase(
+    "install NVIDIA's package libnccl2, or pip install nvidia-nccl-cu13 and name its libnccl.so.2 in KOGRPO_NCCL",
+  )
+  return [{ name: 'nccl', status: 'warn', message, remedy, details }]
+}
+
 /** What the addon says of CUDA; where its build has none, whether this machine would have a use for it. */
 function checkCuda(status: CudaStatus | undefined): Check {
   const devices = ['/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg'].filter(existsSync)
@@ -314,6 +333,7 @@ export async function allChecks(): Promise<Check[]> {
     ...checkAddon(addon),
     checkMemory(),
     checkCuda(addon.probe?.ok ? addon.probe.cuda : undefined),
+    ...checkNccl(addon.probe?.ok ? addon.probe.cuda : undefined),
     await checkCompiler(),
     checkDisk(),
     checkModel(),

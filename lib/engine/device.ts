@@ -32,6 +32,11 @@ export interface EngineUse {
   /** Keys and values of generation, in tokens; rows of one of its steps. */
   cacheTokens?: number
   stepRows?: number
+  /** Ranks that train together, each on a device of its own, and what they divide; absent: none joins. */
+  ranks?: number
+  shard?: 'none' | 'optimizer' | 'gradients' | 'parameters'
+  /** With shard parameters: generation too gathers weights layer by layer. */
+  streamed?: boolean
 }
 
 /** What the addon says of CUDA (native/cuda/status.h). */
@@ -43,4 +48,6 @@ export interface CudaStatus {
   /** What is missing and the remedy; '' when usable. */
   problem: string
   devices: { name: string; capability: string; multiprocessors: number; memory: number }[]
+  /** Where there are devices: the NCCL that ranks would talk over, its version and file, or why none. */
+  nccl?: { usable: boolean; text: string }
 }

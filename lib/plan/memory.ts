@@ -3,11 +3,12 @@
  *
  * Training state of a parameter on a GPU: bf16 weight 2, the low half of its exact fp32 master 2, bf16
  * gradient 2, both moments in 8 bits with one fp32 scale a 256 elements 2 · (1 + 4/256); on a CPU fp32
- * weight, gradient and two moments. Several ranks also hold their share of the gradients' sum. `shard`
- * divides by the ranks: optimizer the master halves and moments, gradients those too, parameters the
- * weights and the reference as well; what is not held whole passes through rooms for two layers and the
- * embedding or the head (native/engine/partition.h). While completions are sampled no gradient is
- * needed, so its buffer holds keys and values, and weights in pieces are gathered whole beside them.
+ * weight, gradient and two moments. Several ranks also hold their share of the gradients' sum, in fp32,
+ * and buffers for what they send each other. `shard` divides by the ranks: optimizer the moments, gradients
+ * those too, parameters the weights with their master halves and the reference as well; what is not held
+ * whole passes through rooms for two layers and the embedding or the head (native/engine/partition.h). While
+ * completions are sampled no gradient is needed, so its buffer holds keys and values, and weights in pieces
+ * are gathered whole beside them.
  *
  * With LoRA the weights are frozen and whole on every rank (2 or 4 bytes; 1 of int8, whose scales are left out
  * here), and the rest is of the adapters alone.
@@ -63,6 +64,8 @@ const BYTES = {
 }
 /** CUDA context, cuBLASLt's workspace, NCCL's buffers, fragmentation. */
 const FIXED = 1.2 * 2 ** 30
+/** What is sent and received at a time (native/engine/data_parallel.cpp). */
+const TRANSFERS = 2 * 32 * 2 ** 20
 
 /** `capacity`: bytes of the device. The plan may exceed it; `total` says by how much. */
 export function planMemory(g: Geometry, work: Workload, capacity: number): MemoryPlan {
@@ -76,7 +79,7 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
   const weights = adapters
     ? (work.int8 ? int8Bytes(g) : weight * g.parameters) + weight * adapters
     : weight * g.parameters * part(3)
-  const share = ranks > 1 ? (weight * trained) / ranks : 0
+  const share = ranks > 1 ? (4 * trained) / ranks : 0
   const gradients = level >= 2 ? rooms : weight * trained
   const activations = g.layers * work.microBatchTokens * activationBytes(g, work.recompute)
   // Recomputing rebuilds one layer whole.
@@ -86,7 +89,7 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
       name: `weights (${work.int8 ? 'int8' : stores})`,
       bytes: weights + (level >= 3 ? rooms : 0),
     },
-    { name: 'master remainder (16 bit)', bytes: remainder * trained * part(1) },
+    { name: 'master remainder (16 bit)', bytes: remainder * trained * part(3) },
     {
       name: `moments (${stores === 'bf16' ? '8 bit' : stores})`,
       bytes: moments * trained * part(1),
@@ -106,11 +109,12 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
       name: 'LM head',
       bytes: work.headChunk * g.vocabulary * 6 + work.microBatchTokens * g.hidden * 4,
     },
+    ...(ranks > 1 ? [{ name: 'transfers of ranks', bytes: TRANSFERS }] : []),
     { name: 'context and workspaces', bytes: FIXED },
   ]
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0)
   const held = total - activations - rebuilt - gradients
-  const whole = level >= 3 ? weight * g.parameters : 0
+  const whole = level >= 3 ? (weight + remainder) * g.parameters : 0
   return { items, total, cache: Math.max(0, capacity - held - whole) }
 }
 

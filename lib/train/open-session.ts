@@ -152,7 +152,7 @@ async function openEngine(
     device: deviceOf(config.device, place ?? null, process.env),
     deterministic: config.deterministic,
     moments,
-    use: engineUse(config),
+    use: engineUse(config, place?.size),
     // Ranks of one machine share its processors.
     threads: config.threads || (place ? sharedThreads(place) : 0),
     dtype,

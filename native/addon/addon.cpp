@@ -5,6 +5,7 @@
 #include "addon/control.h"
 #include "addon/convert.h"
 #include "addon/engine_wrap.h"
+#include "comm/communicator.h"
 #include "cpu/cpuid.h"
 #include "cpu/pool.h"
 #include "cuda/status.h"
@@ -46,6 +47,13 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
     devices.Set(i, device);
   }
   o.Set("devices", devices);
+  if (!status.devices.empty()) {
+    const NcclStatus nccl = nccl_status();
+    Napi::Object ranks = Napi::Object::New(env);
+    ranks.Set("usable", nccl.usable);
+    ranks.Set("text", nccl.text);
+    o.Set("nccl", ranks);
+  }
   return o;
 }
 

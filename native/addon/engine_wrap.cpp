@@ -51,6 +51,15 @@ MomentType moment_type(const Napi::Value& value) {
   throw bad(value.Env(), "moments", "float32, bfloat16 or 8bit");
 }
 
+Shard shard_of(const Napi::Value& value) {
+  const std::string name = string(value, "shard");
+  const std::array<std::string_view, 4> names{"none", "optimizer", "gradients", "parameters"};
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end())
+    throw bad(value.Env(), "shard", "none, optimizer, gradients or parameters");
+  return static_cast<Shard>(found - names.begin());
+}
+
 MemoryOptions memory_options(const Napi::Object& o) {
   MemoryOptions use;
   use.training = boolean_or(o, "training", false);
@@ -59,6 +68,9 @@ MemoryOptions memory_options(const Napi::Object& o) {
   use.head_chunk_rows = integer_or(o, "headChunk", use.head_chunk_rows);
   use.cache_tokens = integer_or(o, "cacheTokens", 0);
   use.step_rows = integer_or(o, "stepRows", 0);
+  use.ranks = static_cast<int>(integer_or(o, "ranks", 0));
+  use.streamed = boolean_or(o, "streamed", false);
+  if (const Napi::Value shard = o.Get("shard"); !shard.IsUndefined()) use.shard = shard_of(shard);
   return use;
 }
 
@@ -184,12 +196,7 @@ Napi::Value EngineWrap::join(Info info) {
   store.size = static_cast<int>(integer(o, "size"));
   store.patience_s = number(o, "patience");
   store.limit_s = number(o, "limit");
-  const std::string name = string(o.Get("shard"), "shard");
-  const std::array<std::string_view, 4> names{"none", "optimizer", "gradients", "parameters"};
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found == names.end())
-    throw bad(info.Env(), "shard", "none, optimizer, gradients or parameters");
-  const auto shard = static_cast<Shard>(found - names.begin());
+  const Shard shard = shard_of(o.Get("shard"));
   return run(info, info[1], [store, shard](Engine& engine, JobControl&) {
     engine.join(connect_ranks(store, engine.device()), shard);
     return undefined();

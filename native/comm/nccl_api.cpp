@@ -44,10 +44,10 @@ std::shared_ptr<const NcclApi> NcclApi::load() {
     get(api->group_end, "ncclGroupEnd");
     return api;
   }
-  throw CommError("NCCL, which ranks on GPUs talk over, could not be loaded; tried:" + tried +
-                  "\nInstall it (pip install nvidia-nccl-cu13, or NVIDIA's package libnccl2), or "
-                  "name the file in "
-                  "KOGRPO_NCCL");
+  throw CommError(
+      "NCCL, which ranks on GPUs talk over, could not be loaded; tried:" + tried +
+      "\nInstall NVIDIA's package libnccl2, or pip install nvidia-nccl-cu13 and name its "
+      "libnccl.so.2 in KOGRPO_NCCL");
 }
 
 }  // namespace kogrpo

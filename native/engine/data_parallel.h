@@ -34,8 +34,6 @@
 
 namespace kogrpo {
 
-enum class Shard { none, optimizer, gradients, parameters };
-
 class DataParallel {
  public:
   // `type`: of gradients.

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "engine/parameters.h"
+#include "engine/trainable.h"
 #include "ops/ops.h"
 
 namespace kogrpo {
@@ -45,6 +46,29 @@ int64_t scratch_bytes(const ModelConfig& c, Recompute recompute, int64_t e) {
   return work + std::max<int64_t>(again, 0);
 }
 
+// Elements that a rank holds of the trained run (the largest share), and of rooms that blocks use
+// in turns.
+struct Shares {
+  int64_t held = 0, rooms = 0, staging = 0;
+};
+
+Shares shares(const ModelConfig& c, const MemoryOptions& o) {
+  constexpr int64_t kStaging = int64_t{32} << 20;  // bytes: data_parallel.cpp
+  const ParameterLayout layout(c, {}, o.bf16 ? kMomentBlock : 1);
+  const Partition partition(Trainable(layout).units(layout), o.ranks, layout.alignment());
+  Shares all;
+  for (int r = 0; r < o.ranks; ++r) {
+    int64_t theirs = 0;
+    for (const Held& held : partition.held(r)) theirs += held.run.size();
+    all.held = std::max(all.held, theirs);
+  }
+  all.rooms = Rooms::in_turns(partition, layout.blocks(), c.tie_word_embeddings).size;
+  for (size_t u = 0; u < partition.units().size(); ++u)
+    all.staging = std::max(
+        all.staging, 2 * std::min(kStaging, partition.longest_piece(u) * o.ranks * int64_t{4}));
+  return all;
+}
+
 struct Knob {
   std::string name;
   MemoryOptions options;
@@ -72,6 +96,10 @@ std::vector<Knob> knobs(const MemoryOptions& now) {
     if (now.micro_batch_tokens > 1)
       add("half the tokens of a micro-batch", [](auto& o) { o.micro_batch_tokens /= 2; });
   }
+  if (now.ranks > 1 && now.shard < Shard::parameters)
+    add("shard: parameters", [](auto& o) { o.shard = Shard::parameters; });
+  if (now.ranks > 1 && now.shard == Shard::parameters && !now.streamed)
+    add("rollout_weights: streamed", [](auto& o) { o.streamed = true; });
   if (!now.bf16) add("bf16 instead of fp32", [](auto& o) { o.bf16 = true; });
   if (now.slots > 0) add("one parameter slot fewer", [](auto& o) { --o.slots; });
   if (now.head_chunk_rows > 128)
@@ -119,29 +147,52 @@ MemoryPlan plan_memory(const ModelConfig& c, const MemoryOptions& o) {
   const auto add = [&](const char* name, Phase phase, int64_t bytes, const std::string& how) {
     plan.items.push_back({name, bytes, phase, how});
   };
-  const auto per_parameter = [&](const char* name, Phase phase, int64_t bytes) {
-    add(name, phase, n * bytes, number(n) + " × " + number(bytes));
-  };
   add("driver's context", Phase::always, kContext, "a reserve");
   add("products' workspace", Phase::always, kLibraryWorkspace, "");
-  per_parameter("weights", Phase::always, e);
-  if (o.slots > 0)
-    add("parameter slots", Phase::always, o.slots * n * e,
-        number(o.slots) + " × " + number(n) + " × " + number(e));
+  // Among ranks: pieces of the state, and what passes whole through rooms.
+  const Shares s = o.training && o.ranks > 0 ? shares(c, o) : Shares{};
+  const auto divided = [&](Shard from) { return s.held > 0 && o.shard >= from; };
+  const auto per_piece = [&](const char* name, Phase phase, Shard from, int64_t bytes) {
+    const int64_t count = divided(from) ? s.held : n;
+    add(name, phase, count * bytes, number(count) + " × " + number(bytes));
+  };
+  const bool pieces = divided(Shard::parameters),
+             master = o.training && o.bf16 && o.master != MasterWeights::none;
+  const int64_t low = !master ? 0 : o.master == MasterWeights::fp32 ? 4 : 2;
+  per_piece("weights", Phase::always, Shard::parameters, e);
+  if (pieces) {
+    add("rooms for weights", Phase::always, s.rooms * e, number(s.rooms) + " × " + number(e));
+    if (!o.streamed)
+      add("whole weights", Phase::generation, n * (e + low), number(n) + " × " + number(e + low));
+  }
+  if (o.slots > 0) {
+    const int64_t each = pieces ? s.held : n;
+    add("parameter slots", Phase::always, o.slots * each * e,
+        number(o.slots) + " × " + number(each) + " × " + number(e));
+    if (pieces && !o.streamed)
+      add("whole slots", Phase::generation, o.slots * n * e,
+          number(o.slots) + " × " + number(n) + " × " + number(e));
+  }
 
   int64_t gradients = 0;
   if (o.training) {
-    if (o.bf16 && o.master != MasterWeights::none)
-      per_parameter("master weights", Phase::always, o.master == MasterWeights::fp32 ? 4 : 2);
+    if (master) per_piece("master weights", Phase::always, Shard::parameters, low);
+    const int64_t moments = divided(Shard::optimizer) ? s.held : n;
     if (o.moments == MomentType::eight_bit) {
-      const int64_t scales = 2 * ((n + kMomentBlock - 1) / kMomentBlock) * 4;
-      add("moments", Phase::always, 2 * n + scales,
-          "2 × " + number(n) + " × 1 + scales of " + number(kMomentBlock));
+      const int64_t scales = 2 * ((moments + kMomentBlock - 1) / kMomentBlock) * 4;
+      add("moments", Phase::always, 2 * moments + scales,
+          "2 × " + number(moments) + " × 1 + scales of " + number(kMomentBlock));
     } else {
-      per_parameter("moments", Phase::always, o.moments == MomentType::bf16 ? 4 : 8);
+      const int64_t each = o.moments == MomentType::bf16 ? 4 : 8;
+      add("moments", Phase::always, moments * each, number(moments) + " × " + number(each));
     }
-    gradients = n * e;
-    per_parameter("gradients", Phase::training, e);
+    const int64_t whole = divided(Shard::gradients) ? s.rooms : n;
+    gradients = whole * e;
+    add("gradients", Phase::training, gradients, number(whole) + " × " + number(e));
+    if (s.held > 0) {
+      add("sum over ranks", Phase::always, s.held * 4, number(s.held) + " × 4");
+      add("ranks' transfers", Phase::always, s.staging, "sent and received");
+    }
     const int64_t t = o.micro_batch_tokens;
     const int64_t kept = layer_bytes(c, o.recompute, e);
     add("activations", Phase::training, t * c.num_layers * kept,

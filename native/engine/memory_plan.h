@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/config.h"
+#include "engine/partition.h"
 #include "ops/ops.h"
 
 namespace kogrpo {
@@ -29,6 +30,9 @@ struct MemoryOptions {
   int64_t head_chunk_rows = 1024;
   int64_t cache_tokens = 0;  // keys and values of generation
   int64_t step_rows = 0;     // rows of one generation step
+  int ranks = 0;             // that train together, each on a device of its own; 0: none joins
+  Shard shard = Shard::none;
+  bool streamed = false;  // shard: parameters: generation too gathers weights layer by layer
 };
 
 enum class Phase { always, training, generation };

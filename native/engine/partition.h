@@ -11,6 +11,9 @@
 
 namespace kogrpo {
 
+// What of the training state ranks divide (ZeRO), each with what is before it: data_parallel.h.
+enum class Shard { none, optimizer, gradients, parameters };
+
 // Elements [begin, end) of a run.
 struct Slice {
   int64_t begin = 0, end = 0;

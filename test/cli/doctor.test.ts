@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Check } from '../../lib/cli/doctor-checks.ts'
+import { type Check, checkNccl } from '../../lib/cli/doctor-checks.ts'
 import { readMemory } from '../../lib/cli/memory.ts'
 import { nodeProblem, readsKorean, satisfies } from '../../lib/cli/node-version.ts'
 import { kogrpo, temporaryDirectory } from './running.ts'
@@ -39,6 +39,27 @@ describe('doctor', () => {
     expect(check('cuda').details).toMatchObject({ built: false, usable: false, devices: [] })
     expect(check('cuda').message).toContain('this build has no CUDA code')
     for (const { status, remedy } of checks) expect(remedy !== undefined).toBe(status !== 'ok')
+  })
+
+  test('names the NCCL of ranks on GPUs, and warns where several GPUs have none', () => {
+    const card = { name: 'H200', capability: '9.0', multiprocessors: 132, memory: 2 ** 37 }
+    const state = { built: true, usable: true, products: 'cuBLASLt 13.1.1', problem: '' }
+    const nccl = { usable: true, text: '2.30.7 (libnccl.so.2)' }
+    const none = { usable: false, text: 'could not be loaded; tried:\n  libnccl.so.2: no\n  more' }
+    const statusOf = (count: number, found: typeof nccl): unknown[] =>
+      checkNccl({ ...state, devices: Array.from({ length: count }, () => card), nccl: found }).map(
+        ({ status, remedy }) => [status, String(remedy).includes('KOGRPO_NCCL')],
+      )
+    expect(checkNccl(undefined)).toEqual([])
+    expect(checkNccl({ ...state, usable: false, devices: [] })).toEqual([])
+    expect(statusOf(1, nccl)).toEqual([['ok', false]])
+    expect(statusOf(8, nccl)).toEqual([['ok', false]])
+    expect(statusOf(1, none)).toEqual([['ok', false]])
+    expect(statusOf(8, none)).toEqual([['warn', true]])
+    const [check] = checkNccl({ ...state, devices: [card, card], nccl: none })
+    expect(String(check!.message)).toMatch(/: could not be loaded; tried: +libnccl\.so\.2: no$/)
+    const [found] = checkNccl({ ...state, devices: [card], nccl })
+    expect(String(found!.message)).toContain('NCCL 2.30.7 (libnccl.so.2)')
   })
 
   test('prints a line a check without --json', async () => {

@@ -114,6 +114,36 @@ TEST_CASE("a plan that does not fit is refused with its arithmetic and what each
   CHECK(message.find("frees 0.00") == std::string::npos);
 }
 
+TEST_CASE("ranks divide what their sharding says; the sum is fp32") {
+  MemoryOptions o;
+  o.micro_batch_tokens = 4096, o.ranks = 8, o.slots = 1;
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(0.01); };
+  const auto n = double(kParameters);
+  // Two layers and the embedding.
+  const double rooms = double(151936 * 5120 + 5120) + 2 * (n - 2 * 151936 * 5120.0 - 5120) / 40;
+  const auto item = [&](Shard shard, const char* name) {
+    o.shard = shard;
+    return double(bytes_of(plan_memory(qwen3_14b(), o), name));
+  };
+  for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
+    const bool pieces = shard == Shard::parameters;
+    CHECK(item(shard, "sum over ranks") == near(4 * n / 8));
+    CHECK(item(shard, "weights") == near(2 * n / (pieces ? 8 : 1)));
+    CHECK(item(shard, "master weights") == near(2 * n / (pieces ? 8 : 1)));
+    CHECK(item(shard, "parameter slots") == near(2 * n / (pieces ? 8 : 1)));
+    CHECK(item(shard, "moments") == near(2 * n * (1 + 4 / 256.0) / (shard == Shard::none ? 1 : 8)));
+    CHECK(item(shard, "gradients") == near(2 * (shard >= Shard::gradients ? rooms : n)));
+    CHECK(item(shard, "ranks' transfers") == 64 << 20);
+    CHECK(item(shard, "rooms for weights") == near(pieces ? 2 * rooms : -1));
+    CHECK(item(shard, "whole weights") == near(pieces ? 4 * n : -1));
+    CHECK(item(shard, "whole slots") == near(pieces ? 2 * n : -1));
+  }
+  o.streamed = true;
+  CHECK(item(Shard::parameters, "rooms for weights") == near(2 * rooms));
+  CHECK(item(Shard::parameters, "whole weights") == -1);
+  CHECK(item(Shard::parameters, "whole slots") == -1);
+}
+
 TEST_CASE("without training there are weights, slots and the cache alone") {
   MemoryOptions o;
   o.training = false, o.slots = 1, o.cache_tokens = 64, o.step_rows = 1;

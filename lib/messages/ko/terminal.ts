@@ -94,6 +94,11 @@ export const terminal = catalogue({
   'no NVIDIA device': 'NVIDIA 장치 없음',
   '{found}; {problem}': '{found}. {problem}',
   'the addon does not run': '애드온이 돌지 않습니다',
+  'ranks on several GPUs talk over NCCL {text}': '여러 GPU의 랭크는 NCCL {text}로 통신합니다',
+  'ranks on several GPUs cannot talk to each other: {text}':
+    '여러 GPU의 랭크가 서로 통신할 수 없습니다: {text}',
+  "install NVIDIA's package libnccl2, or pip install nvidia-nccl-cu13 and name its libnccl.so.2 in KOGRPO_NCCL":
+    'NVIDIA의 libnccl2 패키지를 설치하거나, pip install nvidia-nccl-cu13을 한 뒤 그 libnccl.so.2를 KOGRPO_NCCL에 적으세요',
   '{cards}; products by {library}': '{cards}. 행렬 곱은 {library}',
   'use --device cpu (the default)': '--device cpu(기본값)를 쓰세요',
   'a C++ compiler': 'C++ 컴파일러',
