@@ -159,6 +159,9 @@ export class Launcher {
       detached: true,
     })
     this.#children.push(child)
+    // Ranks other than the first say nothing while all goes well.
+    const size = nnodes * nprocPerNode
+    log.write(`rank ${rank} of ${size}, process ${child.pid}, ${new Date().toISOString()}\n`)
     const lines: string[] = []
     const reading = [
       this.#read(rank, child.stdout, log, null),

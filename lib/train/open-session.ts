@@ -22,7 +22,7 @@ import { expandedEngine } from './expand.ts'
 import { returnTo } from './find-state.ts'
 import { Oracle } from './oracle.ts'
 import { Ranks } from './ranks.ts'
-import { streamsRollout } from './rollout-weights.ts'
+import { describeRanks, streamsRollout } from './rollout-weights.ts'
 import { SameRun } from './same-run.ts'
 import { StateSaver, statesToKeep } from './save-state.ts'
 import type { RunIo, Session } from './session.ts'
@@ -120,7 +120,7 @@ function sharedThreads({ localSize }: Place): number {
 async function joinRanks(
   config: Recipe,
   engine: Engine,
-  { place, signal }: RunIo,
+  { place, signal, reporter }: RunIo,
 ): Promise<{ config: Recipe; ranks: Ranks }> {
   if (!place) return { config, ranks: Ranks.alone(signal) }
   const { shard } = config
@@ -138,6 +138,7 @@ async function joinRanks(
   const [first] = await ranks.gather(output_dir, 'the output directory')
   const streams = streamsRollout(config, engine.config, place, process.availableMemory())
   ranks.streams = (await ranks.gather(streams, 'where the weights are to be')).includes(true)
+  reporter.emit(note('info', describeRanks(place, shard, ranks.streams)))
   return { config: { ...config, output_dir: first! }, ranks }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Recipe } from '../config/schema.ts'
 import type { Place } from '../launch/place.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { geometryOf, kvBytes } from '../plan/geometry.ts'
 import { planMemory } from '../plan/memory.ts'
@@ -38,4 +39,26 @@ export function streamsRollout(
   // The packed copy that products read while a rank samples is as large as the weights.
   const tokens = (use.cacheTokens ?? 0) / size
   return cache < whole + tokens * kvBytes(geometry) * FP32
+}
+
+/** How a run is divided, for its log. */
+export function describeRanks(
+  { size, localSize: local }: Place,
+  shard: Recipe['shard'],
+  streams: boolean,
+): Phrase {
+  if (shard !== 'parameters' || size === 1) {
+    return phrase('{size} ranks, {local} of them on this machine; shard: {shard}', {
+      ...{ size, local, shard },
+    })
+  }
+  return streams
+    ? phrase(
+        '{size} ranks, {local} of them on this machine; shard: parameters, and completions are sampled on weights gathered layer by layer (rollout_weights: streamed)',
+        { size, local },
+      )
+    : phrase(
+        '{size} ranks, {local} of them on this machine; shard: parameters, and completions are sampled on weights gathered whole (rollout_weights: gathered)',
+        { size, local },
+      )
 }

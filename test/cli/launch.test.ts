@@ -115,7 +115,9 @@ describe.skipIf(skipped !== '')(`kogrpo launch${skipped}`, () => {
     expect(whole.text()).toMatch(/^\[0\] .*grpo 8\/8/m)
     const log = readFileSync(join(directory, 'whole-logs', 'rank-0.log'), 'utf8')
     expect(log).toMatch(/^\[.*grpo 8\/8/m)
-    expect(readFileSync(join(directory, 'whole-logs', 'rank-1.log'), 'utf8')).toBe('')
+    expect(log).toMatch(/2 ranks, 2 of them on this machine; shard: optimizer/)
+    const other = readFileSync(join(directory, 'whole-logs', 'rank-1.log'), 'utf8')
+    expect(other).toMatch(/^rank 1 of 2, process \d+, [\dT:.-]+Z\n$/)
 
     const killed = launch('killed', ['--nproc-per-node', '3', '--max-restarts', '1'])
     await killed.line('grpo 3/8')

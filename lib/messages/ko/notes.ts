@@ -44,6 +44,12 @@ export const notes = catalogue({
   'oracle with {count} verdicts': '오라클의 판정 {count}개',
   'judge cache of {bytes} bytes': '심판 캐시 {bytes}바이트',
   'passed over: {problem}': '지나침: {problem}',
+  '{size} ranks, {local} of them on this machine; shard: {shard}':
+    '랭크 {size}개(이 컴퓨터에 {local}개), shard: {shard}',
+  '{size} ranks, {local} of them on this machine; shard: parameters, and completions are sampled on weights gathered layer by layer (rollout_weights: streamed)':
+    '랭크 {size}개(이 컴퓨터에 {local}개), shard: parameters. 응답은 층마다 모은 가중치로 생성합니다(rollout_weights: streamed)',
+  '{size} ranks, {local} of them on this machine; shard: parameters, and completions are sampled on weights gathered whole (rollout_weights: gathered)':
+    '랭크 {size}개(이 컴퓨터에 {local}개), shard: parameters. 응답은 통째로 모은 가중치로 생성합니다(rollout_weights: gathered)',
   'resumed from {path}: {what}': '{path}에서 이어 갑니다: {what}',
   'the best model of {stage}: {metric} {value} at step {step}, in {directory}':
     '{stage} 단계의 가장 좋은 모델: {step}스텝의 {metric} {value}, 저장한 곳: {directory}',
