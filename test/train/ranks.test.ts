@@ -201,7 +201,7 @@ describe('runs on several ranks', () => {
       readFile(join(run.config.output_dir, name, 'adapter_model.safetensors'))
     const model = { path: await modelWithWeights(), init: 'pretrained' as const }
     const one = await train(1, { lora, model })
-    for (const shard of ['none', 'optimizer'] as const) {
+    for (const shard of ['none', 'optimizer', 'gradients'] as const) {
       const two = await train(2, { lora, model, shard })
       expect(metrics(two)).toEqual(metrics(one))
       for (const name of ['sft', 'rl']) {
@@ -270,6 +270,15 @@ describe('runs on several ranks', () => {
     expect(metrics(resumed)).toEqual(metrics(whole).slice(-4))
     expect((await weights(resumed, 'rl')).equals(await weights(whole, 'rl'))).toBe(true)
     expect((await readdir(checkpoints)).some(name => name.includes('partial'))).toBe(false)
+  })
+
+  it('train a part of the weights to the bit like one rank, its gradients divided', async context => {
+    if (!gloo) context.skip()
+    const changes = { sft: { ...recipe.sft!, train_only: { norm: true } }, grpo: undefined }
+    const one = await train(1, changes)
+    const three = await train(3, { ...changes, shard: 'gradients' })
+    expect(metrics(three)).toEqual(metrics(one))
+    expect((await weights(three, 'sft')).equals(await weights(one, 'sft'))).toBe(true)
   })
 
   it('refuse another recipe, and to divide the weights where a part of them is trained', async context => {
