@@ -4,6 +4,8 @@
 
 #include "cpu/int8.h"
 
+#include <numeric>
+
 #include "engine/engine.h"
 #include "op_testing.h"
 #include "tiny_model.h"
@@ -281,6 +283,55 @@ TEST_CASE("int8: an engine scores what it samples, packed or not, and refuses to
     const std::vector<float> coef(whole.size(), 0.0f);
     CHECK_THROWS_WITH_AS(engine.forward_backward(batch, coef, {}, AbortFlag()),
                          doctest::Contains("float32 or bfloat16 to train"), std::invalid_argument);
+  }
+}
+
+TEST_CASE("int8: under adapters the integers are all there is, sampled and trained alike") {
+  for (const bool tied : {false, true}) {
+    ModelConfig config = tiny_model();
+    config.tie_word_embeddings = tied;
+    EngineOptions options{.threads = 1, .precision = Precision::int8};
+    options.lora = {.rank = 3, .scale = 2, .targets = {"q_proj", "v_proj", "o_proj", "down_proj"}};
+    Engine engine(config, options);
+    const std::vector<int32_t> tokens{5, 9, 2, 40, 7, 57, 3}, cu{0, 7};
+    BatchArguments batch;
+    batch.tokens = tokens;
+    batch.cu_seqlens = cu;
+    const auto score = [&] {
+      return engine.forward(batch, "policy", false, nullptr, AbortFlag()).logprobs;
+    };
+    CHECK_THROWS_WITH_AS(score(), doctest::Contains("q_proj.weight' has no values yet"),
+                         std::invalid_argument);
+    engine.initialize({.seed = 7, .std = 0.2});
+    engine.initialize({.seed = 8, .std = 0.2}, true);
+    const std::string name = "model.layers.1.mlp.up_proj.weight";
+    const std::vector<float> before = engine.read_parameter(name);
+    const std::vector<float> first = score();
+    for (int step = 0; step < 3; ++step) {
+      std::vector<float> coef(tokens.size(), -1.0f);
+      coef[0] = 0;
+      const TokenValues values = engine.forward_backward(batch, coef, {}, AbortFlag());
+      if (step == 0) CHECK(same_bits(values.logprobs, first));
+      engine.optimizer_step({.learning_rate = 1e-2f});
+    }
+    const std::vector<float> last = score();
+    CHECK(std::accumulate(last.begin() + 1, last.end(), 0.0) >
+          std::accumulate(first.begin() + 1, first.end(), 0.0));
+    CHECK(same_bits(engine.read_parameter(name), before));
+    // A byte a weight and 4 of the embedding; all in fp32 would be 4 · fp32.total().
+    const ParameterLayout fp32(config, options.lora);
+    CHECK(engine.memory_use().parameters <
+          2 * (fp32.total() + 3 * config.vocab_size * config.hidden_size));
+    // Half of a matrix is none; all of it is.
+    const std::string gate = "model.layers.1.mlp.gate_proj.weight";
+    const std::vector<float> other = engine.read_parameter(gate);
+    engine.write_parameter(gate, other);
+    CHECK_THROWS_WITH_AS(score(), doctest::Contains("up_proj.weight' has no values yet"),
+                         std::invalid_argument);
+    engine.write_parameter(name, before);
+    // The integers of these values are the same, but for the last bits of a row's scale.
+    const std::vector<float> again = score();
+    for (size_t t = 1; t < tokens.size(); ++t) CHECK(again[t] == doctest::Approx(last[t]));
   }
 }
 
