@@ -1,6 +1,6 @@
 // A library with NCCL's names that writes down what it is asked, a line a call, and moves nothing
-// between ranks (of an all_gather every rank seems to have what this one has): for the order and
-// sizes of collectives (nccl_test.cpp).
+// between ranks (of an all_gather every rank seems to have what this one has, and bytes that are
+// received are zeros): for the order and sizes of collectives (nccl_test.cpp).
 #include <cstddef>
 #include <cstring>
 #include <map>
@@ -89,7 +89,8 @@ int ncclBroadcast(const void*, void*, size_t n, int type, int root, void* comm, 
 int ncclSend(const void*, size_t n, int type, int peer, void* comm, void*) {
   return note(sized("send", n, type) + " to " + std::to_string(peer), comm);
 }
-int ncclRecv(void*, size_t n, int type, int peer, void* comm, void*) {
+int ncclRecv(void* receive, size_t n, int type, int peer, void* comm, void*) {
+  std::memset(receive, 0, n);
   return note(sized("receive", n, type) + " from " + std::to_string(peer), comm);
 }
 int ncclGroupStart() {
