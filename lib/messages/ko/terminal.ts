@@ -94,7 +94,7 @@ export const terminal = catalogue({
   'no NVIDIA device': 'NVIDIA 장치 없음',
   '{found}; {problem}': '{found}. {problem}',
   'the addon does not run': '애드온이 돌지 않습니다',
-  'ranks on several GPUs talk over NCCL {text}': '여러 GPU의 랭크는 NCCL {text}로 통신합니다',
+  'ranks on several GPUs talk over NCCL {text}': '여러 GPU의 랭크가 통신에 쓰는 것: NCCL {text}',
   'ranks on several GPUs cannot talk to each other: {text}':
     '여러 GPU의 랭크가 서로 통신할 수 없습니다: {text}',
   "install NVIDIA's package libnccl2, or pip install nvidia-nccl-cu13 and name its libnccl.so.2 in KOGRPO_NCCL":
