@@ -13,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "op_testing.h"
+#include "tiny_model.h"
 
 #if defined(KOGRPO_EMULATION)
 #include "cuda/graph.h"
@@ -20,6 +21,7 @@
 
 using namespace kogrpo;
 using testing::same_bits;
+using testing::tiny_gpu_model;
 
 namespace {
 
@@ -41,20 +43,6 @@ struct Late {
 #endif
 };
 
-ModelConfig tiny(int64_t head_dim, bool tied) {
-  ModelConfig c;
-  c.vocab_size = 88;
-  c.hidden_size = 64;
-  c.intermediate_size = 96;
-  c.num_layers = 2;
-  c.num_heads = 4;
-  c.num_kv_heads = 2;
-  c.head_dim = head_dim;
-  c.rope_theta = 10000;
-  c.tie_word_embeddings = tied;
-  return c;
-}
-
 std::unique_ptr<Engine> open(Precision precision, bool deterministic, int64_t head_dim = 32,
                              bool training = true, bool tied = true) {
 #if defined(KOGRPO_EMULATION)
@@ -66,7 +54,7 @@ std::unique_ptr<Engine> open(Precision precision, bool deterministic, int64_t he
   options.precision = precision;
   options.deterministic = deterministic;
   options.use.training = training;
-  auto engine = std::make_unique<Engine>(tiny(head_dim, tied), options);
+  auto engine = std::make_unique<Engine>(tiny_gpu_model(2, head_dim, tied), options);
   engine->initialize({.seed = 5, .std = 0.12, .norm_scale = 0.1});
   return engine;
 }
@@ -180,7 +168,7 @@ TEST_CASE("step queue: preemption, the prefix cache and cancellation") {
   const auto engine = open(Precision::bf16, true);
   const int64_t page = 2 * 2 * 32 * kPageTokens * 2 * 2;
   // Two grow into their third page at nearly the same step, and there is one.
-  auto r = requests(3, kSanitized ? 6 : 12);
+  auto r = requests(3, kSanitized ? 8 : 12);
   r[0].prompt = prompt(124, 0), r[1].prompt = prompt(123, 1), r[2].prompt = prompt(70, 2);
   for (auto& one : r) one.max_new_tokens = r[0].max_new_tokens;
   const auto plain = generate(*engine, r, false);
