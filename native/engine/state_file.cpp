@@ -58,8 +58,12 @@ std::vector<std::string> files_of(const std::string& path) {
                   std::to_string(found.begin()->first) + " and of " +
                   std::to_string(found.rbegin()->first) + " ranks: remove those of one");
   const int parts = found.begin()->first;
+  // Up to the first that is missing, which its reader names: a name may say any number of parts.
   std::vector<std::string> files;
-  for (int rank = 0; rank < parts; ++rank) files.push_back(part_path(path, rank, parts));
+  for (int rank = 0; rank < parts; ++rank) {
+    files.push_back(part_path(path, rank, parts));
+    if (!std::filesystem::exists(files.back())) break;
+  }
   return files;
 }
 

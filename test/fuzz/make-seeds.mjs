@@ -134,3 +134,20 @@ seed(
   ),
   bytes(0),
 )
+
+// the first part's length, two parts: magic, bytes of the whole, step, ranges, their places, their bytes
+const part = (whole, step, ranges, content) =>
+  Buffer.concat([Buffer.from('kogrpop1'), i64s(whole, step, ranges.length / 2, ...ranges), content])
+const parts = (first, second) => [Buffer.from(Uint16Array.of(first.length).buffer), first, second]
+seed(
+  'state_parts',
+  'two',
+  ...parts(part(48, 3, [0, 8, 24, 16], ramp(24)), part(48, 3, [8, 16, 40, 8], ramp(24))),
+)
+seed('state_parts', 'one-empty', ...parts(part(16, 1, [0, 16], ramp(16)), part(16, 1, [], ramp(0))))
+seed('state_parts', 'gap', ...parts(part(32, 1, [0, 8], ramp(8)), part(32, 1, [16, 16], ramp(16))))
+seed(
+  'state_parts',
+  'huge',
+  ...parts(part(2n ** 62n, 1, [0, 2n ** 62n], ramp(8)), part(2n ** 62n, 1, [], ramp(0))),
+)

@@ -334,6 +334,11 @@ TEST_CASE("data parallel: parts that are not one state are refused, and change n
   std::filesystem::remove(part_path(path, 0, 3));
   e->load_state(path);
   CHECK(weights(*e) != before);
+  // As many files as a name says are not looked for: the first that is missing is told.
+  for (int rank : {0, 1}) std::filesystem::remove(part_path(path, rank, 2));
+  std::ofstream(part_path(path, 0, 2'000'000'000)) << content(part_path(other, 0, 2));
+  CHECK_THROWS_WITH_AS(e->load_state(path), doctest::Contains("state.bin.2-of-2000000000"),
+                       IoError);
 }
 
 TEST_CASE(

@@ -26,6 +26,8 @@ using Input = std::span<const uint8_t>;
 void tensor_file(Input input);
 // An optimizer state: Engine::load_state; what it takes it writes again to the byte.
 void state(Input input);
+// A state that two ranks wrote in parts: StateReader.
+void state_parts(Input input);
 // Messages of the rendezvous store, as a rank reads them.
 void frames(Input input);
 // Packed batches and coefficients that JavaScript gives.
@@ -40,7 +42,7 @@ struct Target {
   void (*run)(Input);
 };
 inline constexpr Target kTargets[] = {
-    {"tensor_file", tensor_file}, {"state", state},       {"frames", frames},
+    {"tensor_file", tensor_file}, {"state", state}, {"state_parts", state_parts}, {"frames", frames},
     {"batch", batch},             {"requests", requests}, {"config", config}};
 
 inline void require(bool holds, const char* what, const char* file, int line) {
