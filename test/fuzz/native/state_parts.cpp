@@ -11,9 +11,9 @@
 namespace kogrpo::fuzz {
 namespace {
 
-// Removed with the process.
+// In memory; removed with the process.
 struct Directory {
-  std::string path = "/tmp/kogrpo-parts-XXXXXX";
+  std::string path = "/dev/shm/kogrpo-parts-XXXXXX";
   Directory() { KOGRPO_REQUIRE(::mkdtemp(path.data()) != nullptr); }
   ~Directory() { std::filesystem::remove_all(path); }
 };
