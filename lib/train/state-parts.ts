@@ -19,9 +19,16 @@ function wholeOf(file: string): { name: string; parts: number } {
 /** Whether a file is the state `name` or one of its parts. */
 export const isPartOf = (file: string, name: string): boolean => wholeOf(file).name === name
 
-/** The files that `name` consists of, as far as `files` tell: all parts, or one file. */
+/** The files that `name` consists of, as far as `files` tell: one file, or all parts up to the first that is
+ *  missing, which verification then names (a name may say any number of parts). */
 export function partsOf(name: string, files: Iterable<string>): string[] {
-  const parts = [...files].filter(file => isPartOf(file, name)).map(file => wholeOf(file).parts)
-  const size = Math.max(1, ...parts)
-  return Array.from({ length: size }, (_, rank) => partOf(name, { rank, size }))
+  const there = [...files].filter(file => isPartOf(file, name))
+  const size = Math.max(1, ...there.map(file => wholeOf(file).parts))
+  const wanted: string[] = []
+  for (let rank = 0; rank < size; rank++) {
+    const file = partOf(name, { rank, size })
+    wanted.push(file)
+    if (!there.includes(file)) break
+  }
+  return wanted
 }
