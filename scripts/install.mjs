@@ -41,7 +41,7 @@ Clang 14 or later), make and python3:
   Debian, Ubuntu:  sudo apt-get install -y g++ make python3
   Fedora:          sudo dnf install -y gcc-c++ make python3
   macOS:           xcode-select --install
-Then run npm ci (in a clone) or npm rebuild kogrpo again.`
+Then run this again: node ${fileURLToPath(import.meta.url)}`
 
 if (!process.env.KOGRPO_SKIP_BUILD) {
   process.exitCode = build()

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CudaStatus } from '../engine/device.ts'
-import { addonPaths } from '../engine/native.ts'
+import { addonPaths, buildCommand } from '../engine/native.ts'
 import { joined, Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { modelPath } from '../train/sources.ts'
 import { type AddonProbe, probeAddon } from './addon-probe.ts'
@@ -35,7 +35,6 @@ const LITTLE_MEMORY = 2 * GIB
 const LEAST_DISK = 100 * MIB
 const LITTLE_DISK = 5 * GIB
 
-const REBUILD = phrase('npm rebuild kogrpo (in a clone: npm ci)')
 const COMPILER_REMEDY = phrase(
   'Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install',
 )
@@ -97,7 +96,9 @@ async function findAddon(): Promise<{ probe: AddonProbe | null; tried: string[] 
 function checkAddon({ probe, tried }: Awaited<ReturnType<typeof findAddon>>): Check[] {
   if (!probe?.ok) {
     const message = phrase('the native addon does not run: {tried}', { tried: tried.join('; ') })
-    const remedy = process.env.KOGRPO_NATIVE ? phrase('unset KOGRPO_NATIVE, or build it') : REBUILD
+    const remedy = process.env.KOGRPO_NATIVE
+      ? phrase('unset KOGRPO_NATIVE, or build it')
+      : phrase('build it: {command}', { command: buildCommand() })
     return [{ name: 'addon', status: 'fail', message, remedy, details: { tried } }]
   }
   const { path, instructionSets, isa, threads } = probe

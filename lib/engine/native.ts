@@ -174,6 +174,11 @@ export function addonPaths(): string[] {
   )
 }
 
+/** What builds the addon, whether or not a package manager lets packages run their install scripts. */
+export function buildCommand(): string {
+  return `node ${fileURLToPath(new URL('../../scripts/install.mjs', import.meta.url))}`
+}
+
 let loaded: NativeAddon | undefined
 
 /** The addon, loaded once per process. Throws `E_NATIVE` with the remedy if there is none. */
@@ -196,12 +201,13 @@ export function loadNative(): NativeAddon {
   throw new KogrpoError(
     'E_NATIVE',
     phrase(
-      'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)',
+      'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: {command}\n(npm rebuild kogrpo does the same where your package manager lets packages run install scripts)',
       {
         platform: process.platform,
         arch: process.arch,
         version: process.version,
         tried: tried.join('\n'),
+        command: buildCommand(),
       },
     ),
   )

@@ -19,8 +19,8 @@ export const run = catalogue({
   'device {device}: {problem}; --device cpu does without (kogrpo doctor shows what can run)':
     '{device} 장치: {problem}; --device cpu를 쓰면 GPU 없이 됩니다(무엇이 도는지는 kogrpo doctor가 보여 줍니다)',
   '{dir} was opened without its weights': '{dir}: 가중치 없이 열었습니다',
-  'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: npm rebuild kogrpo (or, in a clone: npm ci)':
-    '네이티브 애드온을 불러오지 못했습니다({platform}-{arch}, Node {version}):\n{tried}\n이렇게 빌드하세요: npm rebuild kogrpo (저장소를 받은 경우: npm ci)',
+  'the native addon could not be loaded on {platform}-{arch}, Node {version}:\n{tried}\nBuild it with: {command}\n(npm rebuild kogrpo does the same where your package manager lets packages run install scripts)':
+    '네이티브 애드온을 불러오지 못했습니다({platform}-{arch}, Node {version}):\n{tried}\n이렇게 빌드하세요: {command}\n(패키지 관리자가 설치 스크립트 실행을 허용하면 npm rebuild kogrpo도 같은 일을 합니다)',
   'the serving session is closed': '서빙 세션이 닫혀 있습니다',
   'the serving session was closed': '서빙 세션이 닫혔습니다',
   'generation failed: {reason}': '생성하지 못했습니다: {reason}',

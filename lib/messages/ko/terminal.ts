@@ -68,7 +68,7 @@ export const terminal = catalogue({
     '멈췄습니다. 여기서 비트까지 똑같이 이어 가려면:\n  npx kogrpo train --resume {path}',
   'stopped before the first step. To start again:\n  npx kogrpo train {config} --overwrite':
     '첫 스텝 전에 멈췄습니다. 다시 시작하려면:\n  npx kogrpo train {config} --overwrite',
-  'npm rebuild kogrpo (in a clone: npm ci)': 'npm rebuild kogrpo (저장소를 받은 경우: npm ci)',
+  'build it: {command}': '이렇게 빌드하세요: {command}',
   'Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install':
     '설치: Debian, Ubuntu: sudo apt-get install -y g++ make python3; Fedora: sudo dnf install -y gcc-c++ make python3; macOS: xcode-select --install',
   'Node {version} ({node} is needed)': 'Node {version} (필요한 버전: {node})',
