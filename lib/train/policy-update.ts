@@ -40,14 +40,22 @@ interface Kept {
   count: number
 }
 
-/** What one micro-batch showed; arrays have one element a trained token. */
+/** What one micro-batch showed: small, for every rank gets those of all. */
 interface Measured {
   stats: PolicyStats
   bonus: number
   trained: boolean
-  entropies: number[]
-  /** |trainer's − sampler's log-prob|. */
-  differences: number[]
+  /** Trained tokens, and the sum of their entropies. */
+  tokens: number
+  entropy: number
+  apart: Apart
+}
+
+/** |trainer's − sampler's log-prob| of the tokens where it means something. */
+interface Apart {
+  count: number
+  sum: number
+  worst: number
 }
 
 /** Accumulates the gradient. `fresh`: the rollouts were sampled by the present weights. */
@@ -65,17 +73,15 @@ export async function accumulatePolicyGradient(
     return await microBatch(session, stage, round, place, kept, fresh)
   })
   const sums = { bonus: 0, entropy: 0, tokens: 0, trained: false }
-  const apart = { count: 0, sum: 0, worst: 0 }
-  for (const { bonus, trained, entropies, differences } of parts) {
-    sums.bonus += bonus
-    sums.trained ||= trained
-    sums.tokens += entropies.length
-    for (const entropy of entropies) sums.entropy += entropy
-    apart.count += differences.length
-    for (const difference of differences) {
-      apart.sum += difference
-      apart.worst = Math.max(apart.worst, difference)
-    }
+  const apart: Apart = { count: 0, sum: 0, worst: 0 }
+  for (const part of parts) {
+    sums.bonus += part.bonus
+    sums.trained ||= part.trained
+    sums.tokens += part.tokens
+    sums.entropy += part.entropy
+    apart.count += part.apart.count
+    apart.sum += part.apart.sum
+    apart.worst = Math.max(apart.worst, part.apart.worst)
   }
   const metrics = policyMetrics(parts.map(({ stats }) => stats))
   return {
@@ -167,14 +173,20 @@ async function microBatch(
     stats: policy.stats,
     bonus: entropyLoss(entropies, counted, stage.entropy_coef, kept.count),
     trained: policy.coef.some(c => c !== 0) || (entropyCoef?.some(c => c !== 0) ?? false),
-    entropies: [],
-    differences: [],
+    tokens: 0,
+    entropy: 0,
+    apart: { count: 0, sum: 0, worst: 0 },
   }
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue
-    measured.entropies.push(entropies[t]!)
+    measured.tokens++
+    measured.entropy += entropies[t]!
     // Under dropout the difference would be that, not the sampler's from the trainer's.
-    if (!(fresh && drops)) measured.differences.push(Math.abs(logprobs[t]! - sampled[t]!))
+    if (fresh && drops) continue
+    const difference = Math.abs(logprobs[t]! - sampled[t]!)
+    measured.apart.count++
+    measured.apart.sum += difference
+    measured.apart.worst = Math.max(measured.apart.worst, difference)
   }
   return measured
 }
