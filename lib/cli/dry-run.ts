@@ -2,20 +2,20 @@
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import { failure } from '../messages/phrase.ts'
-import { openModelDirectory } from '../model/directory.ts'
 import { processor } from '../plan/hardware.ts'
 import { planRecipe } from '../plan/plan.ts'
-import { modelPath } from '../train/sources.ts'
 import type { CliContext } from './context.ts'
 import { readMemory } from './memory.ts'
 import { advice, size } from './plan-text.ts'
+import { plannedModel } from './planned-model.ts'
 
-export async function sayMemory(recipe: Recipe, { say, stderr }: CliContext): Promise<void> {
+export async function sayMemory(recipe: Recipe, context: CliContext): Promise<void> {
+  const { say, stderr } = context
   if (recipe.device !== 'cpu') return
   const machine = processor(readMemory().total, 1)
   const capacity = machine.gpu.memory
   try {
-    const { config } = await openModelDirectory(modelPath(recipe.model.path), { weights: false })
+    const config = await plannedModel(recipe.model, context)
     const { asked, nearest } = planRecipe(recipe, config, machine, {})
     for (const [i, plan] of asked.entries()) {
       const message = plan.fits

@@ -11,17 +11,16 @@ import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import { type ModelConfig, parseModelConfig, readJson } from '../model/config.ts'
-import { openModelDirectory } from '../model/directory.ts'
 import { type Cluster, parseCluster, processor } from '../plan/hardware.ts'
 import { SHARDS, type Shard } from '../plan/memory.ts'
 import { planRecipe, type StagePlan, withPhases } from '../plan/plan.ts'
 import { processorPhases } from '../plan/processor.ts'
-import { modelPath } from '../train/sources.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { readMemory } from './memory.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
 import { advice, planLines, size } from './plan-text.ts'
+import { plannedModel } from './planned-model.ts'
 
 interface PlanArguments {
   recipe: string
@@ -46,7 +45,7 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
   const { recipe } = loadRecipe(argv.recipe)
   const config = argv.modelConfig
     ? parseModelConfig(await readJson(argv.modelConfig), argv.modelConfig)
-    : (await openModelDirectory(modelPath(recipe.model.path), { weights: false })).config
+    : await plannedModel(recipe.model, context)
   const wanted = {
     ...(argv.shard ? { shard: argv.shard } : {}),
     ...(argv.recompute ? { recompute: argv.recompute } : {}),

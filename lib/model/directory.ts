@@ -2,10 +2,11 @@
  * Hugging Face model directories, opened for the engine: what the native side needs (geometry, flat
  * parameter layout, byte ranges of every tensor), without touching tensor data.
  */
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { didYouMean } from '../config/nearest.ts'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import { type ModelConfig, readModelConfig } from './config.ts'
 import {
   type Adapter,
@@ -20,6 +21,7 @@ import {
   type ParameterLayout,
   parameterLayout,
 } from './parameters.ts'
+import { publishedModel } from './published.ts'
 import type { IndexEntry } from './safetensors.ts'
 import { readIndex } from './weight-files.ts'
 
@@ -43,6 +45,33 @@ export const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json'] as co
 export async function isFile(file: string): Promise<boolean> {
   const info = await stat(file).catch(() => null)
   return info?.isFile() ?? false
+}
+
+/** Whether there is anything of this name. */
+export async function isThere(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null)) !== null
+}
+
+/** The error of a model directory that is not there, with where to get it or what was perhaps meant. */
+async function missingModel(dir: string): Promise<KogrpoError> {
+  const whole = path.resolve(dir)
+  const published = publishedModel(dir)
+  const beside = await readdir(path.dirname(whole)).catch(() => [])
+  const remedy: Phrase =
+    published === null
+      ? phrase('a model is a Hugging Face directory: config.json, tokenizer files, safetensors')
+      : phrase('download it: hf download Qwen/{name} --local-dir {dir}', {
+          name: published.name,
+          dir,
+        })
+  return new KogrpoError(
+    'E_MODEL_FILE',
+    phrase('there is no model {path}{hint}; {remedy}', {
+      path: whole,
+      hint: didYouMean(path.basename(whole), beside, path.join(path.dirname(dir), '/')),
+      remedy,
+    }),
+  )
 }
 
 export interface OpenOptions {
@@ -71,6 +100,7 @@ export async function openModelDirectory(
       phrase('{dir} is not an adapter, so it has no base model to name', { dir }),
     )
   }
+  if (!(await isThere(dir))) throw await missingModel(dir)
   const config = await readModelConfig(dir, options.config)
   const layout = parameterLayout(config)
   const weights = options.weights === false ? null : matchParameters(layout, await readIndex(dir))

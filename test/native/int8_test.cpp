@@ -123,8 +123,7 @@ TEST_CASE("int8: the largest sums do not overflow") {
 TEST_CASE(
     "int8: the backward is the product with the values of the integers, in stretches or not") {
   // The last size is more than one stretch of rows.
-  for (const auto& [s, what] : {std::pair{Sizes{3, 65, 33}, 0}, std::pair{Sizes{9, 40, 130}, 0},
-                                std::pair{Sizes{2, 300, 5000}, 1}}) {
+  for (const Sizes& s : {Sizes{3, 65, 33}, Sizes{9, 40, 130}, Sizes{2, 300, 5000}}) {
     std::vector<float> w = random_floats(size_t(s.n * s.k), 3, 0.1f);
     std::vector<float> dy = random_floats(size_t(s.m * s.n), 4);
     const auto run = [&](Ops& ops, bool packed, bool accumulate) {
@@ -164,7 +163,7 @@ TEST_CASE(
         const std::vector<float> dx = run(ops, true, accumulate);
         // fp32 sums of at most 300 products: about 300 / 2 · 2⁻⁴⁸ ≈ 5e-13.
         CHECK(nmse(dx, exact) < 1e-11);
-        if (what == 0) CHECK(same_bits(run(ops, false, accumulate), dx));
+        if (s.k < 5000) CHECK(same_bits(run(ops, false, accumulate), dx));
         if (first.empty()) first = dx;
         CHECK(same_bits(dx, first));
       });

@@ -157,7 +157,8 @@ TEST_CASE("correct marks targets that no id is likelier than, ties included") {
 }
 
 TEST_CASE("scale_columns multiplies every row by one factor a column, exactly rounded") {
-  for (const auto& [rows, cols] : {std::pair{3, 5}, std::pair{7, 259}}) {
+  for (const auto& shape : {std::pair{3, 5}, std::pair{7, 259}}) {
+    const int rows = shape.first, cols = shape.second;
     const auto factors = random_floats(size_t(cols), 95);
     check_backends(
         [&](Ops& ops) {

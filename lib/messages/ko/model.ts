@@ -2,6 +2,13 @@
 import { catalogue } from '../catalogue.ts'
 
 export const model = catalogue({
+  'there is no model {path}{hint}; {remedy}': '{path}: 그런 모델이 없습니다{hint}. {remedy}',
+  'a model is a Hugging Face directory: config.json, tokenizer files, safetensors':
+    '모델은 config.json, 토크나이저 파일, safetensors가 있는 Hugging Face 디렉터리입니다',
+  'download it: hf download Qwen/{name} --local-dir {dir}':
+    '이렇게 내려받으세요: hf download Qwen/{name} --local-dir {dir}',
+  '{dir} is not there: planned with the published sizes of {name}':
+    '{dir}: 아직 없으므로 공개된 {name}의 크기로 계산합니다',
   'this engine has no adapters to write': '이 엔진에는 쓸 어댑터가 없습니다',
   '{dir} is not an adapter, so it has no base model to name':
     '{dir}: 어댑터가 아니므로 바탕 모델을 지정할 수 없습니다',
