@@ -31,3 +31,10 @@ target_compile_definitions(kogrpo_emulated_tests PRIVATE KOGRPO_EMULATION=1
 target_link_libraries(kogrpo_emulated_tests PRIVATE kogrpo_core kogrpo_doctest)
 add_dependencies(kogrpo_emulated_tests kogrpo_fake_cublaslt kogrpo_fake_nccl)
 add_test(NAME kogrpo_emulated_tests COMMAND kogrpo_emulated_tests)
+# What scripts/gpu-check measures with is compiled, so that it cannot break where there is no GPU.
+add_library(kogrpo_gpu_bench OBJECT bench/gpu/bench.cpp bench/gpu/engine.cpp)
+kogrpo_quick(-O0 bench/gpu/bench.cpp bench/gpu/engine.cpp)
+target_include_directories(kogrpo_gpu_bench PRIVATE test/native/cuda_emulation test/native native)
+target_compile_options(kogrpo_gpu_bench PRIVATE -Wno-unknown-pragmas)
+target_compile_definitions(kogrpo_gpu_bench PRIVATE KOGRPO_EMULATION=1)
+add_dependencies(kogrpo_emulated_tests kogrpo_gpu_bench)

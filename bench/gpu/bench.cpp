@@ -2,11 +2,16 @@
 // measured in the same run: the bandwidth of a large device copy, and cuBLASLt's rate on a large
 // product. Prints one JSON object per line: {"name", "ms", "value", "unit", "of_ceiling"}. Times are
 // medians of CUDA events; operations whose data fit into the second-level cache rotate over several
-// copies. Run by scripts/gpu-check.
+// copies. Run by scripts/gpu-check, each group in a process of its own:
+//
+//   bench [GROUP [COPY_GB_PER_S PRODUCT_TFLOP_PER_S]]    bench --list: the groups
+//
+// The ceilings come with the first group, `ceilings`, and are given to the others.
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <random>
 #include <string>
@@ -110,6 +115,7 @@ class Bench {
     report("ceiling: product 8192", product, product_, "TFLOP/s", 0);
     clear();
   }
+  void set_ceilings(double copy, double product) { copy_ = copy, product_ = product; }
 
  private:
   struct Event {
@@ -169,6 +175,9 @@ void attention(Bench& b) {
     });
     b.clear();
   }
+}
+
+void decode(Bench& b) {
   for (const int64_t context : {1024, 4096, 8192}) {
     const int64_t batch = 128, pages = context / kPageTokens;
     std::vector<int32_t> table, cu, first;
@@ -292,7 +301,7 @@ void rows(Bench& b) {
                   b.ops().mixed_adamw(a);
                 });
     b.bandwidth("sum_of_squares", double(count) * 2,
-                [&](int) { b.ops().sum_of_squares(matrix(const_cast<bf16*>(a.grad), DType::bf16, 1, count)); });
+                [&](int) { b.ops().sum_of_squares(matrix(const_cast<void*>(a.grad), DType::bf16, 1, count)); });
     b.clear();
   }
 }
@@ -300,16 +309,28 @@ void rows(Bench& b) {
 }  // namespace
 }  // namespace kogrpo
 
-int main() {
+int main(int argc, char** argv) {
+  using namespace kogrpo;
+  const std::pair<const char*, void (*)(Bench&)> groups[] = {
+      {"ceilings", [](Bench& b) { b.ceilings(); }},
+      {"products", products},
+      {"attention", attention},
+      {"decode", decode},
+      {"head", head},
+      {"rows", rows}};
+  const std::string only = argc > 1 ? argv[1] : "";
+  if (only == "--list") {
+    for (const auto& [name, run] : groups) std::puts(name);
+    return 0;
+  }
   try {
-    kogrpo::Bench bench;
-    std::printf("{\"name\": \"device\", \"text\": \"%s\"}\n{\"name\": \"products\", \"text\": \"%s\"}\n",
-                std::string(bench.ops().name()).c_str(), bench.ops().products().c_str());
-    bench.ceilings();
-    kogrpo::products(bench);
-    kogrpo::attention(bench);
-    kogrpo::head(bench);
-    kogrpo::rows(bench);
+    Bench bench;
+    if (argc > 3) bench.set_ceilings(std::atof(argv[2]), std::atof(argv[3]));
+    if (only.empty() || only == "ceilings")
+      std::printf("{\"name\": \"device\", \"text\": \"%s\"}\n{\"name\": \"products\", \"text\": \"%s\"}\n",
+                  std::string(bench.ops().name()).c_str(), bench.ops().products().c_str());
+    for (const auto& [name, run] : groups)
+      if (only.empty() || only == name) run(bench);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;

@@ -10,7 +10,9 @@
 //   generate     its generation at batch 128 and 1k context: tokens a second, share of the roofline
 //
 // Random weights: times and memory do not depend on values.
-// Usage: engine [--layers N, 0: no large model] [--bandwidth BYTES_PER_SECOND]
+// Usage: engine [--part curve|sampler-deterministic|sampler|ranks|growth|large] [--layers N, 0: no large
+// model] [--bandwidth BYTES_PER_SECOND]. gpu-check gives every part a process of its own, since an error
+// of the device leaves none of a process's later calls usable.
 
 #include <sys/resource.h>
 
@@ -324,12 +326,15 @@ int main(int argc, char** argv) {
   using namespace kogrpo;
   int64_t layers = 40;
   double bandwidth = 4.8e12;  // bytes a second; the measured one is given where it is known
+  std::string only;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--layers") == 0) layers = std::atol(argv[i + 1]);
     if (std::strcmp(argv[i], "--bandwidth") == 0) bandwidth = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--part") == 0) only = argv[i + 1];
   }
   int failed = 0;
   const auto part = [&](const char* name, auto&& run) {
+    if (!only.empty() && only != name) return;
     try {
       run();
     } catch (const std::exception& e) {
@@ -339,7 +344,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   };
   part("curve", [] { curve(200); });
-  part("sampler", [] { sampler(true); });
+  part("sampler-deterministic", [] { sampler(true); });
   part("sampler", [] { sampler(false); });
   part("ranks", [] { ranks(); });
   part("growth", [] { growth(1000); });

@@ -1,7 +1,14 @@
 #pragma once
-// The few words of doctest that test/native/cuda uses, for a bare CUDA machine that has no doctest
-// (scripts/gpu-check). Same names; a failed check is printed with its text and counted.
+// The few words of doctest that test/native/cuda uses, for scripts/gpu-check: a bare CUDA machine
+// has no doctest, and doctest runs all cases in one process, where an error of the device is the
+// end of every case behind it. Same names; a failed check is printed with its text and counted.
 
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +20,9 @@
 namespace doctest {
 
 // A case that doctest leaves out unless asked for it (-ns). Here it is run.
-struct skip {};
+struct skip {
+  explicit skip(bool = true) {}
+};
 struct Name {
   const char* text;
   Name(const char* t) : text(t) {}
@@ -85,29 +94,107 @@ std::string joined(const Parts&... parts) {
   return text.str();
 }
 
-// Of doctest's options: -tce=TEXT*, no cases whose name begins so.
-inline int run_all(int argc, char** argv) {
-  std::string excluded;
-  for (int i = 1; i < argc; ++i)
-    if (const std::string word = argv[i]; word.rfind("-tce=", 0) == 0)
-      excluded = word.substr(5, word.find('*') - 5);
-  int bad = 0, left_out = 0;
-  for (const Case& c : state().cases) {
-    if (!excluded.empty() && std::string(c.name).rfind(excluded, 0) == 0) {
-      ++left_out;
-      continue;
-    }
-    const int before = state().failures;
-    try {
-      c.run();
-    } catch (const Stop&) {
-    } catch (const std::exception& e) {
-      failed(c.name, 0, std::string("threw ") + e.what());
-    }
-    bad += state().failures != before;
-    std::printf("%s  %s\n", state().failures == before ? "ok    " : "FAILED", c.name);
+// Whether no check of the case failed.
+inline bool run_case(const Case& c) {
+  const int before = state().failures;
+  try {
+    c.run();
+  } catch (const Stop&) {
+  } catch (const std::exception& e) {
+    failed(c.name, 0, std::string("threw ") + e.what());
   }
-  const int total = int(state().cases.size()) - left_out;
+  return state().failures == before;
+}
+inline void print_result(const Case& c, bool good) {
+  std::printf("%s  %s\n", good ? "ok    " : "FAILED", c.name);
+  std::fflush(stdout);
+}
+
+// Cases run in a child process until one fails, crashes or does not end within `seconds`; the next
+// child goes on behind it. A CUDA error outlives its case (the context is lost for the process),
+// and a kernel that waits for ever can only be killed. The parent never touches the device. Returns
+// how many were bad.
+inline int run_isolated(const std::vector<Case>& cases, int seconds) {
+  int bad = 0;
+  for (size_t next = 0; next < cases.size();) {
+    int report[2];
+    std::fflush(stdout);
+    if (pipe(report) != 0) return int(cases.size());
+    const pid_t child = fork();
+    if (child == 0) {
+      close(report[0]);
+      for (size_t i = next; i < cases.size(); ++i) {
+        const bool good = run_case(cases[i]);
+        print_result(cases[i], good);
+        const char word = good ? '+' : '-';
+        if (write(report[1], &word, 1) != 1 || !good) break;
+      }
+      _exit(0);
+    }
+    close(report[1]);
+    char word = '+';
+    bool silent = false;
+    while (next < cases.size() && word == '+') {
+      pollfd ready{report[0], POLLIN, 0};
+      silent = poll(&ready, 1, seconds * 1000) == 0;
+      if (silent || read(report[0], &word, 1) != 1) {
+        word = 0;
+        break;
+      }
+      ++next;
+    }
+    if (silent) kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    close(report[0]);
+    bad += word != '+';
+    if (word != 0) continue;
+    std::printf("    %s\n",
+                silent ? joined("no end within ", seconds, " s: killed").c_str()
+                       : joined("ended by ", WIFSIGNALED(status) ? "signal " : "exit ",
+                                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status))
+                             .c_str());
+    print_result(cases[next++], false);
+    // What hung once hangs again: the other cases are to get their turn.
+    if (silent) seconds = std::min(seconds, 15);
+  }
+  return bad;
+}
+
+// Of doctest's options: -tce=TEXT*, no cases whose name begins so, and -tc=TEXT*, only those.
+// Further
+// --isolate=SECONDS, see run_isolated.
+inline int run_all(int argc, char** argv) {
+  std::string excluded, only;
+  int seconds = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const auto value = [&](const char* name, std::string& to) {
+      const size_t n = std::string(name).size();
+      if (word.rfind(name, 0) == 0) to = word.substr(n, word.find('*') - n);
+    };
+    value("-tce=", excluded);
+    value("-tc=", only);
+    if (word.rfind("--isolate=", 0) == 0) seconds = std::atoi(word.c_str() + 10);
+  }
+  std::vector<Case> cases;
+  for (const Case& c : state().cases) {
+    const auto begins = [&](const std::string& text) {
+      return std::string(c.name).rfind(text, 0) == 0;
+    };
+    if ((excluded.empty() || !begins(excluded)) && begins(only)) cases.push_back(c);
+  }
+  int bad = 0;
+  if (seconds > 0) {
+    bad = run_isolated(cases, seconds);
+  } else {
+    for (const Case& c : cases) {
+      const bool good = run_case(c);
+      bad += !good;
+      print_result(c, good);
+    }
+  }
+  const int total = int(cases.size()), left_out = int(state().cases.size()) - total;
   std::printf("[doctest] test cases: %d | %d passed | %d failed | %d skipped\n", total, total - bad,
               bad, left_out);
   return bad > 0;
@@ -134,6 +221,14 @@ inline int run_all(int argc, char** argv) {
       ::doctest::failed(__FILE__, __LINE__, #__VA_ARGS__); \
       throw ::doctest::Stop();                             \
     }                                                      \
+  } while (false)
+#define CHECK_THROWS_AS(expression, type)                                  \
+  do {                                                                     \
+    try {                                                                  \
+      static_cast<void>(expression);                                       \
+      ::doctest::failed(__FILE__, __LINE__, #expression " did not throw"); \
+    } catch (const type&) {                                                \
+    }                                                                      \
   } while (false)
 #define CHECK_THROWS_WITH_AS(expression, expected, type)                                      \
   do {                                                                                        \
