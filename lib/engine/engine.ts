@@ -38,6 +38,7 @@ import type {
   GenerateOptions,
   JoinOptions,
   OptimizerOptions,
+  SavedPart,
   Snapshot,
   TokenValues,
   TrainableOptions,
@@ -161,32 +162,35 @@ export class Engine implements AsyncDisposable {
     )
   }
 
-  /** Writes `header` (a safetensors header of all parameters in flat order as `dtype`) and the
-   *  weights behind it. bf16 rounds to nearest, ties to even. */
-  async writeWeights(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
-    await this.#native.saveParameters(file, new Uint8Array(header), this.#names(), dtype)
+  /**
+   * Writes `header` (a safetensors header of `names` in flat order as `dtype`; default: all parameters, of a
+   * model with adapters these alone) and the weights behind it. bf16 rounds to nearest, ties to even. With
+   * `shard: 'parameters'` a collective, unless the weights are held: one block of the model is gathered at a
+   * time, and a rank without a `file` takes part only.
+   */
+  async writeWeights(
+    file: string | null,
+    header: Uint8Array,
+    dtype: 'F32' | 'BF16',
+    { names = this.#written(), label = '' }: SavedPart = {},
+  ): Promise<void> {
+    await this.#native.saveParameters(file ?? '', new Uint8Array(header), [...names], dtype, label)
   }
 
-  /** Writes the adapters in the same way, behind a header of theirs in flat order. */
-  async writeAdapter(file: string, header: Uint8Array, dtype: 'F32' | 'BF16'): Promise<void> {
-    if (!this.lora)
-      throw new KogrpoError('E_ADAPTER', phrase('this engine has no adapters to write'))
-    await this.#native.saveParameters(file, new Uint8Array(header), this.#adapterNames(), dtype)
+  /** A copy of what writeWeights writes behind the header, to be written while the engine goes on; a rank
+   *  that does not `keep` it takes part only. */
+  async snapshotWeights(
+    dtype: 'F32' | 'BF16',
+    { names = this.#written(), label = '', keep = true }: SavedPart & { keep?: boolean } = {},
+  ): Promise<Snapshot> {
+    return await this.#native.snapshotParameters([...names], dtype, keep, label)
   }
 
-  /** A copy of what writeWeights, or writeAdapter of a model with adapters, writes behind the header, to be
-   *  written while the engine goes on. */
-  async snapshotWeights(dtype: 'F32' | 'BF16'): Promise<Snapshot> {
-    const names = this.lora ? this.#adapterNames() : this.#names()
-    return await this.#native.snapshotParameters(names, dtype)
-  }
-
-  #names(): string[] {
-    return parameterLayout(this.config).parameters.map(p => p.name)
-  }
-
-  #adapterNames(): string[] {
-    return adapterParameters(this.config, this.lora!, 0).map(p => p.name)
+  #written(): string[] {
+    const { parameters } = this.lora
+      ? { parameters: adapterParameters(this.config, this.lora, 0) }
+      : parameterLayout(this.config)
+    return parameters.map(({ name }) => name)
   }
 
   /** What training moves from now on: the rest keeps its bits, and has no gradient, no moments and no
@@ -393,8 +397,11 @@ export class Engine implements AsyncDisposable {
     return await this.#native.readGradient(name)
   }
 
-  /** Bytes by purpose. */
-  async memoryUse(): Promise<Record<'parameters' | 'gradients' | 'moments' | 'slots', number>> {
+  /** Bytes by purpose. Of weights in pieces `mostGathered` is the most that was ever gathered from other
+   *  ranks at a time, beside the room for two layers that `parameters` counts. */
+  async memoryUse(): Promise<
+    Record<'parameters' | 'gradients' | 'moments' | 'slots' | 'mostGathered', number>
+  > {
     return await this.#native.memoryUse()
   }
 

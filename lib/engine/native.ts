@@ -101,6 +101,7 @@ export interface NativeEngine {
     header: Uint8Array,
     names: string[],
     dtype: string,
+    label: string,
     control?: Control,
   ): Promise<void>
   rewriteTensors(
@@ -116,7 +117,12 @@ export interface NativeEngine {
   saveState(path: string): Promise<void>
   loadState(path: string): Promise<void>
   snapshotState(): Promise<NativeSnapshot>
-  snapshotParameters(names: string[], dtype: 'F32' | 'BF16'): Promise<NativeSnapshot>
+  snapshotParameters(
+    names: string[],
+    dtype: 'F32' | 'BF16',
+    keep: boolean,
+    label: string,
+  ): Promise<NativeSnapshot>
   weightDigests(): Promise<WeightDigests>
   trace(batch: object, control?: Control): Promise<NonFinite | null>
   setTrainable(options: { names: string[]; parts: object[] }): Promise<void>
@@ -148,7 +154,9 @@ export interface NativeEngine {
   zeroGradients(): Promise<void>
   optimizerStep(options: object): Promise<number>
   resetOptimizer(): Promise<void>
-  memoryUse(): Promise<{ parameters: number; gradients: number; moments: number; slots: number }>
+  memoryUse(): Promise<
+    Record<'parameters' | 'gradients' | 'moments' | 'slots' | 'mostGathered', number>
+  >
   layout(): Promise<{ name: string; rows: number; cols: number; offset: number; decay: boolean }[]>
   benchmark(
     options: object,

@@ -162,6 +162,12 @@ export interface JoinOptions {
   shard: 'none' | 'optimizer' | 'gradients' | 'parameters'
 }
 
+/** Which parameters are saved, in flat order, and what the collective is called among ranks. */
+export interface SavedPart {
+  names?: readonly string[]
+  label?: string
+}
+
 /** A copy of the engine's state; `release` gives its memory back at once, the blocks are then empty. */
 export interface Snapshot {
   readonly blocks: readonly Uint8Array[]

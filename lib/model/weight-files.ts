@@ -7,9 +7,7 @@ import { KogrpoError } from '../errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
 import { readJson } from './config.ts'
 import { type IndexEntry, readHeader, refuse } from './safetensors.ts'
-
-const SINGLE_FILE = 'model.safetensors'
-const INDEX_FILE = 'model.safetensors.index.json'
+import { INDEX_FILE, SINGLE_FILE } from './weight-shards.ts'
 
 function checkShardName(indexFile: string, tensor: string, shard: unknown): string {
   if (

@@ -4,104 +4,114 @@
  *
  * Writing goes to a temporary directory beside the target, every file is flushed to disk, and one
  * rename publishes the result, so a directory under its final name is always complete. The weights
- * are written by a callback (the native engine streams them), behind a header made here.
+ * are written by a callback (the native engine streams them), behind a header made here, in one file or in
+ * several (weight-shards.ts), which several processes may write side by side; several have SHA256SUMS.
  */
-import { copyFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { flushTree, freshDirectory, publishDirectory } from '../durable/files.ts'
+import {
+  type FileSum,
+  flushTree,
+  freshDirectory,
+  publishDirectory,
+  sumFile,
+} from '../durable/files.ts'
 import { requireSpace } from '../durable/space.ts'
+import { writeSums } from '../durable/sums.ts'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 import { failure, phrase } from '../messages/phrase.ts'
-import { type ModelConfig, readJson, TOKEN_CLASSIFIER } from './config.ts'
-import { isFile, TOKENIZER_FILES } from './directory.ts'
+import type { ModelConfig } from './config.ts'
+import { configForSaving, copyTokenizer, generationConfig, toJson } from './describe-model.ts'
+import { isFile } from './directory.ts'
 import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
   adapterConfigForSaving,
   adapterParameters,
-  elementsOf,
   type LoraConfig,
   peftName,
 } from './lora.ts'
-import { parameterLayout } from './parameters.ts'
-import { encodeHeader } from './safetensors.ts'
+import {
+  INDEX_FILE,
+  type WeightDtype,
+  type WeightFile,
+  weightFile,
+  weightFiles,
+} from './weight-shards.ts'
 
-/** Storage types of written weights. */
-export type WeightDtype = 'F32' | 'BF16' | 'F16'
+export type { WeightDtype, WeightFile } from './weight-shards.ts'
 
-/** What a written directory is made of. */
-export interface ModelDirectoryContents {
+/** What a model's directory is made of beside its weights. */
+export interface ModelDescription {
   config: ModelConfig
   dtype: WeightDtype
   /** Source of the tokenizer and generation_config files, copied byte for byte. */
   tokenizerDir: string
+  /** Bytes of a file of weights at most (a block of the model may have more); default: 5 GB. */
+  maxShardSize?: number | undefined
+}
+
+/** What a written directory is made of. */
+export interface ModelDirectoryContents extends ModelDescription {
   /**
-   * Writes `header` and then every parameter in flat order as `dtype` to `file`; the file's size is
-   * checked afterwards.
+   * Writes `header` and then the parameters [part.begin, part.end) of the flat order as `dtype` to
+   * `file`; its size is checked afterwards. Called once for each file of weights, in their order.
    */
-  writeWeights: (file: string, header: Buffer) => Promise<void>
+  writeWeights: (file: string, header: Buffer, part: WeightFile) => Promise<void>
   /** Writes further files (optimizer state, trainer state) into the temporary directory. */
   writeExtras?: (dir: string) => Promise<void>
 }
 
-const WEIGHTS_FILE = 'model.safetensors'
-const OPTIONAL_FILES = [
-  'chat_template.jinja',
-  'generation_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.json',
-  'merges.txt',
-] as const
-
-const DTYPE_NAMES: Record<WeightDtype, string> = {
-  F32: 'float32',
-  BF16: 'bfloat16',
-  F16: 'float16',
+/** What an adapter's directory is made of beside its weights. */
+export interface AdapterDescription {
+  /** Of the model that the adapter belongs to, and where it is. */
+  config: ModelConfig
+  base: string
+  lora: LoraConfig
+  dtype: 'F32' | 'BF16'
+  tokenizerDir: string
 }
-const DTYPE_BYTES: Record<WeightDtype, number> = { F32: 4, BF16: 2, F16: 2 }
 
-/** `config.json` as transformers expects it beside weights stored as `dtype`. */
-function configForSaving(config: ModelConfig, dtype: WeightDtype): Record<string, unknown> {
-  const { dtype: newStyle, torch_dtype: _oldStyle, ...rest } = config.raw
-  // transformers 4 reads `torch_dtype` and transformers 5 both: keep the spelling of the source.
-  const modern = newStyle !== undefined || config.raw.rope_parameters !== undefined
-  return {
-    ...rest,
-    architectures: [config.numLabels > 0 ? TOKEN_CLASSIFIER : 'Qwen3ForCausalLM'],
-    model_type: 'qwen3',
-    [modern ? 'dtype' : 'torch_dtype']: DTYPE_NAMES[dtype],
+/** A directory that is to be written: its files of weights, and what writes the others. */
+export interface DirectoryPlan {
+  files: readonly WeightFile[]
+  describe: (temporary: string) => Promise<void>
+}
+
+/** A model's directory: config.json, generation_config.json, tokenizer files and weights. */
+export function planModel({
+  config,
+  dtype,
+  tokenizerDir,
+  maxShardSize,
+}: ModelDescription): DirectoryPlan {
+  const { files, index } = weightFiles(config, dtype, maxShardSize)
+  const describe = async (temporary: string): Promise<void> => {
+    await writeFile(path.join(temporary, 'config.json'), toJson(configForSaving(config, dtype)))
+    await copyTokenizer(tokenizerDir, temporary)
+    const generation = path.join(temporary, 'generation_config.json')
+    if (!(await isFile(generation))) await writeFile(generation, toJson(generationConfig(config)))
+    if (index !== null) await writeFile(path.join(temporary, INDEX_FILE), index)
   }
+  return { files, describe }
 }
 
-function toJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`
-}
-
-async function copyTokenizer(from: string, to: string): Promise<void> {
-  for (const name of TOKENIZER_FILES) await copyFile(path.join(from, name), path.join(to, name))
-  for (const name of OPTIONAL_FILES) {
-    const source = path.join(from, name)
-    if (await isFile(source)) await copyFile(source, path.join(to, name))
+/** An adapter's directory as PEFT writes it, with the tokenizer beside it. */
+export function planAdapter({
+  config,
+  base,
+  lora,
+  dtype,
+  tokenizerDir,
+}: AdapterDescription): DirectoryPlan {
+  const parameters = adapterParameters(config, lora, 0)
+  const describe = async (temporary: string): Promise<void> => {
+    const json = toJson(adapterConfigForSaving(lora, path.resolve(base)))
+    await writeFile(path.join(temporary, ADAPTER_CONFIG), json)
+    await copyTokenizer(tokenizerDir, temporary)
   }
-  // transformers before 4.52 knows the chat template only as a key of tokenizer_config.json.
-  const jinja = path.join(from, 'chat_template.jinja')
-  const configFile = path.join(to, 'tokenizer_config.json')
-  const config = (await readJson(configFile)) as Record<string, unknown>
-  if (config.chat_template === undefined && (await isFile(jinja))) {
-    await writeFile(configFile, toJson({ ...config, chat_template: await readFile(jinja, 'utf8') }))
-  }
-}
-
-/** Defaults for generation taken from config.json when the source has no generation_config.json. */
-function generationConfig(config: ModelConfig): Record<string, unknown> {
-  const keys = ['bos_token_id', 'eos_token_id', 'pad_token_id'] as const
-  const known = keys.filter(key => config.raw[key] != null)
-  return Object.fromEntries([
-    ['_from_model_config', true],
-    ...known.map(key => [key, config.raw[key]]),
-  ])
+  return { files: [weightFile(ADAPTER_WEIGHTS, parameters, dtype, { stored: peftName })], describe }
 }
 
 /** Throws unless `dir` is not there, empty, or a model directory: only these may be replaced. */
@@ -122,25 +132,8 @@ async function checkReplaceable(dir: string): Promise<void> {
   }
 }
 
-async function fill(temporary: string, contents: ModelDirectoryContents): Promise<void> {
-  const { config, dtype, tokenizerDir } = contents
-  const layout = parameterLayout(config)
-  await writeFile(path.join(temporary, 'config.json'), toJson(configForSaving(config, dtype)))
-  await copyTokenizer(tokenizerDir, temporary)
-  const generation = path.join(temporary, 'generation_config.json')
-  if (!(await isFile(generation))) await writeFile(generation, toJson(generationConfig(config)))
-
-  const header = encodeHeader(
-    layout.parameters.map(({ name, shape }) => ({ name, dtype, shape })),
-    { format: 'pt' },
-  )
-  const weights = path.join(temporary, WEIGHTS_FILE)
-  await contents.writeWeights(weights, header)
-  await checkSize(weights, header.length + layout.total * DTYPE_BYTES[dtype])
-  await contents.writeExtras?.(temporary)
-}
-
-async function checkSize(file: string, expected: number): Promise<void> {
+/** Throws `E_MODEL_WRITE` where a file of weights is not as long as it should be. */
+export async function checkSize(file: string, expected: number): Promise<void> {
   const { size } = await stat(file)
   if (size !== expected) {
     throw new KogrpoError(
@@ -150,76 +143,99 @@ async function checkSize(file: string, expected: number): Promise<void> {
   }
 }
 
+/** Where the files of `dir` are written until all are there. */
+export function temporaryOf(dir: string): string {
+  const target = path.resolve(dir)
+  return path.join(path.dirname(target), `.${path.basename(target)}.partial`)
+}
+
+/**
+ * Begins a directory: makes `temporaryOf(dir)`. Throws `E_MODEL_WRITE` where something else than a model
+ * has the name, `E_DISK_FULL` where there is no room.
+ */
+export async function beginDirectory(dir: string, { files }: DirectoryPlan): Promise<void> {
+  const target = path.resolve(dir)
+  await checkReplaceable(target)
+  await whole(target, async () => {
+    await freshDirectory(temporaryOf(target))
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    await requireSpace(temporaryOf(target), bytes, `the model ${path.basename(target)}`)
+  })
+}
+
+/**
+ * Ends it when all weights are there: writes the other files, of several files of weights also SHA256SUMS
+ * of all (`sums`: of those whose hashes are known), and gives it its name. On failure nothing under `dir`
+ * has changed and the temporary directory is gone. Throws `E_MODEL_WRITE`.
+ */
+export async function endDirectory(
+  dir: string,
+  { files, describe }: DirectoryPlan,
+  sums: Readonly<Record<string, FileSum>> = {},
+  writeExtras: (temporary: string) => Promise<void> = async () => {},
+): Promise<void> {
+  const target = path.resolve(dir)
+  const temporary = temporaryOf(target)
+  await whole(target, async () => {
+    await describe(temporary)
+    await writeExtras(temporary)
+    if (files.length > 1) {
+      const all: Record<string, FileSum> = {}
+      for (const name of (await readdir(temporary)).sort()) {
+        all[name] = sums[name] ?? (await sumFile(path.join(temporary, name)))
+      }
+      await writeSums(temporary, all)
+    }
+    await flushTree(temporary)
+    await publishDirectory(temporary, target)
+  })
+}
+
+/** Gives up a directory that was begun. */
+export async function dropDirectory(dir: string): Promise<void> {
+  await rm(temporaryOf(dir), { recursive: true, force: true })
+}
+
+/** Runs a part of writing `target`; where it fails the temporary directory goes. */
+async function whole(target: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    await dropDirectory(target)
+    throw unwritten(target, error)
+  }
+}
+
+/** Why `dir` could not be written: `E_MODEL_WRITE`, or what the error says itself. */
+export function unwritten(dir: string, error: unknown): KogrpoError {
+  if (error instanceof KogrpoError) return error
+  return new KogrpoError(
+    'E_MODEL_WRITE',
+    phrase('cannot write {dir}: {reason}', { dir, reason: whyUnwritable(error) }),
+    {
+      cause: error,
+    },
+  )
+}
+
 /**
  * Writes a complete Hugging Face directory at `dir`: config.json, generation_config.json, tokenizer
- * files and model.safetensors. An existing model directory of that name is replaced; anything else
- * there is refused. On failure nothing under `dir` has changed. Throws `KogrpoError` `E_MODEL_WRITE`.
+ * files and the weights, in one file or several. An existing model directory of that name is replaced;
+ * anything else there is refused. On failure nothing under `dir` has changed. Throws `KogrpoError`
+ * `E_MODEL_WRITE`.
  */
 export async function writeModelDirectory(
   dir: string,
   contents: ModelDirectoryContents,
 ): Promise<void> {
-  const bytes = parameterLayout(contents.config).total * DTYPE_BYTES[contents.dtype]
-  await writeDirectory(dir, bytes, temporary => fill(temporary, contents))
-}
-
-/** What a written adapter directory is made of. */
-export interface AdapterDirectoryContents {
-  /** Of the model that the adapter belongs to, and where it is. */
-  config: ModelConfig
-  base: string
-  lora: LoraConfig
-  dtype: 'F32' | 'BF16'
-  tokenizerDir: string
-  /** Writes `header` and then every parameter of the adapter in flat order. */
-  writeWeights: (file: string, header: Buffer) => Promise<void>
-}
-
-/** Writes an adapter as PEFT does, with the tokenizer beside it, in the same way. */
-export async function writeAdapterDirectory(
-  dir: string,
-  { config, base, lora, dtype, tokenizerDir, writeWeights }: AdapterDirectoryContents,
-): Promise<void> {
-  const parameters = adapterParameters(config, lora, 0)
-  const elements = elementsOf(parameters)
-  await writeDirectory(dir, elements * DTYPE_BYTES[dtype], async temporary => {
-    const json = toJson(adapterConfigForSaving(lora, path.resolve(base)))
-    await writeFile(path.join(temporary, ADAPTER_CONFIG), json)
-    await copyTokenizer(tokenizerDir, temporary)
-    const header = encodeHeader(
-      parameters.map(({ name, shape }) => ({ name: peftName(name), dtype, shape })),
-      { format: 'pt' },
-    )
-    const weights = path.join(temporary, ADAPTER_WEIGHTS)
-    await writeWeights(weights, header)
-    await checkSize(weights, header.length + elements * DTYPE_BYTES[dtype])
+  const plan = planModel(contents)
+  await beginDirectory(dir, plan)
+  await whole(path.resolve(dir), async () => {
+    for (const part of plan.files) {
+      const file = path.join(temporaryOf(dir), part.name)
+      await contents.writeWeights(file, part.header, part)
+      await checkSize(file, part.bytes)
+    }
   })
-}
-
-/** `bytes`: of the weights. */
-async function writeDirectory(
-  dir: string,
-  bytes: number,
-  make: (temporary: string) => Promise<void>,
-): Promise<void> {
-  const target = path.resolve(dir)
-  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.partial`)
-  await checkReplaceable(target)
-  try {
-    await freshDirectory(temporary)
-    await requireSpace(temporary, bytes, `the model ${path.basename(target)}`)
-    await make(temporary)
-    await flushTree(temporary)
-    await publishDirectory(temporary, target)
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true })
-    if (error instanceof KogrpoError) throw error
-    throw new KogrpoError(
-      'E_MODEL_WRITE',
-      phrase('cannot write {dir}: {reason}', { dir, reason: whyUnwritable(error) }),
-      {
-        cause: error,
-      },
-    )
-  }
+  await endDirectory(dir, plan, {}, contents.writeExtras)
 }

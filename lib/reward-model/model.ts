@@ -78,7 +78,8 @@ export async function saveRewardModel(
     config: directory.config,
     dtype,
     tokenizerDir: directory.tokenizerDir,
-    writeWeights: (file, header) => engine.writeWeights(file, header, dtype),
+    writeWeights: (file, header, { parameters }) =>
+      engine.writeWeights(file, header, dtype, { names: parameters }),
   })
 }
 

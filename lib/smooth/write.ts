@@ -63,7 +63,8 @@ export async function writeSmoothed(
     config: written,
     dtype,
     tokenizerDir,
-    writeWeights: (file, header) => rewriteTensors(file, header, sources, dtype, { signal }),
+    writeWeights: (file, header, { begin, end }) =>
+      rewriteTensors(file, header, sources.slice(begin, end), dtype, { signal }),
   })
   return { dtype, untied }
 }

@@ -11,7 +11,7 @@ import { phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import type { Metrics, StageName } from '../report/events.ts'
 import { note } from '../report/events.ts'
-import { saveCheckpoint } from './checkpoint.ts'
+import { saveCheckpoint, settled } from './checkpoint.ts'
 import type { BestState } from './run-state.ts'
 import type { Session } from './session.ts'
 
@@ -86,7 +86,7 @@ export class BestKeeper {
   async end(): Promise<void> {
     const { kept, loaded } = this.#state
     if (!kept || loaded) return
-    const { engine, config, ranks, reporter, saver } = this.#session
+    const { engine, config, reporter } = this.#session
     const directory = join(config.output_dir, kept.checkpoint)
     const best = {
       stage: this.#name,
@@ -100,8 +100,7 @@ export class BestKeeper {
       best,
     )
     if (this.#options.load_best_model_at_end) {
-      await ranks.once(`${kept.checkpoint} is written`, async () => await saver.settle())
-      await ranks.hold(`the best model of ${this.#name}`)
+      await settled(this.#session)
       await engine.loadWeights(await openModelDirectory(directory))
       this.#state = { ...this.#state, loaded: true }
       text = phrase(

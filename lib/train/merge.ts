@@ -51,7 +51,8 @@ export async function writeMerged(
     config,
     dtype: written,
     tokenizerDir,
-    writeWeights: (file, header) => rewriteTensors(file, header, sources, written, { signal }),
+    writeWeights: (file, header, { begin, end }) =>
+      rewriteTensors(file, header, sources.slice(begin, end), written, { signal }),
   })
   return { dtype: written, merged }
 }

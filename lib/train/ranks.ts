@@ -69,6 +69,11 @@ export class Ranks {
     return this.rank === 0
   }
 
+  /** Whether a rank has pieces of the weights alone (shard: parameters). */
+  get divided(): boolean {
+    return this.#engine !== null && this.#shard === 'parameters'
+  }
+
   /** The value of every rank, in their order. Values are what structuredClone takes. */
   async gather<T>(value: T, label: string): Promise<T[]> {
     if (!this.#engine) return [value]
@@ -78,8 +83,8 @@ export class Ranks {
 
   /** With weights in pieces: they are whole until the next step's gradients; `slots` too, if asked. */
   async hold(label: string, slots = false): Promise<void> {
-    if (this.#engine === null || this.#shard !== 'parameters') return
-    await this.#engine.holdWeights(slots, this.#unique(`weights for ${label}`))
+    if (!this.divided) return
+    await this.#engine!.holdWeights(slots, this.#unique(`weights for ${label}`))
   }
 
   /**

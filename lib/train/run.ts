@@ -23,6 +23,7 @@ import type {
 } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
 import { sampleGroups } from '../rollout/rollout.ts'
+import { settled } from './checkpoint.ts'
 import { STAGES } from './find-state.ts'
 import { type HeldOut, trainGrpo } from './grpo.ts'
 import { loadSamples } from './load-samples.ts'
@@ -64,8 +65,7 @@ export async function runTraining(config: Recipe, io: RunIo): Promise<void> {
       await trainGrpo(session, config.grpo, exam)
       await exam.take('rl')
     }
-    await session.saver.settle()
-    await session.saver.finish(session.ranks)
+    await settled(session)
     const summary = exam.summary((performance.now() - started) / 1000)
     io.reporter.emit({ type: 'run_end', summary, showcase: exam.showcase() })
   } catch (error) {

@@ -15,7 +15,7 @@ import type { SavedState } from './run-state.ts'
 
 /** Keys that change how a run is made, or how much is told of it, but no number of it. */
 const FREE =
-  /^(name|output_dir|threads|shard|rollout_weights|logging|watchdog)(\.|$)|\.(save_steps|save_total_limit|check_weights_steps)$/
+  /^(name|output_dir|threads|shard|rollout_weights|logging|watchdog)(\.|$)|\.(save_steps|save_total_limit|check_weights_steps|max_shard_size)$/
 
 /** A value by its dotted key, such as "sft.data[0].path". */
 function leaves(value: unknown, key = '', into = new Map<string, string>()): Map<string, string> {

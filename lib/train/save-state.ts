@@ -10,8 +10,8 @@
  * It is written as `.state-….partial` and renamed when all of it lies on the disk; only then do earlier
  * ones go. Where memory has no room for the copy, training waits until the state is written.
  *
- * Several ranks write engine.bin in parts, all at once. That the others have written theirs is known at
- * the next step's boundary, where rank 0 renames.
+ * Several ranks write engine.bin in parts, and a model's files of weights (checkpoint.ts), all at once. That
+ * the others have written theirs is known at the next step's boundary, where rank 0 renames.
  */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
@@ -35,17 +35,18 @@ import { packageVersion } from '../version.ts'
 import { pruneStates, STATE_FILE, stateName, WEIGHTS_FILE } from './find-state.ts'
 import type { Ranks } from './ranks.ts'
 import { type RunState, STATE_VERSION } from './run-state.ts'
-import type { Saver, Session } from './session.ts'
+import type { Saver, Session, Writing } from './session.ts'
 import { partOf } from './state-parts.ts'
 
-/** A rank's part of a state that is being written. */
+/** What several ranks are writing. */
 interface Part {
-  name: string
-  /** Its file and what that has become, or why it could not be written. */
-  written: Promise<{ file: string; sum: FileSum } | { code: string; error: string }>
+  label: string
+  state: boolean
+  written: Promise<{ value: unknown } | { code: string; error: string }>
   ready: boolean
-  /** On rank 0, when all have written: makes the state of their files. */
-  publish: (sums: Record<string, FileSum>) => Promise<void>
+  /** On rank 0, of all parts. */
+  publish: (values: unknown[]) => Promise<void>
+  drop: () => Promise<void>
 }
 
 /** The saving that is under way, and what this process knows to be whole. */
@@ -53,8 +54,8 @@ export class StateSaver implements Saver {
   #writing: Promise<void> = Promise.resolve()
   /** A state is under way: the next one waits for it, so that one copy is held at a time. */
   #state = false
-  /** Of one that several ranks are writing. */
-  #part: Part | null = null
+  /** What several ranks are writing, and has not been made one. */
+  #parts: Part[] = []
   /** Names of states that this process has written or verified. */
   readonly #whole = new Set<string>()
 
@@ -71,7 +72,7 @@ export class StateSaver implements Saver {
   async begin(session: Session): Promise<string | null> {
     const { boundary, engine, config, outcomes, ranks } = session
     if (this.#state) await this.settle()
-    await this.finish(ranks)
+    if (this.#parts.some(({ state }) => state)) await this.finish(ranks)
     if (!boundary) return null
     const name = stateName(boundary.stage, boundary.step, outcomes.size)
     const parent = join(config.output_dir, 'checkpoints')
@@ -98,7 +99,8 @@ export class StateSaver implements Saver {
       const weights = join(partial, file)
       return await (snapshot ? written(weights, snapshot) : sumFile(weights))
     }
-    const publish = async (sums: Record<string, FileSum>): Promise<void> => {
+    const publish = async (parts: { file: string; sum: FileSum }[]): Promise<void> => {
+      const sums = Object.fromEntries(parts.map(({ file, sum }) => [file, sum]))
       await writeSums(partial, { ...sums, [STATE_FILE]: await stored(partial, text) })
       await flush(partial)
       await publishDirectory(partial, path)
@@ -107,53 +109,70 @@ export class StateSaver implements Saver {
     }
     this.#state = true
     // After the models of this step: a run that is taken up here does not write them again.
-    if (ranks.size > 1) {
-      const mine = this.#writing.then(write).then(
-        sum => ({ file, sum }),
+    this.#begin(ranks, true, {
+      label,
+      write: async () => ({ file, sum: await failing(write) }),
+      publish: async parts => await failing(async () => await publish(parts)),
+    })
+    return path
+  }
+
+  /** Of what was begun before, failures are thrown here. */
+  async beside<T>(ranks: Ranks, writing: Writing<T>): Promise<void> {
+    await this.settle()
+    await this.finish(ranks)
+    this.#begin(ranks, false, writing)
+  }
+
+  #begin<T>(ranks: Ranks, state: boolean, writing: Writing<T>): void {
+    const { label, write, publish, drop = async (): Promise<void> => {} } = writing
+    const mine = this.#writing.then(write)
+    if (ranks.size === 1) {
+      const alone = mine.then(
+        async value => await publish([value]),
+        async error => {
+          await drop()
+          throw error
+        },
+      )
+      this.#next(alone)
+      return
+    }
+    const part: Part = {
+      ...{ label, state, ready: false, drop },
+      written: mine.then(
+        value => ({ value }),
         error => ({
           code: error instanceof KogrpoError ? error.code : 'E_CHECKPOINT',
           error: messageOf(error),
         }),
-      )
-      const part: Part = { name, written: mine, ready: false, publish }
-      this.#part = part
-      this.#next(
-        mine.then(() => {
-          part.ready = true
-        }),
-      )
-    } else {
-      const state = async (): Promise<void> => await publish({ [file]: await write() })
-      this.#next(this.#writing.then(async () => await failing(state)))
+      ),
+      publish: async values => await publish(values as T[]),
     }
-    return path
+    this.#parts.push(part)
+    this.#next(
+      part.written.then(() => {
+        part.ready = true
+      }),
+    )
   }
 
   get ready(): boolean {
-    return this.#part?.ready ?? false
+    return this.#parts.length > 0 && this.#parts.every(part => part.ready)
   }
 
   async finish(ranks: Ranks): Promise<void> {
-    const part = this.#part
-    if (!part) return
-    this.#part = null
-    const all = await ranks.gather(await part.written, `saved state ${part.name}, written`)
-    const sums: Record<string, FileSum> = {}
-    await failing(async () => {
-      for (const one of all) {
-        if ('error' in one) throw new KogrpoError(one.code, one.error)
-        sums[one.file] = one.sum
-      }
-    })
-    await ranks.once(`saved state ${part.name} is there`, async () => {
-      await failing(async () => await part.publish(sums))
-    })
-  }
-
-  /** Of what was begun before, failures are thrown here. */
-  async beside(write: () => Promise<void>): Promise<void> {
-    await this.settle()
-    this.#next(write())
+    for (let part = this.#parts.shift(); part; part = this.#parts.shift()) {
+      const { label, written, publish, drop } = part
+      const all = await ranks.gather(await written, `${label}, written`)
+      await ranks.once(`${label} is there`, async () => {
+        const failed = all.find(one => 'error' in one)
+        if (!failed) return await publish(all.map(one => (one as { value: unknown }).value))
+        await drop()
+      })
+      const failed = all.find(one => 'error' in one)
+      if (failed && 'error' in failed) throw new KogrpoError(failed.code, failed.error)
+    }
   }
 
   /** A failure is thrown by settle(), which every save and the end of the run call. */
@@ -229,9 +248,9 @@ async function stored(directory: string, text: Uint8Array): Promise<FileSum> {
 }
 
 /** Runs `work`; what fails is an `E_CHECKPOINT` that says what still stands. */
-async function failing(work: () => Promise<void>): Promise<void> {
+async function failing<T>(work: () => Promise<T>): Promise<T> {
   try {
-    await work()
+    return await work()
   } catch (cause) {
     if (cause instanceof KogrpoError && cause.code === 'E_DISK_FULL') throw cause
     throw new KogrpoError(

@@ -16,17 +16,28 @@ import type { Ranks } from './ranks.ts'
 import type { BestStates, Boundary, SavedState } from './run-state.ts'
 import type { SameRun } from './same-run.ts'
 
+/** Something that all ranks write together, each its part. */
+export interface Writing<T> {
+  label: string
+  /** Writes this rank's part, whose copies are made already. */
+  write: () => Promise<T>
+  /** On rank 0, when all have: makes one of what each `write` gave, in the order of ranks. */
+  publish: (parts: T[]) => Promise<void>
+  /** On rank 0, where one has failed. */
+  drop?: () => Promise<void>
+}
+
 /** What is saved beside the training (save-state.ts): one thing after the other, in the order of the calls. */
 export interface Saver {
-  /** Waits until what was begun before is written, then begins `write`, whose copies are made already. */
-  beside(write: () => Promise<void>): Promise<void>
+  /** Waits until what was begun before is there, then begins to write. Call on all ranks. */
+  beside<T>(ranks: Ranks, writing: Writing<T>): Promise<void>
   /** Begins to save the session's last boundary and returns its path, null before the first boundary. Call on all ranks. */
   begin(session: Session): Promise<string | null>
   /** Waits until this rank is writing nothing any more. Throws what became of it. */
   settle(): Promise<void>
-  /** Whether this rank has written its part of the state that was begun last. */
+  /** Whether this rank has written its part of everything that was begun, and the others may not have. */
   readonly ready: boolean
-  /** Waits until every rank has, and the state is there. Call on all ranks. */
+  /** Waits until every rank has, and all of it is there. Call on all ranks. */
   finish(ranks: Ranks): Promise<void>
 }
 

@@ -66,7 +66,8 @@ export async function writeExtended(
     config: written,
     dtype,
     tokenizerDir,
-    writeWeights: (file, header) => rewriteTensors(file, header, sources, dtype, { signal }),
+    writeWeights: (file, header, { begin, end }) =>
+      rewriteTensors(file, header, sources.slice(begin, end), dtype, { signal }),
     writeExtras: temporary => extendTokenizer(temporary, added.tokens, tokenizerSize),
   })
   return { dtype, rowsBefore: parameterLayout(config).parameters[0]!.shape[0]!, rows }

@@ -47,10 +47,11 @@ Napi::Value EngineWrap::snapshot_state(Info info) {
 
 Napi::Value EngineWrap::snapshot_parameters(Info info) {
   return run(
-      info, info[2],
-      [names = strings(info[0], "names"), type = dtype(info[1])](Engine& engine, JobControl&) {
-        auto blocks =
-            std::make_shared<std::vector<Buffer<uint8_t>>>(engine.snapshot_parameters(names, type));
+      info, info[4],
+      [names = strings(info[0], "names"), type = dtype(info[1]), keep = info[2].ToBoolean().Value(),
+       label = string(info[3], "label")](Engine& engine, JobControl&) {
+        auto blocks = std::make_shared<std::vector<Buffer<uint8_t>>>(
+            engine.snapshot_parameters(names, type, keep, label));
         return [blocks](Napi::Env env) { return snapshot_of(env, *blocks); };
       });
 }

@@ -44,13 +44,13 @@ Napi::Value EngineWrap::load_parameters(Info info) {
 }
 
 Napi::Value EngineWrap::save_parameters(Info info) {
-  return run(
-      info, info[4],
-      [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
-       names = strings(info[2], "names"), type = dtype(info[3])](Engine& engine, JobControl&) {
-        engine.save_parameters(path, header, names, type);
-        return undefined();
-      });
+  return run(info, info[5],
+             [path = string(info[0], "path"), header = array<uint8_t>(info[1], "header"),
+              names = strings(info[2], "names"), type = dtype(info[3]),
+              label = string(info[4], "label")](Engine& engine, JobControl&) {
+               engine.save_parameters(path, header, names, type, label);
+               return undefined();
+             });
 }
 
 namespace {

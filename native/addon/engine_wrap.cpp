@@ -253,6 +253,7 @@ Napi::Value EngineWrap::memory_use(Info info) {
       o.Set("gradients", static_cast<double>(use.gradients));
       o.Set("moments", static_cast<double>(use.moments));
       o.Set("slots", static_cast<double>(use.slots));
+      o.Set("mostGathered", static_cast<double>(use.most_gathered));
       return o;
     };
   });

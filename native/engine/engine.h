@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/data_parallel.h"
@@ -73,6 +74,8 @@ struct WeightDigests {
 
 struct MemoryUse {
   int64_t parameters = 0, gradients = 0, moments = 0, slots = 0;  // bytes
+  // Of weights in pieces: the most that was ever gathered at a time beside the rooms.
+  int64_t most_gathered = 0;
 };
 
 class Engine {
@@ -90,13 +93,17 @@ class Engine {
   void initialize(const InitOptions& options, bool adapters = false);
   void load_parameter(const std::string& name, const std::string& path, int64_t offset,
                       DType dtype);
-  // Writes `names` behind `header` (made by lib/model/safetensors.ts) in that order.
+  // Writes `names`, in the flat order, behind `header` (made by lib/model/safetensors.ts). Of
+  // weights in pieces that are not held a collective, of which `label` is the name, and one block's
+  // are gathered at a time; with an empty `path` this rank takes part and writes nothing.
   void save_parameters(const std::string& path, std::span<const uint8_t> header,
-                       const std::vector<std::string>& names, DType dtype);
+                       const std::vector<std::string>& names, DType dtype,
+                       const std::string& label = {});
   // The bytes that save_parameters would write behind the header: a copy, as snapshot_state makes
-  // one.
+  // one. Without `keep` this rank takes part only.
   std::vector<Buffer<uint8_t>> snapshot_parameters(const std::vector<std::string>& names,
-                                                   DType dtype);
+                                                   DType dtype, bool keep = true,
+                                                   const std::string& label = {});
   std::vector<float> read_parameter(const std::string& name) const;
   void write_parameter(const std::string& name, std::span<const float> values);
   std::vector<float> read_gradient(const std::string& name) const;
@@ -264,6 +271,15 @@ class Engine {
   void take_pieces();
   void gather_unit(const WeightRun& weights, size_t unit, const std::string& label);
   void drop_weights();
+  // f(values, n) for `names` in turn, piece by piece; nothing where this rank only takes part.
+  void visit_parameters(const std::vector<std::string>& names, const std::string& label,
+                        const std::function<void(const float*, int64_t)>& see);
+  struct GatheredBlock {
+    ParameterStore store;
+    std::vector<std::pair<const Parameter*, int64_t>> places;
+    int64_t at(const Parameter& parameter) const;  // its first element there
+  };
+  GatheredBlock gather_block(std::span<const Parameter* const> block, const std::string& label);
   void require_whole(const ParameterStore& parameters) const;
   void forget_rooms();
   bool share_room(int64_t a, int64_t b) const;
@@ -326,6 +342,7 @@ class Engine {
   ParameterStore pieces_, frozen_pieces_;  // likewise
   Rooms weight_places_;
   Storage weight_rooms_;
+  int64_t most_gathered_ = 0;                   // bytes
   std::optional<ModelView> streamed_;           // of what is in the rooms
   int64_t dealt_ = 0;                           // calls of generate() whose groups were claimed
   std::vector<uint64_t> weights_there_;         // by block: the gather that put them there, or 0

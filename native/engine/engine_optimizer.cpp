@@ -253,6 +253,7 @@ MemoryUse Engine::memory_use() const {
       pieces_.bytes() + frozen_pieces_.bytes() + static_cast<int64_t>(weight_rooms_.bytes());
   for (const auto& [name, slot] : slots_)
     use.slots += slot.parameters.bytes() + slot.pieces.bytes();
+  use.most_gathered = most_gathered_;
   return use;
 }
 

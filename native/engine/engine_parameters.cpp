@@ -1,10 +1,9 @@
-// The engine's parameters: making, reading, writing, saving and loading them, and the slots that
-// follow them.
+// The engine's parameters: making, reading, writing and loading them, and the slots that follow
+// them. Of weights in pieces a rank makes and loads its own; saving is engine_save.cpp.
 
 #include <algorithm>
 #include <stdexcept>
 
-#include "engine/blocks.h"
 #include "engine/engine.h"
 #include "engine/tensor_file.h"
 #include "ops/transfer.h"
@@ -13,7 +12,6 @@ namespace kogrpo {
 
 void Engine::initialize(const InitOptions& options, bool adapters) {
   require_idle("initialize");
-  require_whole(parameters_);
   for (const Parameter& p : layout_.all()) {
     if (p.adapter != adapters) continue;
     constexpr int64_t kBlock = 4096;
@@ -27,10 +25,17 @@ void Engine::initialize(const InitOptions& options, bool adapters) {
 }
 
 void Engine::fill(const Parameter& p, const std::function<void(float*, int64_t, int64_t)>& make) {
-  if (p.integers)
-    integers_->fill(p, make);
-  else
-    parameters_.fill(p.offset, p.size(), make);
+  if (p.integers) return integers_->fill(p, make);
+  if (!weights_in_pieces() || parameters_.there())
+    return parameters_.fill(p.offset, p.size(), make);
+  for (const HeldWeights& mine : held_weights()) {
+    const int64_t begin = std::max(mine.parameters.begin, p.offset),
+                  end = std::min(mine.parameters.end, p.offset + p.size());
+    if (begin < end)
+      mine.pieces->fill(
+          mine.at + begin - mine.parameters.begin, end - begin,
+          [&](float* out, int64_t at, int64_t count) { make(out, begin - p.offset + at, count); });
+  }
 }
 
 const Parameter& Engine::find_in_full(const std::string& name) const {
@@ -44,41 +49,12 @@ const Parameter& Engine::find_in_full(const std::string& name) const {
 void Engine::load_parameter(const std::string& name, const std::string& path, int64_t offset,
                             DType dtype) {
   require_idle("loadParameters");
-  require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   const auto size = static_cast<int64_t>(size_of(dtype));
   fill(p, [&](float* out, int64_t at, int64_t count) {
     read_tensor(path, offset + at * size, dtype, out, count);
   });
   parameters_changed();
-}
-
-void Engine::save_parameters(const std::string& path, std::span<const uint8_t> header,
-                             const std::vector<std::string>& names, DType dtype) {
-  require_whole(parameters_);
-  TensorFileWriter file(path, header);
-  for (const std::string& name : names) {
-    const Parameter& p = find_in_full(name);
-    parameters_.visit(p.offset, p.size(),
-                      [&](const float* values, int64_t n) { file.append(values, n, dtype); });
-  }
-  file.finish();
-}
-
-std::vector<Buffer<uint8_t>> Engine::snapshot_parameters(const std::vector<std::string>& names,
-                                                         DType dtype) {
-  require_whole(parameters_);
-  int64_t elements = 0;
-  for (const std::string& name : names) elements += layout_.find(name).size();
-  Blocks blocks(elements * static_cast<int64_t>(size_of(dtype)));
-  for (const std::string& name : names) {
-    const Parameter& p = find_in_full(name);
-    parameters_.visit(p.offset, p.size(), [&](const float* values, int64_t n) {
-      encode_tensor(values, n, dtype,
-                    [&](const void* data, size_t bytes) { blocks.write(data, bytes); });
-    });
-  }
-  return blocks.take();
 }
 
 std::vector<float> Engine::read_parameter(const std::string& name) const {
@@ -94,7 +70,6 @@ std::vector<float> Engine::read_parameter(const std::string& name) const {
 
 void Engine::write_parameter(const std::string& name, std::span<const float> values) {
   require_idle("writeParameter");
-  require_whole(parameters_);
   const Parameter& p = layout_.find(name);
   if (static_cast<int64_t>(values.size()) != p.size())
     throw std::invalid_argument("values: '" + name + "' has " + std::to_string(p.size()) +
@@ -174,7 +149,10 @@ Engine::Slot& Engine::slot_in_pieces(const std::string& slot) {
 }
 
 void Engine::parameters_changed(bool weights) {
-  if (weights_in_pieces() && parameters_.there()) take_pieces();
+  if (weights_in_pieces()) {
+    if (parameters_.there()) take_pieces();
+    forget_rooms();
+  }
   if (weights) packed_.reset();
   if (weights && integers_) integers_->forget_head();
   if (session_) session_->scheduler.forget_prefixes();

@@ -125,6 +125,7 @@ void Engine::hold_weights(bool slots, const std::string& label) {
     parameters_ = ParameterStore(*device_, type_, layout_.total(), parameters_.master_from());
     for (const WeightRun& w : weight_runs())
       for (size_t u = 0; u < w.partition.units().size(); ++u) gather_unit(w, u, label);
+    most_gathered_ = std::max(most_gathered_, parameters_.bytes());
     forget_rooms();
     make_view();
   }

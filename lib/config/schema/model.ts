@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 import { DTYPES, MOMENTS } from '../../engine/device.ts'
+import { parseSize } from '../size.ts'
 import { smooth } from './smooth.ts'
 import { count, name } from './values.ts'
 
@@ -45,6 +46,13 @@ export const model = z.strictObject({
     .enum(['float32', 'bfloat16'])
     .default('float32')
     .describe('number format of the checkpoints (float32: exactly the weights in training)'),
+  max_shard_size: z
+    .string()
+    .refine(text => parseSize(text) >= 1000, { error: 'a size such as "5GB" or "500MB" is needed' })
+    .default('5GB')
+    .describe(
+      'a checkpoint of more is written in several files of whole layers, which ranks share; KB, MB, GB, TB',
+    ),
   smooth: smooth
     .optional()
     .describe(

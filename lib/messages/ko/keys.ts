@@ -34,6 +34,8 @@ export const keys = catalogue({
     '역전파에서 활성값을 다시 계산합니다. 메모리는 줄고 결과는 같습니다',
   'tokens whose logits exist at a time; memory is this × vocabulary × 4 bytes':
     '로짓이 동시에 있는 토큰 수. 메모리는 이 값 × 어휘 × 4바이트',
+  'a checkpoint of more is written in several files of whole layers, which ranks share; KB, MB, GB, TB':
+    '이보다 큰 체크포인트는 층 단위의 여러 파일로 쓰며, 랭크들이 나누어 씁니다; KB, MB, GB, TB',
   'number format of the checkpoints (float32: exactly the weights in training)':
     '체크포인트의 수 형식(float32: 학습 중의 가중치 그대로)',
   'scale the logits of Chinese tokens, in sampling and in training alike ({} for the defaults)':

@@ -9,7 +9,6 @@ export const model = catalogue({
     '이렇게 내려받으세요: hf download Qwen/{name} --local-dir {dir}',
   '{dir} is not there: planned with the published sizes of {name}':
     '{dir}: 아직 없으므로 공개된 {name}의 크기로 계산합니다',
-  'this engine has no adapters to write': '이 엔진에는 쓸 어댑터가 없습니다',
   '{dir} is not an adapter, so it has no base model to name':
     '{dir}: 어댑터가 아니므로 바탕 모델을 지정할 수 없습니다',
   '"peft_type" is {peft_type}; only LORA is supported':

@@ -27,7 +27,8 @@ test('a state waits for the model before it; training waits for neither', async 
     const parent = join(session.config.output_dir, 'checkpoints')
     const saver = new StateSaver()
     const model = deferred()
-    await saver.beside(() => model.promise)
+    const publish = async (): Promise<void> => {}
+    await saver.beside(session.ranks, { label: 'model', write: () => model.promise, publish })
     const mixture = { seed: 1, shuffle: true, position: 0, sources: [] }
     session.boundary = { stage: 'sft', step: 1, num_tokens: 0, mixture }
     const path = await saver.begin(session)
@@ -39,7 +40,7 @@ test('a state waits for the model before it; training waits for neither', async 
 
     // A model that could not be written: its error, and no state that stands for it.
     const failed = deferred()
-    await saver.beside(() => failed.promise)
+    await saver.beside(session.ranks, { label: 'model', write: () => failed.promise, publish })
     session.boundary = { stage: 'sft', step: 2, num_tokens: 0, mixture }
     await saver.begin(session)
     failed.reject(new Error('the disk is full'))
