@@ -21,6 +21,9 @@ class CpuDevice final : public Device {
   Ops& ops() override { return ops_; }
   std::string name() const override { return "cpu (" + std::string(ops_.name()) + ")"; }
   DType storage(Precision) const override { return DType::f32; }
+  DType operands(DType stored, Precision precision) const override {
+    return precision == Precision::bf16 ? DType::bf16 : stored;
+  }
 
   void* allocate(size_t bytes) override {
     return Buffer<unsigned char>(bytes > 0 ? bytes : 1).take();

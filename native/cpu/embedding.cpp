@@ -7,11 +7,12 @@ namespace kogrpo {
 void CpuOps::embedding_forward(const EmbeddingForward& a) {
   const char* op = "embedding_forward";
   check::vector(op, "ids", a.ids, a.ids.cols, DType::i32);
-  check::matrix(op, "table", a.table, a.table.rows, a.table.cols);
-  check::matrix(op, "out", a.out, a.ids.cols, a.table.cols);
+  const DType type = check::of_operands(a.table);
+  check::matrix(op, "table", a.table, a.table.rows, a.table.cols, type);
+  check::matrix(op, "out", a.out, a.ids.cols, a.table.cols, type);
   check::indices(op, "ids", a.ids, 0, a.table.rows);
   pool_.run(a.ids.cols, grain(a.table.cols), [&](Range tokens, int) {
-    if (a.table.precision == Precision::bf16)
+    if (type == DType::f32 && a.table.precision == Precision::bf16)
       kernels_.embedding_forward_bf16(a, tokens);
     else
       kernels_.embedding_forward(a, tokens);

@@ -1,10 +1,14 @@
-// AVX-512 with AVX512_BF16: the matrix product again, everything else from the table below it.
+// AVX-512 with AVX512_BF16: the matrix product again and what writes its operands, everything else
+// from the table below it.
 #include "cpu/kernels.h"
 #include "cpu/kernels/partial.inl"
 #include "cpu/simd.h"
 // bf16 before what uses it
 #include "cpu/kernels/bf16.inl"
+#include "cpu/kernels/lm_head.inl"
 #include "cpu/kernels/matmul.inl"
+#include "cpu/kernels/norm.inl"
+#include "cpu/kernels/swiglu.inl"
 
 namespace kogrpo {
 const KernelTable& avx512bf16_kernels() {
@@ -13,6 +17,10 @@ const KernelTable& avx512bf16_kernels() {
     table.isa = "avx512bf16";
     table.matmul_pack = avx512bf16::matmul_pack;
     table.matmul_block = avx512bf16::matmul_block;
+    table.rmsnorm_forward = avx512bf16::rmsnorm_forward;
+    table.swiglu_forward = avx512bf16::swiglu_forward;
+    table.swiglu_backward = avx512bf16::swiglu_backward;
+    table.logits_backward = avx512bf16::logits_backward;
     table.fma_peak = avx512bf16::fma_peak;
     table.read_all = avx512bf16::read_all;
     return table;

@@ -20,10 +20,14 @@ Tensor CpuOps::logits_backward(const LogitsBackward& a) {
   check::logits(op, a);
   check::vector(op, "coef_logprob", a.coef_logprob, a.logits.rows);
   if (a.coef_entropy.data) check::vector(op, "coef_entropy", a.coef_entropy, a.logits.rows);
-  check::require(a.gradient == DType::f32, op, "the gradient is fp32 on this backend");
+  check::require(a.gradient == DType::f32 || a.gradient == DType::bf16, op,
+                 "the gradient is fp32 or bf16");
   pool_.run(a.logits.rows, grain(4 * a.vocab_limit),
             [&](Range rows, int) { kernels_.logits_backward(a, rows); });
-  return a.logits;
+  if (a.gradient == DType::f32) return a.logits;
+  Tensor gradient = matrix(a.logits.data, DType::bf16, a.logits.rows, a.logits.cols);
+  gradient.stride = 2 * a.logits.stride;
+  return gradient;
 }
 
 void CpuOps::scale_columns(const ScaleColumns& a) {

@@ -63,27 +63,38 @@ std::string shape(const Tensor& t) {
   return "[" + std::to_string(t.rows) + ", " + std::to_string(t.cols) + "]";
 }
 
-void check_operand(const char* op, const char* name, const Tensor& t) {
+// An operand by its name; `narrow` ones may be bf16.
+struct Operand {
+  const char* name;
+  const Tensor& t;
+  bool narrow = false;
+};
+
+void check_operand(const char* op, const Operand& operand) {
+  const Tensor& t = operand.t;
   const auto fail = [&](const std::string& why) {
-    throw std::invalid_argument(std::string(op) + ": " + name + " " + shape(t) + " " + why);
+    throw std::invalid_argument(std::string(op) + ": " + operand.name + " " + shape(t) + " " + why);
   };
   if (t.rows < 0 || t.cols < 0) fail("has a negative size");
-  if (t.dtype != DType::f32) fail("must be f32");
+  if (t.dtype != DType::f32 && !(operand.narrow && t.dtype == DType::bf16))
+    fail(operand.narrow ? "must be f32 or bf16" : "must be f32");
   if (t.rows > 1 && t.stride < t.cols)
     fail("has stride " + std::to_string(t.stride) + ", less than its columns");
   if (t.size() > 0 && t.data == nullptr && t.precision != Precision::int8) fail("has no data");
 }
 
 // c[M,N] from a and b whose sizes must be these.
-void check_product(const char* op, const char* a_name, const Tensor& a, const char* b_name,
-                   const Tensor& b, const char* c_name, const Tensor& c, bool fits) {
-  check_operand(op, a_name, a);
-  check_operand(op, b_name, b);
-  check_operand(op, c_name, c);
+void check_product(const char* op, const Operand& a, const Operand& b, const Operand& c,
+                   bool fits) {
+  for (const Operand* operand : {&a, &b, &c}) check_operand(op, *operand);
   if (!fits)
-    throw std::invalid_argument(std::string(op) + ": shapes do not fit: " + a_name + " " +
-                                shape(a) + ", " + b_name + " " + shape(b) + ", " + c_name + " " +
-                                shape(c));
+    throw std::invalid_argument(std::string(op) + ": shapes do not fit: " + a.name + " " +
+                                shape(a.t) + ", " + b.name + " " + shape(b.t) + ", " + c.name +
+                                " " + shape(c.t));
+}
+
+MatmulOperand operand(const Tensor& t, bool k_contiguous) {
+  return {t.data, t.stride, k_contiguous, t.dtype == DType::bf16};
 }
 
 float* align_line(float* p) {
@@ -139,7 +150,7 @@ void CpuOps::multiply(const Product& op) {
         panel_stride = (ks.end - ks.begin) * nr;
         float* to = panels_.reserve(static_cast<size_t>(width * panel_stride));
         MatmulOperand from = op.b;
-        from.data += op.b.k_contiguous ? column * op.b.stride : column;
+        from.data = op.b.at(column, 0);
         // Slices along which the source runs: long in k, or whole rows.
         const int64_t across = from.k_contiguous ? width : 1;
         const int64_t slice = from.k_contiguous ? kc : kCopySlice,
@@ -196,13 +207,13 @@ void CpuOps::multiply(const Product& op) {
 }
 
 std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
-  check_operand("pack", "weight", weight);
+  check_operand("pack", {"weight", weight});
   if (weight.precision == Precision::int8) return pack_int8(weight);
   const int64_t nr = kernels_.matmul_nr, all_k = steps(weight.cols, weight.precision);
   auto packed = std::make_unique<CpuPackedWeight>(weight.rows, weight.cols, nr, weight.precision);
   float* to = packed->data.reserve(0);
   pool_.run(ceil_div(weight.rows, nr), 1, [&](Range panels, int) {
-    kernels_.matmul_pack({.b = {weight.f32(), weight.stride, true},
+    kernels_.matmul_pack({.b = operand(weight, true),
                           .n = weight.rows,
                           .panels = panels,
                           .ks = {0, all_k},
@@ -215,7 +226,7 @@ std::unique_ptr<PackedWeight> CpuOps::pack(const Tensor& weight) {
 }
 
 void CpuOps::linear(const Linear& op) {
-  check_product("linear", "x", op.x, "w", op.w, "y", op.y,
+  check_product("linear", {"x", op.x, op.w.precision == Precision::bf16}, {"w", op.w}, {"y", op.y},
                 op.x.cols == op.w.cols && op.y.rows == op.x.rows && op.y.cols == op.w.rows);
   if (op.w.precision == Precision::int8) return linear_int8(op);
   const auto* packed = dynamic_cast<const CpuPackedWeight*>(op.packed);
@@ -226,8 +237,8 @@ void CpuOps::linear(const Linear& op) {
   multiply({.m = op.x.rows,
             .n = op.w.rows,
             .k = op.x.cols,
-            .a = {op.x.f32(), op.x.stride, true},
-            .b = {op.w.f32(), op.w.stride, true},
+            .a = operand(op.x, true),
+            .b = operand(op.w, true),
             .packed = packed,
             .c = op.y.f32(),
             .c_stride = op.y.stride,
@@ -236,14 +247,15 @@ void CpuOps::linear(const Linear& op) {
 }
 
 void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
-  check_product("linear_backward_input", "dy", op.dy, "w", op.w, "dx", op.dx,
+  check_product("linear_backward_input", {"dy", op.dy, op.w.precision == Precision::bf16},
+                {"w", op.w}, {"dx", op.dx},
                 op.dy.cols == op.w.rows && op.dx.rows == op.dy.rows && op.dx.cols == op.w.cols);
   if (op.w.precision == Precision::int8) return linear_backward_input_int8(op);
   multiply({.m = op.dy.rows,
             .n = op.w.cols,
             .k = op.w.rows,
-            .a = {op.dy.f32(), op.dy.stride, true},
-            .b = {op.w.f32(), op.w.stride, false},
+            .a = operand(op.dy, true),
+            .b = operand(op.w, false),
             .packed = nullptr,
             .c = op.dx.f32(),
             .c_stride = op.dx.stride,
@@ -252,13 +264,14 @@ void CpuOps::linear_backward_input(const LinearBackwardInput& op) {
 }
 
 void CpuOps::linear_backward_weight(const LinearBackwardWeight& op) {
-  check_product("linear_backward_weight", "dy", op.dy, "x", op.x, "dw", op.dw,
+  const bool narrow = op.dw.precision == Precision::bf16;
+  check_product("linear_backward_weight", {"dy", op.dy, narrow}, {"x", op.x, narrow}, {"dw", op.dw},
                 op.dy.rows == op.x.rows && op.dw.rows == op.dy.cols && op.dw.cols == op.x.cols);
   multiply({.m = op.dy.cols,
             .n = op.x.cols,
             .k = op.x.rows,
-            .a = {op.dy.f32(), op.dy.stride, false},
-            .b = {op.x.f32(), op.x.stride, false},
+            .a = operand(op.dy, false),
+            .b = operand(op.x, false),
             .packed = nullptr,
             .c = op.dw.f32(),
             .c_stride = op.dw.stride,

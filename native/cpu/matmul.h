@@ -12,9 +12,17 @@ namespace kogrpo {
 
 // An operand in memory, as seen by an outer index i (A's row m, B's column n) and k.
 struct MatmulOperand {
-  const float* data = nullptr;
+  const void* data = nullptr;
   int64_t stride = 0;         // elements between consecutive rows in memory
   bool k_contiguous = false;  // element (i, k) is data[i·stride + k], else data[k·stride + i]
+  bool narrow = false;        // elements are bf16 (of products in bf16), else fp32
+
+  int64_t element_size() const { return narrow ? 2 : 4; }
+  // The element (i, k).
+  const void* at(int64_t i, int64_t k) const {
+    const int64_t offset = k_contiguous ? i * stride + k : k * stride + i;
+    return static_cast<const char*>(data) + offset * element_size();
+  }
 };
 
 // Copies columns n of B, for k in `ks`, into panels: panel p starts at out + p·panel_stride and its

@@ -9,7 +9,7 @@ void CpuOps::rmsnorm_forward(const RmsNormForward& a) {
   const int64_t tokens = a.x.rows, n = a.x.cols;
   check::matrix(op, "x", a.x, tokens, n);
   check::vector(op, "weight", a.weight, n);
-  check::matrix(op, "y", a.y, tokens, n);
+  check::matrix(op, "y", a.y, tokens, n, check::of_operands(a.y));
   check::vector(op, "rstd", a.rstd, tokens);
   pool_.run(tokens, grain(2 * n), [&](Range rows, int) { kernels_.rmsnorm_forward(a, rows); });
 }

@@ -71,9 +71,12 @@ Tensor Decoder::layers(const ModelView& weights, const PackedModel& packed, KvCa
     return storage.reserve(device_, type(), r, cols);
   };
   const Tensor qkv = buffer(qkv_, q + 2 * kv);
-  Tensor x = buffer(x_, h), normed = buffer(normed_, h);
+  const auto operand = [&](Storage& storage, const Tensor& weight, int64_t count, int64_t cols) {
+    return storage.reserve(device_, transformer_.operands(weight), count, cols);
+  };
+  Tensor x = buffer(x_, h);
   Tensor qk = buffer(qk_, q + kv), attention = buffer(attention_, q);
-  Tensor gate_up = buffer(gate_up_, 2 * i), act = buffer(act_, i);
+  Tensor gate_up = buffer(gate_up_, 2 * i);
   Tensor rstd = rstd_.reserve(device_, DType::f32, 1, r);
   RopeTable& rope = transformer_.rope();
   Lora& lora = transformer_.lora();
@@ -89,6 +92,7 @@ Tensor Decoder::layers(const ModelView& weights, const PackedModel& packed, KvCa
     const PackedModel::Layer& p = packed.layers[l];
     KvPages pages = cache.layer(static_cast<int64_t>(l), rows.block_table, rows.max_pages);
     RowSpans spans = rows.spans;
+    Tensor normed = operand(normed_, w.qkv, r, h), act = operand(act_, w.down, r, i);
     ops_.rmsnorm_forward({x, w.input_norm, normed, rstd, config_.rms_norm_eps});
     ops_.linear({normed, w.qkv, qkv, p.qkv.get(), false});
     lora.forward(w.lora_qkv, normed, qkv);
@@ -100,12 +104,13 @@ Tensor Decoder::layers(const ModelView& weights, const PackedModel& packed, KvCa
       const int64_t n = asked->count();
       if (n == 0) break;
       // From here on a row concerns nobody but those who ask for it. What is over lends its memory.
-      ops_.embedding_forward({asked->ids(), x, normed.row_range(0, n)});
+      const Tensor own = asked_x_.reserve(device_, type(), n, h);
+      ops_.embedding_forward({asked->ids(), x, own});
       ops_.embedding_forward({asked->ids(), qk.columns(0, q), attention.row_range(0, n)});
-      std::swap(x, normed);
+      x = own;
       qk = attention;
       attention = qk_.view(type(), n, q);
-      for (Tensor* t : {&x, &normed, &qk, &gate_up, &act}) *t = t->row_range(0, n);
+      for (Tensor* t : {&normed, &qk, &gate_up, &act}) *t = t->row_range(0, n);
       rstd = rstd.columns(0, n);
       pages = cache.layer(static_cast<int64_t>(l), asked->block_table.data(), asked->max_pages);
       spans = asked->spans();
@@ -122,7 +127,8 @@ Tensor Decoder::layers(const ModelView& weights, const PackedModel& packed, KvCa
     lora.forward(w.lora_down, act, x);
   }
   before(config_.num_layers + 1);
-  if (asked && asked->count() == 0) return normed.row_range(0, 0);
+  const Tensor normed = operand(normed_, weights.head, asked ? asked->count() : r, h);
+  if (normed.rows == 0) return normed;
   ops_.rmsnorm_forward({x, weights.final_norm, normed, rstd, config_.rms_norm_eps});
   return normed;
 }

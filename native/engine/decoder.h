@@ -102,7 +102,7 @@ class Decoder {
   Tensor hidden_;               // of the last forward's rows that will be asked,
   std::vector<int32_t> place_;  // where each of its rows lies there; −1: it will not be asked
   std::vector<int32_t> block_table_;
-  Storage x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_, per_row_;
+  Storage x_, asked_x_, normed_, rstd_, qkv_, qk_, attention_, gate_up_, act_, per_row_;
 };
 
 }  // namespace kogrpo

@@ -223,14 +223,13 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
   kept->activations.recompute = options_.recompute || !keep;
   kept->activations.dropout = keep ? dropout_of(kept->batch) : LoraDropout{};
-  const int64_t t = kept->batch.size();
   TokenValues values(kept->batch.whole_size());
   const PackedModel* packed = packed_of(slot);
   with_plan([&] {
     transformer_.forward(weights, packed, kept->batch, kept->activations,
                          streams ? weight_hooks() : BlockHooks{}, abort);
-    head_.forward(kept->activations.hidden.view(type_, t, config_.hidden_size), weights.head,
-                  packed ? packed->head.get() : nullptr, kept->rows, kept->options, values, abort);
+    head_.forward(kept->activations.hidden, weights.head, packed ? packed->head.get() : nullptr,
+                  kept->rows, kept->options, values, abort);
   });
   if (keep) {
     *handle = next_handle_++;
@@ -252,7 +251,7 @@ void Engine::backward_from_rows(Kept& kept, std::span<const float> coef,
   const ModelView& weights = weights_in_pieces() ? *streamed_ : policy_;
   const Tensor dhidden = dhidden_.reserve(*device_, type_, t, h);
   const PackedModel* packed = integers_ ? &integers_->packed() : nullptr;
-  head_.forward_backward(kept.activations.hidden.view(type_, t, h), weights.head,
+  head_.forward_backward(kept.activations.hidden, weights.head,
                          packed ? packed->head.get() : nullptr, kept.rows, kept.options, coef,
                          coef_entropy, values, dhidden, g.head, abort);
   transformer_.backward(weights, packed, g, kept.batch, kept.activations, dhidden, hooks, abort);
@@ -330,8 +329,8 @@ std::vector<float> Engine::logits(std::span<const int32_t> tokens,
   state.recompute = true;
   const PackedModel* packed = packed_of("policy");
   transformer_.forward(view("policy"), packed, batch, state, {}, AbortFlag());
-  const Tensor z = head_.logits(state.hidden.view(type_, batch.size(), config_.hidden_size),
-                                positions, policy_.head, packed ? packed->head.get() : nullptr);
+  const Tensor z =
+      head_.logits(state.hidden, positions, policy_.head, packed ? packed->head.get() : nullptr);
   return to_host(*device_, z);
 }
 

@@ -59,10 +59,11 @@ std::optional<NonFinite> Engine::trace(const BatchArguments& arguments, const st
   transformer_.forward(weights, integers_ ? &integers_->packed() : nullptr, batch, state, {},
                        abort);
   const int64_t t = batch.size(), h = config_.hidden_size;
+  const auto look_at = [&](const std::string& name, const Tensor& x) {
+    return first_non_finite(name, to_host(*device_, x).data(), t, x.cols, batch.row_of);
+  };
   const auto look = [&](const std::string& name, const Storage& x, int64_t cols) {
-    const DType type = cols == 1 ? DType::f32 : type_;  // 1/rms
-    return first_non_finite(name, to_host(*device_, x.view(type, t, cols)).data(), t, cols,
-                            batch.row_of);
+    return look_at(name, x.view(cols == 1 ? DType::f32 : type_, t, cols));  // 1/rms: fp32
   };
   for (size_t l = 0; l < state.layers.size(); ++l) {
     const LayerActivations& a = state.layers[l];
@@ -86,7 +87,7 @@ std::optional<NonFinite> Engine::trace(const BatchArguments& arguments, const st
   const std::string last =
       "model.layers." + std::to_string(int64_t(state.layers.size()) - 1) + ".mlp.down_proj";
   if (auto found = look(last + " (residual stream)", state.x, h)) return found;
-  return look("model.norm", state.hidden, h);
+  return look_at("model.norm", state.hidden);
 }
 
 }  // namespace kogrpo

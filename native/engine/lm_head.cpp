@@ -146,12 +146,14 @@ void LmHead::forward_backward(const Tensor& hidden, const Tensor& head, const Pa
       coefs[chunk.tokens.size() + i] = coef_entropy.empty() ? 0.0f : coef_entropy[t];
     }
     to_device(device_, coefs.data(), chunk.coefs);
+    // A scale is multiplied with; else nothing but products reads the gradient.
+    const DType type = logit_scale_.empty() ? hidden.dtype : dhidden.dtype;
     const Tensor gradient = ops_.logits_backward(
         {chunk.logits, chunk.targets, chunk.entropy(), chunk.lse, chunk.coefs.row_range(0, 1),
          coef_entropy.empty() ? Tensor{} : chunk.coefs.row_range(1, 1), options.inv_temperature,
-         options.vocab_limit, hidden.dtype});
+         options.vocab_limit, type});
     scale(gradient);
-    const Tensor dx = dhidden_.reserve(device_, hidden.dtype, count, h);
+    const Tensor dx = dhidden_.reserve(device_, dhidden.dtype, count, h);
     ops_.linear_backward_input({gradient, head, dx, false, packed});
     if (dhead.data)
       ops_.linear_backward_weight({gradient, hidden_.view(hidden.dtype, count, h), dhead});

@@ -4,8 +4,9 @@
 
 namespace kogrpo {
 
-Tensor Lora::project(const LoraSite& site, int64_t begin, int64_t count, const Tensor& x) {
-  const Tensor u = u_.reserve(device_, x.dtype, x.rows, count);
+Tensor Lora::project(const LoraSite& site, int64_t begin, int64_t count, const Tensor& x,
+                     DType type) {
+  const Tensor u = u_.reserve(device_, type, x.rows, count);
   ops_.linear({x, site.a.row_range(begin, count), u, nullptr, false});
   scale(u, site.scale);
   return u;
@@ -23,7 +24,7 @@ void Lora::forward(const LoraSite& site, const Tensor& x, const Tensor& y,
                    const LoraDropout& dropout) {
   if (site.targets.empty()) return;
   if (dropout.p > 0) return forward_masked(site, x, y, dropout);
-  const Tensor u = project(site, 0, site.a.rows, x);
+  const Tensor u = project(site, 0, site.a.rows, x, y.dtype);
   int64_t at = 0;
   for (const auto& [column, b, place] : site.targets) {
     ops_.linear({u.columns(at, b.cols), b, y.columns(column, b.rows), nullptr, true});
@@ -35,8 +36,8 @@ void Lora::backward(const LoraSite& site, const LoraSite& gradient, const Tensor
                     const Tensor& dy, const Tensor& dx, const LoraDropout& dropout) {
   if (site.targets.empty()) return;
   if (dropout.p > 0) return backward_masked(site, gradient, x, dy, dx, dropout);
-  const Tensor u = project(site, 0, site.a.rows, x);
-  const Tensor du = du_.reserve(device_, x.dtype, u.rows, u.cols);
+  const Tensor u = project(site, 0, site.a.rows, x, dx.dtype);
+  const Tensor du = du_.reserve(device_, dx.dtype, u.rows, u.cols);
   int64_t at = 0;
   for (size_t i = 0; i < site.targets.size(); ++i) {
     const auto& [column, b, place] = site.targets[i];
@@ -62,7 +63,7 @@ void Lora::forward_masked(const LoraSite& site, const Tensor& x, const Tensor& y
   int64_t at = 0;
   for (const LoraSite::Target& target : site.targets) {
     const Tensor& b = target.b;
-    const Tensor u = project(site, at, b.cols, masked(target, x, dropout));
+    const Tensor u = project(site, at, b.cols, masked(target, x, dropout), y.dtype);
     ops_.linear({u, b, y.columns(target.column, b.rows), nullptr, true});
     at += b.cols;
   }
@@ -75,8 +76,8 @@ void Lora::backward_masked(const LoraSite& site, const LoraSite& gradient, const
     const LoraSite::Target& target = site.targets[i];
     const Tensor& b = target.b;
     const Tensor input = masked(target, x, dropout), part = dy.columns(target.column, b.rows);
-    const Tensor u = project(site, at, b.cols, input);
-    const Tensor du = du_.reserve(device_, x.dtype, x.rows, b.cols);
+    const Tensor u = project(site, at, b.cols, input, dx.dtype);
+    const Tensor du = du_.reserve(device_, dx.dtype, x.rows, b.cols);
     ops_.linear_backward_input({part, b, du, false});
     if (gradient.targets[i].b.data) ops_.linear_backward_weight({part, u, gradient.targets[i].b});
     scale(du, site.scale);

@@ -41,8 +41,8 @@ class Lora {
                 const Tensor& dx, const LoraDropout& dropout = {});
 
  private:
-  // s·x Aᵀ of A's rows [begin, begin + count).
-  Tensor project(const LoraSite& site, int64_t begin, int64_t count, const Tensor& x);
+  // s·x Aᵀ of A's rows [begin, begin + count), in elements of `type`.
+  Tensor project(const LoraSite& site, int64_t begin, int64_t count, const Tensor& x, DType type);
   // x *= s
   void scale(const Tensor& x, float s);
   // m∘x of one target.

@@ -154,18 +154,18 @@ Tensor prefixes_of(const PackedBatch& batch) {
 
 void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* packed,
                                 const PackedBatch& batch, LayerActivations& a,
-                                const LoraDropout& dropout, const Tensor& x2) {
+                                const LoraDropout& dropout, DType operands, const Tensor& x2) {
   const int64_t t = batch.size(), h = config_.hidden_size, i = config_.intermediate_size;
   const int64_t q = config_.q_size(), kv = config_.kv_size();
   const Tensor cu = ints(const_cast<int32_t*>(batch.cu_seqlens.data()),
                          static_cast<int64_t>(batch.cu_seqlens.size()));
   const Tensor positions = ints(const_cast<int32_t*>(batch.positions.data()), t);
   const Tensor x0 = a.x0.view(type_, t, h), x1 = a.x1.view(type_, t, h);
-  const Tensor normed = h_.reserve(device_, type_, t, h);
+  const Tensor normed = h_.reserve(device_, operands, t, h);
   const Tensor qkv = a.qkv.view(type_, t, q + 2 * kv), qk = a.qk.view(type_, t, q + kv);
   const Tensor attention = a.attention.view(type_, t, q);
   const Tensor gate_up = a.gate_up.view(type_, t, 2 * i);
-  const Tensor act = act_.reserve(device_, type_, t, i);
+  const Tensor act = act_.reserve(device_, operands, t, i);
 
   ops_.rmsnorm_forward(
       {x0, w.input_norm, normed, a.rstd0.view(DType::f32, 1, t), config_.rms_norm_eps});
@@ -217,21 +217,23 @@ void Transformer::forward(const ModelView& weights, const PackedModel* packed,
     const bool last = l + 1 == weights.layers.size();
     const Tensor output = last ? x : state.layers[l + 1].x0.reserve(device_, type_, t, h);
     LayerActivations& a = state.layers[l];
+    const DType operands = tap ? type_ : this->operands(weights.layers[l], state.dropout);
     if (!state.recompute) {
       allocate(a, t);
       layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, a,
-                    state.dropout, output);
+                    state.dropout, operands, output);
     } else {
       std::swap(recomputed_.x0, a.x0);
       layer_forward(weights.layers[l], packed ? &packed->layers[l] : nullptr, batch, recomputed_,
-                    state.dropout, output);
+                    state.dropout, operands, output);
       std::swap(recomputed_.x0, a.x0);
     }
     if (tap)
       tap(l, state.recompute ? recomputed_ : a, act_.view(type_, t, config_.intermediate_size));
   }
   before(config_.num_layers + 1);
-  ops_.rmsnorm_forward({x, weights.final_norm, state.hidden.reserve(device_, type_, t, h),
+  state.hidden = state.normed.reserve(device_, operands(weights.head), t, h);
+  ops_.rmsnorm_forward({x, weights.final_norm, state.hidden,
                         state.rstd.reserve(device_, DType::f32, 1, t), config_.rms_norm_eps});
 }
 
@@ -260,15 +262,20 @@ void Transformer::layer_backward(const LayerView& w, const PackedModel::Layer* p
   const Tensor qkv = a.qkv.view(type_, t, q + 2 * kv), qk = a.qk.view(type_, t, q + kv);
   const Tensor attention = a.attention.view(type_, t, q);
   const Tensor gate_up = a.gate_up.view(type_, t, 2 * i);
-  const Tensor normed = scratch(h_, h), dh = scratch(dh_, h), act = scratch(act_, i);
+  const DType operands = this->operands(w, dropout);
+  const Tensor normed = h_.reserve(device_, operands, t, h), dh = scratch(dh_, h);
+  const Tensor act = act_.reserve(device_, operands, t, i);
+  const Tensor dgate_up = dgate_up_.reserve(device_, operands, t, 2 * i);
 
   // Feed-forward: x2 = x1 + down(swiglu(gate_up(norm(x1)))).
-  ops_.swiglu_forward({gate_up, act});
-  accumulate(dx, act, g.down);
-  const Tensor dact = scratch(dact_, i), dgate_up = scratch(dgate_up_, 2 * i);
+  const Tensor dact = scratch(dact_, i);
   ops_.linear_backward_input({dx, w.down, dact, false, packed ? packed->down.get() : nullptr});
-  lora_.backward(w.lora_down, g.lora_down, act, dx, dact, dropout);
-  ops_.swiglu_backward({dact, gate_up, dgate_up});
+  if (!w.lora_down.targets.empty()) {
+    ops_.swiglu_forward({gate_up, act});
+    lora_.backward(w.lora_down, g.lora_down, act, dx, dact, dropout);
+  }
+  ops_.swiglu_backward({dact, gate_up, dgate_up, g.down.data ? act : Tensor{}});
+  accumulate(dx, act, g.down);
   ops_.rmsnorm_forward({x1, w.post_norm, normed, rstd1, config_.rms_norm_eps});
   accumulate(dgate_up, normed, g.gate_up);
   ops_.linear_backward_input(
@@ -348,7 +355,7 @@ void Transformer::backward(const ModelView& weights, const PackedModel* packed,
     } else {
       std::swap(recomputed_.x0, a.x0);
       layer_forward(weights.layers[l], own, batch, recomputed_, state.dropout,
-                    x2_.reserve(device_, type_, t, h));
+                    operands(weights.layers[l], state.dropout), x2_.reserve(device_, type_, t, h));
       layer_backward(weights.layers[l], own, gradients.layers[l], batch, recomputed_, state.dropout,
                      dx);
       std::swap(recomputed_.x0, a.x0);

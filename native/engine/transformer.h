@@ -86,10 +86,12 @@ struct Activations {
   bool recompute = false;
   LoraDropout dropout;                   // of the forward; the backward's is the same
   std::vector<LayerActivations> layers;  // with recompute: x0 only
-  Storage x, rstd, hidden;               // final residual, its norm's 1/rms, normed output [T,H]
+  Storage x, rstd, normed;               // final residual, its norm's 1/rms, normed output
+  Tensor hidden;                         // the normed output [T,H]
 };
 
-// Called after each layer with what it computed; `act` [T,I] is the input of its down projection.
+// Called after each layer with what it computed; `act` [T,I] is the input of its down projection,
+// of the type that all activations have.
 using LayerTap =
     std::function<void(size_t layer, const LayerActivations& activations, const Tensor& act)>;
 
@@ -100,7 +102,8 @@ struct BlockHooks {
 
 class Transformer {
  public:
-  // `type` is that of weights, gradients and activations.
+  // `type` is that of weights, gradients and activations, but for those that nothing but products
+  // reads: operands().
   Transformer(Device& device, const ModelConfig& config, DType type)
       : device_(device),
         ops_(device.ops()),
@@ -126,15 +129,22 @@ class Transformer {
   RopeTable& rope() { return rope_; }
   Lora& lora() { return lora_; }
   DType type() const { return type_; }
+  // Of what nothing but products with `weight` reads.
+  DType operands(const Tensor& weight) const { return device_.operands(type_, weight.precision); }
 
  private:
   void allocate(LayerActivations& layer, int64_t tokens);
   void layer_forward(const LayerView& w, const PackedModel::Layer* packed, const PackedBatch& batch,
-                     LayerActivations& a, const LoraDropout& dropout, const Tensor& x2);
+                     LayerActivations& a, const LoraDropout& dropout, DType operands,
+                     const Tensor& x2);
   void layer_backward(const LayerView& w, const PackedModel::Layer* packed, const LayerView& g,
                       const PackedBatch& batch, LayerActivations& a, const LoraDropout& dropout,
                       const Tensor& dx);
 
+  // Of a layer's products: the adapters' dropout masks what otherwise they alone would read.
+  DType operands(const LayerView& w, const LoraDropout& dropout) const {
+    return dropout.p > 0 ? type_ : operands(w.qkv);
+  }
   // A gradient that is wanted, or a place for one that is not: the norms' backwards make it anyway.
   Tensor gradient(const Tensor& wanted, size_t place = 0);
   // dw += dyᵀ x unless w is frozen.

@@ -39,6 +39,11 @@ inline void vector(const char* op, const char* name, const Tensor& t, int64_t n,
   matrix(op, name, t, 1, n, dtype);
 }
 
+// The type to check a tensor against that may be fp32 or bf16.
+inline DType of_operands(const Tensor& t) {
+  return t.dtype == DType::bf16 ? DType::bf16 : DType::f32;
+}
+
 // Every element of an index tensor lies in [low, high).
 inline void indices(const char* op, const char* name, const Tensor& t, int64_t low, int64_t high) {
   for (int64_t i = 0; i < t.cols; ++i)

@@ -43,6 +43,9 @@ class Device {
   // Element type of weights, gradients and activations of a model whose products are of
   // `precision`.
   virtual DType storage(Precision precision) const = 0;
+  // Element type of what nothing but products with weights of `precision` reads, where other
+  // activations are of type `stored` (ops.h).
+  virtual DType operands(DType stored, Precision) const { return stored; }
   // Free and total memory; absent (zeros) where tensors lie in the host's memory.
   virtual DeviceMemory memory() const { return {}; }
   // Bytes that the operations keep for themselves besides tensors.

@@ -13,7 +13,11 @@
 //   top_logprobs give lie in the host's, where they are checked. Of a step that a device's queue
 //   takes (ops/step_queue.h) they are `resident`: in the device's memory, and unchecked.
 //   Tensors of one call are all fp32 or, on a device that stores them so (ops/device.h), all bf16;
-//   lse, rstd, rotary tables, logits, log-probs and entropies are fp32 always.
+//   lse, rstd, rotary tables, logits, log-probs and entropies are fp32 always. On a device that
+//   stores fp32, what nothing but products in bf16 reads may be bf16 (Device::operands): they would
+//   round it anyway. So they take x and dy of either type; y of RmsNormForward and SwigluForward,
+//   dgate_up and y of SwigluBackward, and the gradient of LogitsBackward are of the type that is
+//   asked for, and EmbeddingForward gathers rows of either.
 //
 // Contract of every backend that calls itself deterministic (reference and CPU do):
 //   * a row's result depends on that row's inputs alone: not on the number of rows, their order,
@@ -173,6 +177,7 @@ struct SwigluForward {
 };
 struct SwigluBackward {
   Tensor dy, gate_up, dgate_up;
+  Tensor y = {};  // optional: y of the forward again, in dgate_up's type
 };
 
 // Dropout on rows that have an identity: out[t,c] (+)= x[t,c]·f, where f is 0 if the upper 24 bits
@@ -206,8 +211,8 @@ struct LogitsForward {
 // with c = coef_logprob[r] = ∂L/∂logprob, e = coef_entropy[r] = ∂L/∂entropy (null: 0). Columns from
 // vocab_limit on become 0.
 //
-// With gradient = bf16, where tensors are bf16: the result lies over the logits' own memory, row r
-// where row r of the fp32 logits began, so its stride is twice theirs.
+// With gradient = bf16 the result lies over the logits' own memory, row r where row r of the fp32
+// logits began, so its stride is twice theirs.
 struct LogitsBackward {
   Tensor logits, targets, entropy, lse, coef_logprob, coef_entropy;
   float inv_temperature = 1.0f;

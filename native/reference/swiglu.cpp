@@ -21,6 +21,7 @@ void ReferenceOps::swiglu_backward(const SwigluBackward& a) {
       const double sigmoid = 1 / (1 + std::exp(-gate));
       a.dgate_up.row(t)[c] = float(dy * up * sigmoid * (1 + gate * (1 - sigmoid)));
       a.dgate_up.row(t)[n + c] = float(dy * gate * sigmoid);
+      if (a.y.data) a.y.row(t)[c] = float(gate * sigmoid * up);
     }
 }
 

@@ -60,8 +60,8 @@ void for_each_table(Test&& test, std::string_view but = "") {
     }
 }
 
-// Where avx512bf16 runs, avx512 is left out: all but the products are its functions, and
-// bf16_test.cpp holds those against each other.
+// Where avx512bf16 runs, avx512 is left out: all but the products and what writes their operands
+// are its functions, and bf16_test.cpp and bf16_operands_test.cpp hold those against each other.
 template <class Test>
 void for_each_cpu_backend(Test&& test) {
   bool bf16 = false;

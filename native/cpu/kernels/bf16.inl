@@ -13,27 +13,9 @@
 // A chain over tokens must not depend on which of them are paired. So its words are the other way
 // round, the earlier token in the upper half, and an odd one out is paired with −0 × 0.
 
+#include "cpu/kernels/bf16_memory.inl"
+
 namespace kogrpo::KOGRPO_ISA {
-
-// The lanes rounded to bfloat16, as floats. NaN stays NaN.
-KOGRPO_INLINE f32x16 bf16_round(f32x16 x) {
-  const f32x16 infinity = set1(__builtin_inff());
-  const uint32_t ordered = greater(x, neg(infinity)) | greater(zero(), x);
-  const i32x16 u = bits(x);
-  const i32x16 half = iadd(iand(shift_right<16>(u), iset1(1)), iset1(0x7FFF));
-  const i32x16 upper = iset1(int32_t(0xFFFF0000u));
-  return select(ordered, floats(iand(iadd(u, half), upper)),
-                floats(ior(iand(u, upper), iset1(0x00400000))));
-}
-
-#if !defined(__AVX512BF16__)
-// Denormals are zero before they are rounded, as VCVTNE2PS2BF16 takes them.
-KOGRPO_INLINE i32x16 bf16_operand(f32x16 x) {
-  const f32x16 magnitude = floats(iand(bits(x), iset1(INT32_MAX)));
-  const f32x16 signed_zero = floats(iand(bits(x), iset1(INT32_MIN)));
-  return bits(bf16_round(select(greater(set1(0x1p-126f), magnitude), signed_zero, x)));
-}
-#endif
 
 // Words of a lane's two values: the first in the lower half.
 KOGRPO_INLINE f32x16 bf16_pairs(f32x16 first, f32x16 second) {
@@ -46,6 +28,11 @@ KOGRPO_INLINE f32x16 bf16_pairs(f32x16 first, f32x16 second) {
 #else
   return floats(ior(shift_right<16>(bf16_operand(first)), bf16_operand(second)));
 #endif
+}
+
+// The same of values that are bfloat16 already.
+KOGRPO_INLINE f32x16 bf16_joined(f32x16 first, f32x16 second) {
+  return floats(ior(shift_right<16>(bits(first)), bits(second)));
 }
 
 #if defined(KOGRPO_AVX2)

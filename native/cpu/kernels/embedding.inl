@@ -6,7 +6,8 @@ namespace kogrpo::KOGRPO_ISA {
 inline void embedding_forward(const EmbeddingForward& a, Range tokens) {
   const int32_t* ids = a.ids.i32();
   for (int64_t t = tokens.begin; t < tokens.end; ++t)
-    std::memcpy(a.out.row(t), a.table.row(ids[t]), size_t(a.table.cols) * sizeof(float));
+    std::memcpy(a.out.element(t * a.out.stride), a.table.element(ids[t] * a.table.stride),
+                size_t(a.table.cols) * size_of(a.table.dtype));
 }
 
 inline void embedding_backward(const EmbeddingBackward& a, Range columns_of_16) {

@@ -3,6 +3,8 @@
 // four lane-strided float chains within blocks of 2048 entries, and in double over the blocks, so
 // 152k entries lose nothing; the order depends on the row's length alone.
 
+#include "cpu/kernels/bf16_memory.inl"
+
 namespace kogrpo::KOGRPO_ISA {
 
 // Entries more than this many nats down count as probability 0 (1.6e-28) in gradients and as
@@ -97,34 +99,45 @@ KOGRPO_INLINE f32x16 logits_gradient(f32x16 z, f32x16 lse, f32x16 entropy, f32x1
   return mul(mul(p, minus_inv), fma(e, add(d, entropy), c));
 }
 
-inline void logits_backward(const LogitsBackward& a, Range rows) {
+// The gradient lies over the logits: written behind what has been read, where it is bfloat16.
+template <class G>
+static void logits_gradient_rows(const LogitsBackward& a, Range rows) {
   const int64_t n = a.vocab_limit, cols = a.logits.cols;
   const f32x16 inv = set1(a.inv_temperature), minus_inv = set1(-a.inv_temperature);
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     float* logits = a.logits.row(r);
+    G* gradient = static_cast<G*>(static_cast<void*>(logits));
     const int32_t target = a.targets.i32()[r];
     const float coef = a.coef_logprob.f32()[r];
     const float coef_entropy = a.coef_entropy.data ? a.coef_entropy.f32()[r] : 0.0f;
     if (target < 0 || (coef == 0.0f && coef_entropy == 0.0f)) {
-      std::memset(logits, 0, size_t(cols) * sizeof(float));
+      std::memset(gradient, 0, size_t(cols) * sizeof(G));
       continue;
     }
     const f32x16 lse = set1(a.lse.f32()[r]), entropy = set1(a.entropy.f32()[r]);
     const f32x16 c = set1(coef), e = set1(coef_entropy);
+    const f32x16 of_target =
+        add(logits_gradient(mul(set1(logits[target]), inv), lse, entropy, c, e, minus_inv),
+            set1(a.inv_temperature * coef));
     int64_t i = 0;
     for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
       const f32x16 z0 = mul(load(logits + i), inv), z1 = mul(load(logits + i + kLanes), inv);
-      store(logits + i, logits_gradient(z0, lse, entropy, c, e, minus_inv));
-      store(logits + i + kLanes, logits_gradient(z1, lse, entropy, c, e, minus_inv));
+      store(gradient + i, logits_gradient(z0, lse, entropy, c, e, minus_inv));
+      store(gradient + i + kLanes, logits_gradient(z1, lse, entropy, c, e, minus_inv));
     }
     for (; i < n; i += kLanes) {
       const int k = lanes_left(n, i);
       const f32x16 z = mul(load_first(k, logits + i), inv);
-      store_first(k, logits + i, logits_gradient(z, lse, entropy, c, e, minus_inv));
+      store_first(k, gradient + i, logits_gradient(z, lse, entropy, c, e, minus_inv));
     }
-    logits[target] += a.inv_temperature * coef;
-    std::memset(logits + n, 0, size_t(cols - n) * sizeof(float));
+    store_first(1, gradient + target, of_target);
+    std::memset(gradient + n, 0, size_t(cols - n) * sizeof(G));
   }
+}
+
+inline void logits_backward(const LogitsBackward& a, Range rows) {
+  a.gradient == DType::bf16 ? logits_gradient_rows<uint16_t>(a, rows)
+                            : logits_gradient_rows<float>(a, rows);
 }
 
 inline void scale_columns(const ScaleColumns& a, Range rows) {

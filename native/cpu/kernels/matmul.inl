@@ -110,7 +110,17 @@ inline int64_t least_of(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-// Up to 16 words from `left` floats on.
+KOGRPO_INLINE const float* wide_at(const MatmulOperand& x, int64_t i, int64_t k) {
+  return static_cast<const float*>(x.at(i, k));
+}
+KOGRPO_INLINE const uint16_t* narrow_at(const MatmulOperand& x, int64_t i, int64_t k) {
+  return static_cast<const uint16_t*>(x.at(i, k));
+}
+
+// Up to 16 words from `left` values on.
+KOGRPO_INLINE f32x16 words_from(const uint16_t* from, int64_t left) {
+  return load_words(left, from);
+}
 KOGRPO_INLINE f32x16 words_from(const float* from, int64_t left) {
   if (left >= 2 * kLanes) return bf16_words(load(from), load(from + kLanes));
   return bf16_words(load_first(int(left), from),
@@ -118,26 +128,49 @@ KOGRPO_INLINE f32x16 words_from(const float* from, int64_t left) {
 }
 
 // As copy_a below, of `depth` values of k in memory; `k` and `kc` count words.
-static void copy_words(const MatmulOperand& a, int64_t depth, int64_t row, int64_t rows, int64_t k,
-                       int64_t kc, float* out) {
+template <class T>
+static void copy_words(const T* from, int64_t stride, int64_t left, int64_t rows, int64_t kc,
+                       float* out) {
   // Whole vectors: what runs over is filled by the next row, or is scratch.
-  for (int64_t m = 0; m < rows; ++m)
+  for (int64_t m = 0; m < rows; ++m, from += stride)
     for (int64_t i = 0; i < kc; i += kLanes)
-      store(out + m * kKc + i,
-            words_from(a.data + (row + m) * a.stride + 2 * (k + i), depth - 2 * (k + i)));
+      store(out + m * kKc + i, words_from(from + 2 * i, left - 2 * i));
 }
 
 // The same of A whose k runs along rows of memory: words in order, as MatmulPack's.
-static void interleave_words(const MatmulOperand& a, int64_t depth, int64_t row, int64_t rows,
-                             int64_t k, int64_t kc, float* out) {
-  const float* from = a.data + 2 * k * a.stride + row;
-  const int64_t whole = least_of(kc, depth / 2 - k);
-  for (int64_t i = 0; i < whole; ++i, from += 2 * a.stride)
+static void interleave_words(const float* from, int64_t stride, int64_t left, int64_t rows,
+                             int64_t kc, float* out) {
+  const int64_t whole = least_of(kc, left / 2);
+  for (int64_t i = 0; i < whole; ++i, from += 2 * stride)
     store(out + i * kInterleave,
-          bf16_pairs(load_first(int(rows), from + a.stride), load_first(int(rows), from)));
+          bf16_pairs(load_first(int(rows), from + stride), load_first(int(rows), from)));
   // −0 × 0 leaves every number of a chain as it is, −0 too.
   if (whole < kc)
     store(out + whole * kInterleave, bf16_pairs(set1(-0.0f), load_first(int(rows), from)));
+}
+static void interleave_words(const uint16_t* from, int64_t stride, int64_t left, int64_t rows,
+                             int64_t kc, float* out) {
+  const int64_t whole = least_of(kc, left / 2);
+  // Sixteen lanes may run into the next row, if there is one.
+  const int64_t within = stride >= kLanes ? least_of(whole, (left - 1) / 2) : 0;
+  int64_t i = 0;
+  for (; i < within; ++i, from += 2 * stride)
+    store(out + i * kInterleave, bf16_joined(load(from + stride), load(from)));
+  for (; i < whole; ++i, from += 2 * stride)
+    store(out + i * kInterleave,
+          bf16_joined(load_first(int(rows), from + stride), load_first(int(rows), from)));
+  if (whole < kc)
+    store(out + whole * kInterleave, bf16_joined(set1(-0.0f), load_first(int(rows), from)));
+}
+
+// A block of A in words; `depth` values of k are in memory.
+template <class T>
+KOGRPO_INLINE void words_of_a(const MatmulOperand& a, const T* from, int64_t left, int64_t rows,
+                              int64_t kc, float* out) {
+  if (a.k_contiguous)
+    copy_words(from, a.stride, left, rows, kc, out);
+  else
+    interleave_words(from, a.stride, left, rows, kc, out);
 }
 
 // Rows [0, rows) × kc of A into the block that `tile` reads.
@@ -145,7 +178,7 @@ static void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k,
                    float* out) {
   if (a.k_contiguous) {
     for (int64_t m = 0; m < rows; ++m) {
-      const float* from = a.data + (row + m) * a.stride + k;
+      const float* from = wide_at(a, row + m, k);
       float* to = out + m * kKc;
       int64_t i = 0;
       for (; i + kLanes <= kc; i += kLanes) store(to + i, load(from + i));
@@ -153,7 +186,7 @@ static void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k,
     }
   } else {
     // A store of sixteen lanes may run into the next k's place, which is filled afterwards.
-    const float* from = a.data + k * a.stride + row;
+    const float* from = wide_at(a, row, k);
     for (int64_t i = 0; i < kc; ++i)
       store(out + i * kInterleave, load_first(int(rows), from + i * a.stride));
   }
@@ -162,19 +195,20 @@ static void copy_a(const MatmulOperand& a, int64_t row, int64_t rows, int64_t k,
 // Asks for the memory of the next panel of A, a few lines between every two tiles: its copy would
 // otherwise wait for each of the short rows.
 struct AheadA {
-  const float* at = nullptr;
-  int64_t stride = 0, width = 0, lines = 0, line = 0, rows = 0;
+  static constexpr int64_t kLine = 64;
+  const char* at = nullptr;
+  int64_t stride = 0, width = 0, lines = 0, line = 0, rows = 0;  // the first two in bytes
 
   AheadA(const MatmulOperand& a, int64_t row, int64_t count, int64_t k, int64_t kc) {
-    width = a.k_contiguous ? kc : count;
-    at = a.k_contiguous ? a.data + row * a.stride + k : a.data + k * a.stride + row;
-    stride = a.stride;
-    lines = (width + 15) / 16;
+    width = (a.k_contiguous ? kc : count) * a.element_size();
+    at = static_cast<const char*>(a.at(row, k));
+    stride = a.stride * a.element_size();
+    lines = (width + kLine - 1) / kLine;
     rows = a.k_contiguous ? count : kc;
   }
   KOGRPO_INLINE void step(int64_t n) {
     for (; n > 0 && rows > 0; --n) {
-      const int64_t last = 16 * line + 15;
+      const int64_t last = kLine * line + kLine - 1;
       __builtin_prefetch(at + (last < width ? last : width - 1), 0, 2);
       if (++line == lines) {
         line = 0;
@@ -202,10 +236,10 @@ template <bool Pairs>
       const int64_t h = height + (i < taller);
       if constexpr (!Pairs)
         copy_a(op.a, row, h, k, kc, op.scratch);
-      else if (op.a.k_contiguous)
-        copy_words(op.a, op.depth, row, h, k, kc, op.scratch);
+      else if (op.a.narrow)
+        words_of_a(op.a, narrow_at(op.a, row, 2 * k), op.depth - 2 * k, h, kc, op.scratch);
       else
-        interleave_words(op.a, op.depth, row, h, k, kc, op.scratch);
+        words_of_a(op.a, wide_at(op.a, row, 2 * k), op.depth - 2 * k, h, kc, op.scratch);
       const TileKernel kernel = op.a.k_contiguous ? tile_of<Pairs, kTileRows, kKc, 1>(h)
                                                   : tile_of<Pairs, kTileRows, 1, kInterleave>(h);
       const int64_t next_rows = i + 1 < count ? height + (i + 1 < taller) : 0;
@@ -242,7 +276,7 @@ static void pack_along_k(const MatmulPack& op, int64_t p) {
   for (int v = 0; v < kTileVectors; ++v) {
     const int64_t column = p * kMatmulNr + v * kLanes, left = op.n - column;
     const int columns = left >= kLanes ? kLanes : left > 0 ? int(left) : 0;
-    const float* from = op.b.data + column * op.b.stride + op.ks.begin;
+    const float* from = wide_at(op.b, column, op.ks.begin);
     float* to = op.out + p * op.panel_stride + v * kLanes;
     for (int64_t k = 0; k < kc; k += kLanes) {
       const int depth = kc - k >= kLanes ? kLanes : int(kc - k);
@@ -271,7 +305,7 @@ static void pack_words_along_k(const MatmulPack& op, int64_t p) {
   const int64_t kc = op.ks.end - op.ks.begin;
   for (int v = 0; v < kTileVectors; ++v) {
     const int64_t column = p * kMatmulNr + v * kLanes;
-    const float* from = op.b.data + column * op.b.stride;
+    const float* from = wide_at(op.b, column, 0);
     float* to = op.out + p * op.panel_stride + v * kLanes;
     for (int64_t k = 0; k < kc; k += kLanes) {
       const int64_t at = 2 * (op.ks.begin + k);
@@ -286,7 +320,7 @@ static void pack_words_along_k(const MatmulPack& op, int64_t p) {
 
 // Row k of B into its place in every panel.
 static void pack_along_n(const MatmulPack& op, int64_t k) {
-  const float* from = op.b.data + k * op.b.stride;
+  const float* from = wide_at(op.b, 0, k);
   float* to = op.out + (k - op.ks.begin) * kMatmulNr;
   for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
     for (int v = 0; v < kTileVectors; ++v) {
@@ -297,10 +331,17 @@ static void pack_along_n(const MatmulPack& op, int64_t k) {
     }
 }
 
-// Rows 2k and 2k + 1 of B as words.
-static void pack_words_along_n(const MatmulPack& op, int64_t k) {
-  const float* first = op.b.data + 2 * k * op.b.stride;
-  const float* second = 2 * k + 1 < op.depth ? first + op.b.stride : nullptr;
+KOGRPO_INLINE f32x16 pairs_of(float, f32x16 first, f32x16 second) {
+  return bf16_pairs(first, second);
+}
+KOGRPO_INLINE f32x16 pairs_of(uint16_t, f32x16 first, f32x16 second) {
+  return bf16_joined(first, second);
+}
+
+// Rows 2k and 2k + 1 of B, which begin at `first`, as words.
+template <class T>
+static void pack_words_along_n(const MatmulPack& op, const T* first, int64_t k) {
+  const T* second = 2 * k + 1 < op.depth ? first + op.b.stride : nullptr;
   float* to = op.out + (k - op.ks.begin) * kMatmulNr;
   for (int64_t p = op.panels.begin; p < op.panels.end; ++p)
     for (int v = 0; v < kTileVectors; ++v) {
@@ -309,8 +350,14 @@ static void pack_words_along_n(const MatmulPack& op, int64_t k) {
       const f32x16 low = n > 0 ? load_up_to(n, first + column) : zero();
       const f32x16 high = n > 0 && second ? load_up_to(n, second + column) : zero();
       store(to + p * op.panel_stride + v * kLanes,
-            op.in_order ? bf16_pairs(high, low) : bf16_pairs(low, high));
+            op.in_order ? pairs_of(T{}, high, low) : pairs_of(T{}, low, high));
     }
+}
+static void pack_words_along_n(const MatmulPack& op, int64_t k) {
+  if (op.b.narrow)
+    pack_words_along_n(op, narrow_at(op.b, 0, 2 * k), k);
+  else
+    pack_words_along_n(op, wide_at(op.b, 0, 2 * k), k);
 }
 
 static void matmul_pack(const MatmulPack& op) {

@@ -1,6 +1,8 @@
 // RMSNorm (arXiv 1910.07467) of rows of any length. Sums over a row run in four lane-strided chains
 // that depend on the row's length alone; weight gradients are chains over the rows in order.
 
+#include "cpu/kernels/bf16_memory.inl"
+
 namespace kogrpo::KOGRPO_ISA {
 
 // Σ x[i]·y[i]
@@ -40,12 +42,13 @@ KOGRPO_INLINE float rms_scale(const float* x, int64_t n, float eps) {
   return 1.0f / __builtin_sqrtf(row_dot(x, x, n) / float(n) + eps);
 }
 
-inline void rmsnorm_forward(const RmsNormForward& a, Range rows) {
+template <class Y>
+static void rmsnorm_rows(const RmsNormForward& a, Range rows) {
   const int64_t n = a.x.cols;
   const float* w = a.weight.f32();
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const float* x = a.x.row(r);
-    float* y = a.y.row(r);
+    Y* y = row_of<Y>(a.y, r);
     const float rstd = rms_scale(x, n, a.eps);
     a.rstd.f32()[r] = rstd;
     const f32x16 scale = set1(rstd);
@@ -56,6 +59,10 @@ inline void rmsnorm_forward(const RmsNormForward& a, Range rows) {
       store_first(k, y + i, mul(mul(load_first(k, x + i), scale), load_first(k, w + i)));
     }
   }
+}
+
+inline void rmsnorm_forward(const RmsNormForward& a, Range rows) {
+  a.y.dtype == DType::bf16 ? rmsnorm_rows<uint16_t>(a, rows) : rmsnorm_rows<float>(a, rows);
 }
 
 inline void rmsnorm_backward_input(const RmsNormBackward& a, Range rows) {

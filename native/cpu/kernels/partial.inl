@@ -1,3 +1,4 @@
+#pragma once
 // Loads and stores of up to sixteen floats. Masked memory operations are slow (AVX2 stores
 // especially, and no store-to-load forwarding), so whole vectors take the plain ones.
 

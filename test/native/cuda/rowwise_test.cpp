@@ -109,6 +109,12 @@ TEST_CASE("SwiGLU and its gradient") {
       ReferenceOps().swiglu_backward({dy.host(), gate_up.host(), d.host()});
       cuda_ops().swiglu_backward({dy.device(), gate_up.device(), d.device()});
       CHECK(d.error() <= bound_of(type));
+      Twin again = Twin::output(type, 5, width);
+      const SwigluBackward both{dy.device(), gate_up.device(), d.device(), again.device()};
+      cuda_ops().swiglu_backward(both);
+      ReferenceOps().swiglu_backward({dy.host(), gate_up.host(), d.host(), again.host()});
+      CHECK(d.error() <= bound_of(type));
+      CHECK(again.error() <= bound_of(type));
     }
   });
 }
