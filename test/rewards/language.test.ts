@@ -165,7 +165,7 @@ describe('language metrics', () => {
         completion('사과는 다섯 개입니다', '답은 5개'),
         completion('사과는 five 개이고 计算 하면', '답은 リンゴ'),
         completion('12 + 3', '15'),
-        '답',
+        '답\u{fffd}',
       ]),
     )
     expect(metrics).toEqual({
@@ -178,6 +178,7 @@ describe('language metrics', () => {
       'language/latin_leak_rate': 0.25,
       'language/other_leak_rate': 0,
       'language/switches': 4 / 3,
+      'language/broken_text_rate': 0.25,
     })
   })
 

@@ -4,6 +4,7 @@
  *   language/{thinking,answer}_korean_share        mean share of Korean letters (parts without letters left out)
  *   language/{thinking,answer}_korean_word_share   the same in words
  *   language/{chinese,japanese,latin,other}_leak_rate   share of completions with such text that is not exempt
+ *   language/broken_text_rate                      share of completions whose bytes are not all of whole characters (U+FFFD)
  *   language/switches                              changes between Korean and foreign in the thinking, mean
  */
 import { splitThinking } from '../think.ts'
@@ -44,6 +45,7 @@ export function languageMetrics(
       const leaks = [thinking, answer].some(part => (part?.counted[language].letter ?? 0) > 0)
       note(`${language}_leak_rate`, leaks ? 1 : 0)
     }
+    note('broken_text_rate', text.includes('\u{fffd}') ? 1 : 0)
     if (thinking !== null) note('switches', thinking.switches)
   })
   return Object.fromEntries([...sums].map(([name, { sum, n }]) => [`language/${name}`, sum / n]))
