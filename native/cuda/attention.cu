@@ -34,8 +34,8 @@ bool matrix_form(const AttentionShape& s, std::initializer_list<Tensor> tensors)
 }
 
 // Whether the Hopper kernels take what matrix_form takes.
-bool hopper_form(const Context& context, const AttentionShape& s) {
-  return context.properties.major == 9 && context.properties.minor == 0 && s.head_dim == 128;
+bool hopper_form(Context& context, const AttentionShape& s) {
+  return s.head_dim == 128 && hopper_code(context);
 }
 
 std::vector<PackedSequence> packed_sequences(const std::vector<Span>& spans) {

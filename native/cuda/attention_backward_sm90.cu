@@ -23,6 +23,10 @@
 namespace kogrpo::cuda {
 namespace {
 
+__global__ void hopper_code_kernel(int* present) {
+  *present = KOGRPO_SM90A;
+}
+
 // One warp per row and head.
 __global__ void __launch_bounds__(256)
     row_numbers_kernel(const bf16* dout, int64_t dout_stride, const bf16* out, int64_t out_stride,
@@ -43,6 +47,21 @@ __global__ void __launch_bounds__(256)
 }
 
 }  // namespace
+
+bool hopper_code(Context& context) {
+  if (!context.hopper_code) {
+    int present = 0;
+    if (context.properties.major == 9 && context.properties.minor == 0) {
+      int* const there = context.scratch<int>(1);
+      launch(context.stream(), "hopper_code", {dim3(1), dim3(1)}, hopper_code_kernel, there);
+      KOGRPO_CUDA(cudaMemcpyAsync(&present, there, sizeof present, cudaMemcpyDeviceToHost,
+                                  context.stream()));
+      context.synchronize();
+    }
+    context.hopper_code = present != 0;
+  }
+  return *context.hopper_code;
+}
 
 void attention_backward_sm90(Context& context, const AttentionBackward& a) {
   const int32_t* cu = a.cu_seqlens.i32();

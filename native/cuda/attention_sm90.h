@@ -43,6 +43,10 @@ __host__ __device__
   return i * blocks + (i % 2 == 0 ? b : blocks - 1 - b);
 }
 
+// Whether the device is of compute capability 9.0 and its code here is sm_90a's: in a build for
+// sm_90 or sm_80 alone the kernels below are empty. Asked of the device once, which is waited for.
+bool hopper_code(Context&);
+
 // q [T,Hq·128], k and v [T,Hkv·128] → out [T,Hq·128], lse [T,Hq] (may be null; rows lse_stride
 // apart). Every row of every tensor begins on 16 bytes.
 void attention_forward_sm90(Context&, int q_heads, int kv_heads, float scale,

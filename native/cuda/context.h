@@ -70,8 +70,11 @@ class Context {
     oldest->used = clock_;
     // In few sizes, since giving memory back waits for the device.
     unsigned char* device = oldest->device.reserve(std::bit_ceil(std::max(bytes, kLeastSlot)));
-    // From pageable memory: the source may change as soon as the call has returned.
-    KOGRPO_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()));
+    // From pageable memory, which is staged before the call returns on a host whose memory the GPU
+    // cannot read by itself; where it can (Grace), the slot's copy stays after the caller's has
+    // gone.
+    KOGRPO_CUDA(
+        cudaMemcpyAsync(device, oldest->host.data(), bytes, cudaMemcpyHostToDevice, stream()));
     return reinterpret_cast<const T*>(device);
   }
 
@@ -83,6 +86,7 @@ class Context {
   // whether they are being recorded.
   StepPlan* step = nullptr;
   bool recording = false;
+  std::optional<bool> hopper_code;  // attention_sm90.h
 
  private:
   static constexpr size_t kSlots = 24, kLeastSlot = size_t{64} << 10;

@@ -80,8 +80,10 @@ class CudaDevice final : public Device {
 }  // namespace cuda
 
 std::unique_ptr<Device> make_cuda_device(const CudaOptions& options, int threads) {
-  const CudaStatus status = cuda_status();
-  if (status.devices.empty()) throw DeviceError(status.problem);
+  // The whole status would open the first GPU, which may be another rank's.
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0)
+    throw DeviceError(cuda_status().problem);
   return std::make_unique<cuda::CudaDevice>(options, threads);
 }
 

@@ -15,9 +15,8 @@ using cuda::PackedSequence;
 constexpr int64_t kDim = 128;
 
 bool hopper() {
-  const auto& p = cuda_ops().context().properties;
-  if (p.major == 9 && p.minor == 0) return true;
-  MESSAGE("skipped: needs compute capability 9.0");
+  if (cuda::hopper_code(cuda_ops().context())) return true;
+  MESSAGE("skipped: needs compute capability 9.0 and code for sm_90a");
   return false;
 }
 

@@ -2,6 +2,8 @@
 // Tiny engines on the CUDA backend, on a GPU or in the emulation, and how much of a test is run.
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "engine_testing.h"
 
@@ -28,6 +30,29 @@ inline void name_stand_ins() {
   setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
 #endif
 }
+
+// A variable of the environment while this lives; null: as it is.
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(value ? name : nullptr) {
+    if (!name_) return;
+    if (const char* old = std::getenv(name_)) old_ = old;
+    setenv(name_, value, 1);
+  }
+  ~Environment() {
+    if (!name_) return;
+    if (old_)
+      setenv(name_, old_->c_str(), 1);
+    else
+      unsetenv(name_);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
 
 inline std::unique_ptr<Engine> random_engine(const ModelConfig& model,
                                              const EngineOptions& options) {

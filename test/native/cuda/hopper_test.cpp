@@ -1,5 +1,5 @@
-// The Hopper vocabulary on the emulation: layouts against plain matrices, and that the emulation
-// finds what it is there to find.
+// The Hopper vocabulary on the emulation: that it finds what it is there to find (layouts against
+// plain matrices: hopper_product_test.cpp).
 
 #if !defined(__CUDACC__) && defined(KOGRPO_EMULATION)
 
@@ -13,6 +13,7 @@
 #include "cuda/error.h"
 #include "cuda/runtime.h"
 #include "cuda/tensor_map.h"
+#include "hopper_product.h"
 #include "op_testing.h"
 
 namespace kogrpo::cuda {
@@ -24,91 +25,16 @@ std::vector<bf16> random_bf16(size_t n, uint32_t seed) {
   return out;
 }
 
-constexpr int kBarriers = 2 * SwizzledTile<128>::bytes;
-constexpr size_t kBytes = kBarriers + 64;
-
-// Both tiles by TMA, then one warpgroup: d [64,128] of rows 64 … 127 of A's tile.
-//   0  A·Bᵀ, both K-major          1  A·B, B MN-major
-//   2  Aᵀ·B, columns 64 … 127 of A as rows of the product      3  as 1, A from registers
-void product(TensorMap a_map, TensorMap b_map, const bf16* a, int form, bool wait, float* d) {
-  const SwizzledTile<128> ta{0}, tb{SwizzledTile<128>::bytes};
-  if (threadIdx.x == 0) {
-    barrier_init(kBarriers, 1);
-    barrier_init_fence();
-  }
-  block_sync();
-  if (threadIdx.x == 0) {
-    barrier_arrive_expect(kBarriers, 2 * SwizzledTile<128>::bytes);
-    load_tile(ta, a_map, 0, 0, kBarriers);
-    load_tile(tb, b_map, 0, 0, kBarriers);
-  }
-  if (wait) barrier_wait(kBarriers, 0);
-  float c[64] = {};
-  const int row = 64 + warp() * 16 + lane() / 4;
-  uint32_t words[8][4];
-  for (int k = 0; k < 128; k += 16)
-    for (int w = 0; w < 4; ++w) {
-      const bf16* x = a + (row + w % 2 * 8) * 128 + k + lane() % 4 * 2 + w / 2 * 8;
-      words[k / 16][w] = uint32_t(x[0].bits) | uint32_t(x[1].bits) << 16;
-    }
-  wgmma_begin();
-  for (int k = 0; k < 128; k += 16) {
-    if (form == 0) wgmma<false, false>(c, ta.k_major(64, k), tb.k_major(0, k), k > 0);
-    if (form == 1) wgmma<false, true>(c, ta.k_major(64, k), tb.mn_major(k, 0), k > 0);
-    if (form == 2) wgmma<true, true>(c, ta.mn_major(k, 64), tb.mn_major(k, 0), k > 0);
-    if (form == 3) wgmma<true>(c, words[k / 16], tb.mn_major(k, 0));
-  }
-  wgmma_commit();
-  wgmma_wait<0>(c);
-  for (int n = 0; n < 16; ++n)
-    for (int j = 0; j < 4; ++j)
-      d[(row - 64 + j / 2 * 8) * 128 + 8 * n + lane() % 4 * 2 + j % 2] = c[4 * n + j];
-}
-
 Tensor matrix(std::vector<bf16>& x, int64_t rows) {
   return {x.data(), DType::bf16, rows, 128, 128};
-}
-
-TEST_CASE("TMA, descriptors and fragments: a product of two tiles in every form") {
-  auto a = random_bf16(128 * 128, 1), b = random_bf16(128 * 128, 2);
-  for (int form = 0; form < 4; ++form)
-    for (const unsigned blocks : {1u, 2u}) {  // the second block copies and multiplies late
-      CAPTURE(form);
-      CAPTURE(blocks);
-      std::vector<float> d(64 * 128, NAN);
-      launch(nullptr, "product", {dim3(blocks), dim3(128), kBytes}, product,
-             tensor_map(matrix(a, 128), 128), tensor_map(matrix(b, 128), 128), a.data(), form, true,
-             d.data());
-      double worst = 0;
-      for (int r = 0; r < 64; ++r)
-        for (int c = 0; c < 128; ++c) {
-          double sum = 0;
-          for (int k = 0; k < 128; ++k) {
-            const float x = widen(a[size_t(form == 2 ? k * 128 + 64 + r : (64 + r) * 128 + k)]);
-            const float y = widen(b[size_t(form == 0 ? c * 128 + k : k * 128 + c)]);
-            sum += double(x) * double(y);
-          }
-          worst = std::max(worst, std::abs(sum - double(d[size_t(r * 128 + c)])));
-        }
-      CHECK(worst < 1e-4);
-    }
-}
-
-TEST_CASE("TMA: rows beyond the matrix are 0, and the tile is complete all the same") {
-  auto a = random_bf16(100 * 128, 1), b = random_bf16(128 * 128, 2);
-  std::vector<float> d(64 * 128, NAN);
-  auto whole = a;
-  whole.resize(128 * 128, bf16{0});
-  launch(nullptr, "product", {dim3(2), dim3(128), kBytes}, product, tensor_map(matrix(a, 100), 128),
-         tensor_map(matrix(b, 128), 128), whole.data(), 0, true, d.data());
-  for (int r = 0; r < 64; ++r) CHECK((d[size_t(r * 128)] == 0.0f) == (r >= 36));
 }
 
 TEST_CASE("reading a tile before its barrier shows") {
   auto a = random_bf16(128 * 128, 1);
   std::vector<float> d(64 * 128, 0);
-  launch(nullptr, "product", {dim3(2), dim3(128), kBytes}, product, tensor_map(matrix(a, 128), 128),
-         tensor_map(matrix(a, 128), 128), a.data(), 0, false, d.data());
+  launch(nullptr, "product", {dim3(2), dim3(128), kProductBytes}, hopper_product<0>,
+         tensor_map(matrix(a, 128), 128), tensor_map(matrix(a, 128), 128), a.data(), false,
+         d.data());
   CHECK(std::isnan(d[0]));
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "cuda_emulation/block.h"
+#include "cuda_emulation/tensor_core.h"
 #include "ops/bf16.h"
 
 #define __global__
@@ -72,7 +73,7 @@ inline uint32_t pack_bf16(float low, float high) {
   return uint32_t(round_to_bf16(low).bits) | uint32_t(round_to_bf16(high).bits) << 16;
 }
 inline float exp2_fast(float x) {
-  return std::exp2(x);
+  return emulation::exp2_approximate(x);
 }
 
 struct MatrixLoad {
@@ -135,8 +136,7 @@ inline void mma_emulated(MatrixProduct* const* lanes) {
   for (int row = 0; row < 16; ++row) {
     float sums[8];  // a row at a time: vectors to the compiler
     for (int col = 0; col < 8; ++col) sums[col] = c(row, col);
-    for (int k = 0; k < 16; ++k)
-      for (int col = 0; col < 8; ++col) sums[col] = std::fma(a[row][k], b[k][col], sums[col]);
+    for (int k = 0; k < 16; k += 8) emulation::add_products(sums, a[row] + k, b + k);
     for (int col = 0; col < 8; ++col) c(row, col) = sums[col];
   }
 }

@@ -165,8 +165,7 @@ void multiply(PendingProduct* const* lanes) {
       };
       float sums[8];  // vectors to the compiler
       for (int c = 0; c < 8; ++c) sums[c] = first.accumulate ? d(c) : 0.0f;
-      for (int k = 0; k < 16; ++k)
-        for (int c = 0; c < 8; ++c) sums[c] = std::fma(a[r][k], b[k][c], sums[c]);
+      for (int k = 0; k < 16; k += 8) emulation::add_products(sums, a[r] + k, b + k);
       for (int c = 0; c < 8; ++c) d(c) = sums[c];
     }
   }
