@@ -136,6 +136,10 @@ TEST_CASE("last") { CHECK(lost == 0); }
   ])
   expect(run.stdout).toContain('ended by signal 11')
   expect(run.stdout).toContain('[doctest] test cases: 6 | 3 passed | 3 failed | 0 skipped')
+  const some = spawnSync(runner, ['-tce=fails*,cra*,ex*', '-tc=good*,l*,e*'], { encoding: 'utf8' })
+  expect(some.stdout).toBe(
+    'ok      good\nok      last\n[doctest] test cases: 2 | 2 passed | 0 failed | 4 skipped\n',
+  )
 })
 
 // A word that is not there breaks the build on the GPU machine, and nowhere else.

@@ -161,20 +161,21 @@ inline int run_isolated(const std::vector<Case>& cases, int seconds) {
   return bad;
 }
 
-// Of doctest's options: -tce=TEXT*, no cases whose name begins so, and -tc=TEXT*, only those.
-// Further
-// --isolate=SECONDS, see run_isolated.
+// Of doctest's options: -tce=TEXT*,TEXT*, no cases whose name begins so, and -tc=…, only those.
+// Further --isolate=SECONDS, see run_isolated.
 inline int run_all(int argc, char** argv) {
-  std::string excluded, only;
+  std::vector<std::string> excluded, only;
   int seconds = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    const auto value = [&](const char* name, std::string& to) {
-      const size_t n = std::string(name).size();
-      if (word.rfind(name, 0) == 0) to = word.substr(n, word.find('*') - n);
+    const auto values = [&](const std::string& name, std::vector<std::string>& to) {
+      if (word.rfind(name, 0) != 0) return;
+      std::istringstream list(word.substr(name.size()));
+      for (std::string text; std::getline(list, text, ',');)
+        to.push_back(text.substr(0, text.find('*')));
     };
-    value("-tce=", excluded);
-    value("-tc=", only);
+    values("-tce=", excluded);
+    values("-tc=", only);
     if (word.rfind("--isolate=", 0) == 0) seconds = std::atoi(word.c_str() + 10);
   }
   std::vector<Case> cases;
@@ -182,7 +183,10 @@ inline int run_all(int argc, char** argv) {
     const auto begins = [&](const std::string& text) {
       return std::string(c.name).rfind(text, 0) == 0;
     };
-    if ((excluded.empty() || !begins(excluded)) && begins(only)) cases.push_back(c);
+    const auto named = [&](const std::vector<std::string>& texts) {
+      return std::any_of(texts.begin(), texts.end(), begins);
+    };
+    if (!named(excluded) && (only.empty() || named(only))) cases.push_back(c);
   }
   int bad = 0;
   if (seconds > 0) {
