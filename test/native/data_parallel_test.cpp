@@ -213,6 +213,63 @@ TEST_CASE(
     }
 }
 
+TEST_CASE(
+    "data parallel: a file of parameters is one block's gathering at a time, whoever writes it") {
+  const TemporaryDirectory directory;
+  std::vector<std::string> names;
+  const auto alone = engine();
+  int64_t largest = 0;
+  std::vector<int64_t> block(static_cast<size_t>(alone->layout().blocks()));
+  for (const Parameter& p : alone->layout().all()) {
+    names.push_back(p.name);
+    int64_t& bytes = block[static_cast<size_t>(p.block)];
+    bytes += p.size() * 4;
+    largest = std::max(largest, bytes);
+  }
+  const std::vector<uint8_t> header{1, 2, 3, 4};
+  const std::string expected = directory / "alone";
+  alone->save_parameters(expected, header, names, DType::bf16);
+  for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
+    CAPTURE(size);
+    const std::string path = directory / "file";
+    const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+      const bool last = c->rank() + 1 == size;
+      auto e = engine();
+      e->join(std::move(c), Shard::parameters);
+      e->begin_turn(1, "weights into pieces");
+      if (e->ranks().contributes()) backward(*e, 0);
+      bool refused = false;
+      try {
+        e->save_parameters(path, header, names, DType::bf16, "in a turn");
+      } catch (const std::invalid_argument&) {
+        refused = true;
+      }
+      if (!refused) throw std::runtime_error("saved in a turn");
+      e->accumulate();
+      e->zero_gradients();
+      const int64_t before = e->memory_use().parameters;
+      e->save_parameters(last ? path : "", header, names, DType::bf16, "saving");
+      const auto copy = e->snapshot_parameters(names, DType::f32, last, "a copy");
+      if (copy.size() != (last ? 1 : 0)) throw std::runtime_error("another copy");
+      // A file that cannot be made is told when the others are through.
+      bool told = false;
+      try {
+        e->save_parameters(last ? directory / "no/file" : "", header, names, DType::f32, "no");
+      } catch (const IoError&) {
+        told = true;
+      }
+      if (told != last) throw std::runtime_error("a file that cannot be made");
+      const MemoryUse use = e->memory_use();
+      if (use.parameters != before || use.most_gathered != largest)
+        throw std::runtime_error("gathers " + std::to_string(use.most_gathered));
+      e->ranks().communicator().barrier("end");
+    });
+    CHECK(errors == std::vector<std::string>(size_t(size), ""));
+    CHECK(content(path) == content(expected));
+    std::filesystem::remove(path);
+  }
+}
+
 TEST_CASE("data parallel: parts that are not one state are refused, and change nothing") {
   if (!has_gloo()) return;
   const TemporaryDirectory directory;

@@ -68,8 +68,18 @@ struct Result {
   std::vector<float> weights, losses;
   std::vector<double> norms;
   std::vector<int32_t> sampled;
+  std::vector<uint8_t> saved;
   MemoryUse use;
 };
+
+// What a file of weights has, of adapters where there are some: gathered block by block.
+std::vector<uint8_t> saved(Engine& e, const Case& c) {
+  std::vector<std::string> names;
+  for (const Parameter& p : e.layout().all())
+    if (p.adapter == (c.lora.rank > 0)) names.push_back(p.name);
+  const auto blocks = e.snapshot_parameters(names, DType::f32, true, "a file of weights");
+  return {blocks[0].data(), blocks[0].data() + blocks[0].size()};
+}
 
 std::vector<int32_t> sample(Engine& e) {
   e.hold_weights(false, "weights to sample from");
@@ -102,6 +112,7 @@ Result among(int size, Shard shard, const Case& c, int steps, int from = 0,
       e->save_state(save);
     }
     mine.use = e->memory_use();
+    mine.saved = saved(*e, c);
     mine.weights = whole_weights(*e);
     mine.sampled = sample(*e);
     e->ranks().communicator().barrier("end");
@@ -110,6 +121,7 @@ Result among(int size, Shard shard, const Case& c, int steps, int from = 0,
   for (const Result& r : all) {
     CHECK(r.weights == all[0].weights);
     CHECK(r.sampled == all[0].sampled);
+    CHECK(r.saved == all[0].saved);
   }
   return all[0];
 }
@@ -141,6 +153,7 @@ TEST_CASE(
         CHECK(r.norms == one.norms);
         CHECK(r.losses[0] == one.losses[0]);
         CHECK(r.sampled == one.sampled);
+        CHECK(r.saved == one.saved);
         if (shard == Shard::none) continue;
         CHECK(double(r.use.moments) / double(one.use.moments) ==
               doctest::Approx(1.0 / size).epsilon(0.1));
@@ -164,6 +177,7 @@ TEST_CASE("ranks on cuda: a part of the model is trained with its weights in pie
       CHECK(r.weights == one.weights);
       CHECK(r.norms == one.norms);
       CHECK(r.sampled == one.sampled);
+      CHECK(r.saved == one.saved);
     }
     const int most = sizes().back();
     among(most, Shard::parameters, c, 1, 0, "", path);
