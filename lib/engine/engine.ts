@@ -211,6 +211,25 @@ export class Engine implements AsyncDisposable {
     )
   }
 
+  /**
+   * score() with `shard: 'parameters'` where the weights are not held: a collective between turns that gathers
+   * them block by block, under the policy or a slot. A rank without a batch takes part, and gets null.
+   */
+  async scoreStreaming(
+    batch: Batch | null,
+    {
+      signal,
+      slot = 'policy',
+      label,
+      ...options
+    }: ForwardOptions & { slot?: string; label: string },
+  ): Promise<TokenValues | null> {
+    const values = await controlled(signal, control =>
+      this.#native.forwardStreaming(batch && { ...batch, ...options }, { slot, label }, control),
+    )
+    return batch && values
+  }
+
   /** As score() under the policy, and keeps what backward(handle, …) needs: one or the other of
    *  backward and release must follow. A training pass, as forwardBackward() is: with lora_dropout the
    *  adapters leave part of their inputs out, so the values are not those of score(). What is left out

@@ -124,6 +124,11 @@ export interface NativeEngine {
     label: string,
   ): Promise<NativeSnapshot>
   weightDigests(): Promise<WeightDigests>
+  forwardStreaming(
+    batch: object | null,
+    options: { slot: string; label: string },
+    control?: Control,
+  ): Promise<NativeTokenValues>
   trace(batch: object, control?: Control): Promise<NonFinite | null>
   setTrainable(options: { names: string[]; parts: object[] }): Promise<void>
   updateSlot(options: { slot: string; alpha: number }): Promise<void>

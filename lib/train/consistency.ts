@@ -12,6 +12,7 @@ import { isEquivalent } from '../rewards/equivalence.ts'
 import { extractAnswer, lastMarked } from '../rewards/extract.ts'
 import { splitThinking } from '../rewards/think.ts'
 import { type Rollout, trainingSequence } from '../rollout/rollout.ts'
+import { scoreInTurn } from './ranks.ts'
 import { REFERENCE_SLOT } from './reference.ts'
 import { forwardOptions } from './round.ts'
 import type { Session } from './session.ts'
@@ -80,12 +81,14 @@ export async function answerConfidences(
     rollouts.slice(g * size, (g + 1) * size),
   )
   const options = { ...forwardOptions(session, stage), slot: REFERENCE_SLOT }
-  const all = await ranks.map(groups, `confidences, ${label}`, async group => {
-    const sequences = group.map(rollout =>
+  const all = await ranks.score(groups, `confidences, ${label}`, true, async (group, turn) => {
+    const sequences = (group ?? []).map(rollout =>
       trainingSequence(rollout, { ...stage, mask_truncated_completions: false }),
     )
     const batch = concatenate(sequences, [...sequences.keys()])
-    const { logprobs } = await engine.score(batch, options)
+    const scored = await scoreInTurn(engine, turn, group && batch, options)
+    if (!group || !scored) return []
+    const { logprobs } = scored
     return group.map(({ tokens }, i) => {
       const span = answerTokens(tokens, tokenizer, settings.answer_span)
       const begin = batch.cuSeqlens[i + 1]! - tokens.length

@@ -7,7 +7,14 @@
  * `Ranks.alone` is the process without others: everything is done here, nothing is sent.
  */
 import { deserialize, serialize } from 'node:v8'
-import type { Engine, JoinOptions, Together } from '../engine/engine.ts'
+import type {
+  Batch,
+  Engine,
+  ForwardOptions,
+  JoinOptions,
+  Together,
+  TokenValues,
+} from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 import type { Place } from '../launch/place.ts'
 import { phrase } from '../messages/phrase.ts'
@@ -175,6 +182,31 @@ export class Ranks {
   }
 
   /**
+   * `map` for work that scores. Where weights are streamed ranks go through the items turn by turn: `work`
+   * gets the name of the turn, by which it scores together with the others, and null where this rank has no item
+   * in it. Elsewhere the weights are whole, those of the slots too if asked.
+   */
+  async score<T, R>(
+    items: readonly T[],
+    label: string,
+    slots: boolean,
+    work: (item: T | null, turn: string | null) => Promise<R>,
+  ): Promise<R[]> {
+    const own: R[] = []
+    if (!this.streams) {
+      await this.hold(label, slots)
+      for (const place of this.turns(items.length)) own.push(await work(items[place]!, null))
+    } else {
+      for (let first = 0; first < items.length; first += this.size) {
+        const item = items[first + this.rank] ?? null
+        const result = await work(item, this.#unique(`${label}, from ${first + 1}`))
+        if (item !== null) own.push(result)
+      }
+    }
+    return await this.#share(items, `results, ${label}`, async () => own)
+  }
+
+  /**
    * `map` for micro-batches: `work` makes one backward. The sum over all of them does
    * not depend on the number of ranks, to the bit: they are added one by one in their order.
    */
@@ -236,4 +268,15 @@ export class Ranks {
     this.#label = label === this.#label ? `${label}, again` : label
     return this.#label
   }
+}
+
+/** In the `work` of Ranks.score(): the values of a batch under a slot, null without one. */
+export async function scoreInTurn(
+  engine: Engine,
+  turn: string | null,
+  batch: Batch | null,
+  { slot = 'policy', ...options }: ForwardOptions & { slot?: string } = {},
+): Promise<TokenValues | null> {
+  if (turn === null) return batch && (await engine.score(batch, { ...options, slot }))
+  return await engine.scoreStreaming(batch, { ...options, slot, label: `${turn}, ${slot}` })
 }

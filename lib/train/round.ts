@@ -13,6 +13,7 @@ import { type Geometry, geometryOf } from '../plan/geometry.ts'
 import type { Metrics } from '../report/events.ts'
 import { type Rollout, trainingSequence } from '../rollout/rollout.ts'
 import { equalBins, heaviestFirst, microBatchWork, sequenceWork, sizesOf } from './balance.ts'
+import { scoreInTurn } from './ranks.ts'
 import { REFERENCE_SLOT } from './reference.ts'
 import type { ReplayBatch } from './replay-file.ts'
 import type { Session } from './session.ts'
@@ -87,15 +88,23 @@ export async function prepareRound(
   if (mode === 'none' && stage.beta === 0 && !refined)
     return { batches, options, metrics: importanceMetrics([]) }
   // Every rank prepares the micro-batches that it will train on.
-  await ranks.hold(`log-probs, step ${step}`, stage.beta !== 0)
-  const stats = await ranks.map(
+  const reads = mode !== 'none' || refined
+  const stats = await ranks.score(
     batches,
     `old and reference log-probs, step ${step}`,
-    async part => {
+    stage.beta !== 0,
+    async (part, turn) => {
+      const score = async (slot: string, wanted: boolean): Promise<Float32Array | null> => {
+        const batch = part !== null && wanted ? part.batch : null
+        return (await scoreInTurn(engine, turn, batch, { ...forward, slot }))?.logprobs ?? null
+      }
+      const old = reads ? await score('policy', mode !== 'none' || part?.refined != null) : null
+      const reference = stage.beta !== 0 ? await score(REFERENCE_SLOT, true) : null
+      if (part === null) return null
       const { batch, sampled } = part
       let measured: ReturnType<typeof importanceWeights>['stats'] | null = null
       if (mode !== 'none') {
-        part.old = (await engine.score(batch, forward)).logprobs
+        part.old = old!
         const corrected = importanceWeights({
           mode,
           clip_max: stage.importance_sampling_clip_max,
@@ -111,13 +120,10 @@ export async function prepareRound(
       if (part.refined) {
         // A refinement was sampled from another prompt: here it is read under the plain question. The
         // other completions' log-probs are the sampler's own, to the bit.
-        part.old = (await engine.score(batch, forward)).logprobs
+        part.old = old!
         part.sampled = part.old
       }
-      if (stage.beta !== 0) {
-        const slot = REFERENCE_SLOT
-        part.reference = (await engine.score(batch, { ...forward, slot })).logprobs
-      }
+      if (reference) part.reference = reference
       return measured
     },
   )

@@ -26,6 +26,7 @@ import {
   type Prepared,
 } from './objective.ts'
 import { optimizerStep } from './optimizer.ts'
+import { scoreInTurn } from './ranks.ts'
 import { beginStage } from './resume.ts'
 import type { Boundary } from './run-state.ts'
 import { passBoundary, saveBeside } from './save-state.ts'
@@ -247,9 +248,10 @@ async function evaluateLoss(
     objective.prepare(batch, `held-out masks ${i}`),
   )
   const trained = batches.reduce((n, batch) => n + batch.trained, 0)
-  const parts = await ranks.map(batches, 'loss on held-out data', async part =>
-    measure(part, await engine.score(part.batch), trained),
-  )
-  const metrics = Object.entries(tokenMetrics(sum(parts)))
+  const parts = await ranks.score(batches, 'loss on held-out data', false, async (part, turn) => {
+    const values = await scoreInTurn(engine, turn, part?.batch ?? null)
+    return part && measure(part, values!, trained)
+  })
+  const metrics = Object.entries(tokenMetrics(sum(parts.filter(part => part !== null))))
   return Object.fromEntries(metrics.map(([key, value]) => [`eval_${key}`, value]))
 }

@@ -1,5 +1,6 @@
 // NativeEngine's methods for training: passes over batches, and the optimizer.
 
+#include <optional>
 #include <utility>
 
 #include "addon/control.h"
@@ -54,6 +55,22 @@ Napi::Value EngineWrap::forward(Info info) {
                TokenValues values =
                    engine.forward(batch.arguments(), slot, keep, &handle, control.abort);
                return token_values(std::move(values), handle);
+             });
+}
+
+// info: the batch or null, {slot, label}.
+Napi::Value EngineWrap::forward_streaming(Info info) {
+  const Napi::Object o = object(info[1], "options");
+  std::optional<OwnedBatch> batch;
+  if (info[0].IsObject()) batch.emplace(info[0].As<Napi::Object>());
+  return run(info, info[2],
+             [batch = std::move(batch), slot = string(o.Get("slot"), "slot"),
+              label = string(o.Get("label"), "label")](Engine& engine, JobControl& control) {
+               std::optional<BatchArguments> arguments;
+               if (batch) arguments = batch->arguments();
+               return token_values(engine.forward_streaming(arguments ? &*arguments : nullptr, slot,
+                                                            label, control.abort),
+                                   0);
              });
 }
 

@@ -93,6 +93,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
                          InstanceMethod<&EngineWrap::snapshot_state>("snapshotState"),
                          InstanceMethod<&EngineWrap::snapshot_parameters>("snapshotParameters"),
                          InstanceMethod<&EngineWrap::weight_digests>("weightDigests"),
+                         InstanceMethod<&EngineWrap::forward_streaming>("forwardStreaming"),
                          InstanceMethod<&EngineWrap::trace>("trace"),
                          InstanceMethod<&EngineWrap::set_trainable>("setTrainable"),
                          InstanceMethod<&EngineWrap::update_slot>("updateSlot"),

@@ -32,6 +32,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value snapshot_state(Info);
   Napi::Value snapshot_parameters(Info);
   Napi::Value weight_digests(Info);
+  Napi::Value forward_streaming(Info);
   Napi::Value trace(Info);
   Napi::Value set_trainable(Info);
   Napi::Value update_slot(Info);

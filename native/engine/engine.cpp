@@ -216,22 +216,27 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   if (keep) require_gradients("forward with keep");
   if ((keep || streams) && slot != "policy")
     throw std::invalid_argument("keep: only the slot 'policy' has gradients");
+  return pass(arguments, weights, packed_of(slot), streams ? weight_hooks() : BlockHooks{},
+              keep ? handle : nullptr, abort);
+}
+
+TokenValues Engine::pass(const BatchArguments& arguments, const ModelView& weights,
+                         const PackedModel* packed, const BlockHooks& hooks, int64_t* handle,
+                         const AbortFlag& abort) {
   std::unique_ptr<Kept> kept = spare_ ? std::move(spare_) : std::make_unique<Kept>();
   kept->batch = make_batch(arguments);
   kept->rows = HeadRows::select(kept->batch, arguments.mask, arguments.targets);
   kept->options = head_options(arguments);
   // Nothing is kept of a forward without a backward: one layer's activations are enough.
-  kept->activations.recompute = options_.recompute || !keep;
-  kept->activations.dropout = keep ? dropout_of(kept->batch) : LoraDropout{};
+  kept->activations.recompute = options_.recompute || !handle;
+  kept->activations.dropout = handle ? dropout_of(kept->batch) : LoraDropout{};
   TokenValues values(kept->batch.whole_size());
-  const PackedModel* packed = packed_of(slot);
   with_plan([&] {
-    transformer_.forward(weights, packed, kept->batch, kept->activations,
-                         streams ? weight_hooks() : BlockHooks{}, abort);
+    transformer_.forward(weights, packed, kept->batch, kept->activations, hooks, abort);
     head_.forward(kept->activations.hidden, weights.head, packed ? packed->head.get() : nullptr,
                   kept->rows, kept->options, values, abort);
   });
-  if (keep) {
+  if (handle) {
     *handle = next_handle_++;
     kept_[*handle] = std::move(kept);
   } else {

@@ -142,6 +142,10 @@ class Engine {
   // dropout, as is forward_backward.
   TokenValues forward(const BatchArguments& batch, const std::string& slot, bool keep,
                       int64_t* handle, const AbortFlag& abort);
+  // forward() without keep on weights in pieces, outside of turns: a collective that gathers them
+  // block by block, those of the policy or of a slot. Without a batch this rank takes part only.
+  TokenValues forward_streaming(const BatchArguments* batch, const std::string& slot,
+                                const std::string& label, const AbortFlag& abort);
   void backward(int64_t handle, std::span<const float> coef, std::span<const float> coef_entropy,
                 const AbortFlag& abort);
   void release(int64_t handle);
@@ -317,6 +321,9 @@ class Engine {
   LoraDropout dropout_of(const PackedBatch& batch) const;
   void check_coefficients(const PackedBatch& batch, const HeadRows& rows,
                           std::span<const float> coef, const char* name) const;
+  // The forward pass; with a `handle` it is kept for a backward.
+  TokenValues pass(const BatchArguments& batch, const ModelView& weights, const PackedModel* packed,
+                   const BlockHooks& hooks, int64_t* handle, const AbortFlag& abort);
   void backward_from_rows(Kept& kept, std::span<const float> coef,
                           std::span<const float> coef_entropy, TokenValues& values,
                           const AbortFlag& abort);
@@ -340,6 +347,8 @@ class Engine {
   Rooms gradient_rooms_;
   Trainable frozen_;                       // of weights in pieces: what is not trained
   ParameterStore pieces_, frozen_pieces_;  // likewise
+  const ParameterStore* streamed_slot_ =
+      nullptr;  // whose pieces go into the rooms, or the policy's
   Rooms weight_places_;
   Storage weight_rooms_;
   int64_t most_gathered_ = 0;                   // bytes

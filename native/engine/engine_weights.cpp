@@ -1,10 +1,10 @@
 // Weights of which a rank holds its pieces only (shard: parameters, ZeRO-3). In a turn a block's
 // weights are gathered into a room (Rooms) before they are used, the next block's meanwhile. So are
-// they in every step of sampling, which ranks then make together. To score, evaluate or save, and
-// to sample where there is room, they are gathered whole and kept until the next turn begins. The
-// pieces are what is trained and what a state is made of. Where a part of the model is trained, or
-// adapters are, a rank has pieces of two runs: of what is trained, which it updates, and of what is
-// frozen, which is gathered alike and has neither gradient nor moments.
+// they in every step of sampling and in passes that score, which ranks then make together. To
+// evaluate, and to score and sample where there is room, they are gathered whole and kept until the
+// next turn begins. The pieces are what is trained and what files are made of. Where a part of the
+// model is trained, or adapters are, a rank has pieces of two runs: of what is trained, which it
+// updates, and of what is frozen, which is gathered alike and has neither gradient nor moments.
 
 #include <algorithm>
 #include <stdexcept>
@@ -180,10 +180,12 @@ void Engine::want_weights(int64_t block) {
   for (const WeightRun& w : weight_runs()) {
     const std::vector<Unit>& units = w.partition.units();
     const std::vector<Held> mine = w.partition.held(ranks_->rank());
+    const bool slot = streamed_slot_ && w.first_room == 0;  // it has what is trained
+    const ParameterStore& pieces = slot ? *streamed_slot_ : w.pieces;
     for (size_t u = 0; u < units.size(); ++u)
       if (units[u].block == block)
         there = ranks_->gather_ahead(w.partition, u,
-                                     w.pieces.flat().columns(mine[u].at, mine[u].run.size()),
+                                     pieces.flat().columns(mine[u].at, mine[u].run.size()),
                                      weight_room(w.first_room + u, units[u].run.size()));
   }
 }
@@ -202,6 +204,33 @@ BlockHooks Engine::weight_hooks() {
 // embedding that is no head shares the head's room.)
 void Engine::stream_block(int64_t block) {
   begin_weights(block, block + 1 < layout_.blocks() ? block + 1 : 1);
+}
+
+TokenValues Engine::forward_streaming(const BatchArguments* arguments, const std::string& slot,
+                                      const std::string& label, const AbortFlag& abort) {
+  if (!weights_in_pieces() || ranks_->in_turn())
+    throw std::invalid_argument(
+        "scoring layer by layer: only with shard: parameters, and between turns");
+  const auto held = slots_.find(slot);
+  if (slot != "policy" && held == slots_.end())
+    throw std::invalid_argument("slot: there is no parameter slot named '" + slot +
+                                "' that ranks have in pieces");
+  struct Source {
+    Engine& engine;
+    Source(Engine& e, const ParameterStore* pieces) : engine(e) { take(pieces); }
+    ~Source() { take(nullptr); }
+    void take(const ParameterStore* pieces) {
+      engine.streamed_slot_ = pieces;
+      engine.forget_rooms();
+    }
+  } const source(*this, slot == "policy" ? nullptr : &held->second.pieces);
+  ranks_->begin_pass(label);
+  const BlockHooks hooks = weight_hooks();
+  if (!arguments) {
+    for (int64_t block = 0; block < layout_.blocks(); ++block) hooks.before(block);
+    return TokenValues(0);
+  }
+  return pass(*arguments, *streamed_, packed_of(slot), hooks, nullptr, abort);
 }
 
 void Engine::idle_turn() {

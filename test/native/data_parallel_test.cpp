@@ -270,6 +270,44 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("data parallel: ranks score layer by layer, together, what one scores on whole weights") {
+  const std::vector<int32_t> tokens{3, 1, 4, 1, 5, 9, 2, 6}, cu{0, 5, 8};
+  const BatchArguments batch{tokens, cu, {}};
+  for (const bool tied : {true, false})
+    for (int size = 1; size <= (has_gloo() ? 4 : 1); ++size) {
+      CAPTURE(tied);
+      CAPTURE(size);
+      const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+        const bool has_batch = size == 1 || c->rank() + 1 < size;
+        Engine e(tiny(tied), {.threads = 1});
+        e.initialize({1, 0.1, 0.0});
+        e.join(std::move(c), Shard::parameters);
+        e.update_slot("ref", 1);
+        gradients(e, 0, 2, "step 0");
+        e.optimizer_step(kStep, "update");
+        std::vector<std::vector<float>> streamed, whole;
+        // Twice under the policy: what the slot left in the rooms is not read for it.
+        for (const char* const slot : {"policy", "ref", "policy"}) {
+          const std::string label = "pass " + std::to_string(streamed.size());
+          const TokenValues values =
+              e.forward_streaming(has_batch ? &batch : nullptr, slot, label, AbortFlag());
+          if (values.logprobs.size() != (has_batch ? tokens.size() : 0))
+            throw std::runtime_error("another number of values");
+          streamed.push_back(values.logprobs);
+        }
+        if (e.memory_use().most_gathered != 0) throw std::runtime_error("gathered whole");
+        e.hold_weights(true, "weights to compare with");
+        for (const char* const slot : {"policy", "ref", "policy"})
+          whole.push_back(has_batch ? e.forward(batch, slot, false, nullptr, AbortFlag()).logprobs
+                                    : std::vector<float>());
+        if (streamed != whole) throw std::runtime_error("other values");
+        if (has_batch && whole[0] == whole[1]) throw std::runtime_error("the same weights");
+        e.ranks().communicator().barrier("end");
+      });
+      CHECK(errors == std::vector<std::string>(size_t(size), ""));
+    }
+}
+
 TEST_CASE("data parallel: parts that are not one state are refused, and change nothing") {
   if (!has_gloo()) return;
   const TemporaryDirectory directory;

@@ -185,12 +185,28 @@ describe('runs on several ranks', () => {
     const { grpo } = recipe
     const changes = {
       sft: undefined,
-      grpo: { ...grpo!, dynamic_sampling: { mode: 'resample' as const, max_rounds: 2 } },
+      grpo: {
+        ...grpo!,
+        dynamic_sampling: { mode: 'resample' as const, max_rounds: 2 },
+        // What is scored: with a top_k the trainer's log-probs, beside the reference's.
+        importance_sampling_correction: 'token_truncate' as const,
+        top_k: 50,
+        consistency_bonus: {},
+        ...{ sync_ref_model: true, ref_model_sync_steps: 1, ref_model_mixup_alpha: 0.1 },
+      },
     }
     const one = await train(1, changes)
     expect(metrics(one).some(row => row['dynamic_sampling/rounds']! > 1)).toBe(true)
-    for (const rollout_weights of ['gathered', 'streamed'] as const) {
-      const two = await train(2, { ...changes, shard: 'parameters', rollout_weights })
+    for (const [size, rollout_weights] of [
+      [2, 'gathered'],
+      [2, 'streamed'],
+      [3, 'streamed'],
+    ] as const) {
+      const held = vi.spyOn(Engine.prototype, 'holdWeights')
+      const two = await train(size, { ...changes, shard: 'parameters', rollout_weights })
+      // Streamed: not to sample, not to score, not to write the models.
+      expect(held.mock.calls.length > 0).toBe(rollout_weights === 'gathered')
+      held.mockRestore()
       expect(metrics(two)).toEqual(metrics(one))
       expect(completions(two)).toEqual(completions(one))
     }
