@@ -1,8 +1,9 @@
 #pragma once
 // bfloat16 in memory: what an operation writes that only products of bfloat16 weights read. They
 // would round it anyway, to nearest with ties to even and denormals as zero, so nothing shows but
-// half the bytes. Kernels that write either type are templates of what they write: float or
-// uint16_t, the upper half of a float.
+// half the bytes. Copies are of bytes, for a gradient may lie over the floats it was made of.
+// Kernels that write either type are templates of what they write: float or uint16_t, the upper
+// half of a float.
 
 #include "cpu/kernels/partial.inl"
 
@@ -60,7 +61,9 @@ KOGRPO_INLINE void store(uint16_t* p, f32x16 x) {
 #else
   const i32x16 halves = shift_right<16>(bf16_operand(x));
 #if defined(KOGRPO_SCALAR)
-  for (int i = 0; i < kLanes; ++i) p[i] = uint16_t(halves.v[i]);
+  uint16_t values[kLanes];
+  for (int i = 0; i < kLanes; ++i) values[i] = uint16_t(halves.v[i]);
+  std::memcpy(p, values, sizeof values);
 #elif defined(__AVX512F__)
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(halves.v));
 #elif defined(KOGRPO_NEON)
@@ -90,7 +93,7 @@ KOGRPO_INLINE f32x16 load_first(int n, const uint16_t* p) {
 KOGRPO_INLINE void store_first(int n, uint16_t* p, f32x16 x) {
   uint16_t values[kLanes];
   store(values, x);
-  for (int i = 0; i < n && i < kLanes; ++i) p[i] = values[i];
+  std::memcpy(p, values, size_t(n < kLanes ? n : kLanes) * sizeof *values);
 }
 KOGRPO_INLINE f32x16 load_up_to(int k, const uint16_t* p) {
   return k == kLanes ? load(p) : load_first(k, p);
