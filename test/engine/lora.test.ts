@@ -223,6 +223,7 @@ describe('adapters of an engine', () => {
       gradients: 4 * adapters,
       moments: 8 * adapters,
       slots: 4 * adapters,
+      mostGathered: 0,
     })
     await expect(engine.readGradient(modelNames[0]!)).rejects.toThrow(/frozen/)
   })
