@@ -128,7 +128,7 @@ const ERRORS: [name: string, args: () => string[], parts: RegExp[]][] = [
   [
     'wrong model',
     () => ['serve', join(directory, 'no-model')],
-    [/no-model.*: (읽을 수 없습니다|없는)/],
+    [/no-model: 그런 모델이 없습니다/],
   ],
   [
     'nothing to train on',
