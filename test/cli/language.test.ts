@@ -125,11 +125,7 @@ const ERRORS: [name: string, args: () => string[], parts: RegExp[]][] = [
     [/--runs: 1 이상 100000 이하의 정수여야 합니다\. 받은 값: "0"/],
   ],
   ['a missing option', () => ['generate'], [/필수 옵션: --model, --input, --output\n/]],
-  [
-    'wrong model',
-    () => ['serve', join(directory, 'no-model')],
-    [/no-model: 그런 모델이 없습니다/],
-  ],
+  ['wrong model', () => ['serve', join(directory, 'no-model')], [/no-model: 그런 모델이 없습니다/]],
   [
     'nothing to train on',
     () => ['init', '--yes'],
