@@ -80,6 +80,32 @@ describe('exemptions', () => {
     expect(share(hidden)!).toBeLessThan(0.2)
   })
 
+  it('counts each broken character like a foreign letter, wherever it stands', async () => {
+    expect(share('사과가 다섯 개')).toBe(1)
+    expect(share('사과가 다섯\u{fffd} 개')).toBe(6 / 7)
+    // Neither quotation marks nor formulas and code hide them.
+    for (const text of [
+      '사과가 "다섯\u{fffd}" 개',
+      '사과가 다섯 개 $\u{fffd}$',
+      '사과가 다섯 `\u{fffd}` 개',
+    ]) {
+      expect(share(text), text).toBe(6 / 7)
+    }
+    expect(share('\u{fffd}\u{fffd}')).toBe(0)
+    expect(profile('12\u{fffd}+3').broken).toEqual({ letter: 1, word: 1 })
+    expect(profile(`가${'\u{fffd}'.repeat(7)}나\u{fffd}`).broken).toEqual({ letter: 8, word: 3 })
+    // 3 words of Korean beside one run of broken characters.
+    expect(shareOf(profile('사과가 다섯\u{fffd}\u{fffd} 개'), 'word')).toBe(3 / 4)
+    const text = completion('사과가 다섯 개\u{fffd}', '답은 다섯')
+    expect(await one({ value: 'share' }, text)).toBe(6 / 7)
+    expect(await one({}, text)).toBe(1)
+    expect(await one({}, completion('사과가 다섯\u{fffd}\u{fffd} 개', '답은 다섯'))).toBe(0)
+    expect(await one({ max_leak: 0 }, text)).toBe(1)
+    // A prompt that is broken itself, or asks for another language, excuses none.
+    expect(await one({ value: 'share' }, text, '사과\u{fffd} 몇 개?')).toBe(6 / 7)
+    expect(await one({}, completion('사과가 다섯 개', 'five\u{fffd}'), '영어로 답하세요')).toBe(0)
+  })
+
   it('takes what stands in quotation marks, unless it shall not', async () => {
     const text = completion('중국어로 서울은 "首尔"이라고 씁니다', '답은 5입니다')
     expect(await one({ value: 'share' }, text)).toBe(1)
@@ -171,8 +197,8 @@ describe('language metrics', () => {
     expect(metrics).toEqual({
       'language/thinking_korean_share': expect.closeTo((1 + 8 / 14) / 2, 12),
       'language/thinking_korean_word_share': expect.closeTo((1 + 3 / 5) / 2, 12),
-      'language/answer_korean_share': expect.closeTo((1 + 2 / 5 + 1) / 3, 12),
-      'language/answer_korean_word_share': expect.closeTo((1 + 1 / 3 + 1) / 3, 12),
+      'language/answer_korean_share': expect.closeTo((1 + 2 / 5 + 1 / 2) / 3, 12),
+      'language/answer_korean_word_share': expect.closeTo((1 + 1 / 3 + 1 / 2) / 3, 12),
       'language/chinese_leak_rate': 0.25,
       'language/japanese_leak_rate': 0.25,
       'language/latin_leak_rate': 0.25,

@@ -8,7 +8,10 @@
  * Exempt text may not become the text: what exceeds half of the Korean counts after all, every word
  * once, however often it comes. Only an answer whose language the prompt asked for is free.
  *
- *   share = K / (K + F + max(0, E − K/2))     K Korean, F counted foreign, E exempt foreign
+ * A broken character (U+FFFD) counts like a foreign letter wherever it stands: no exemption, and no formula
+ * or code, makes it text.
+ *
+ *   share = K / (K + F + B + max(0, E − K/2))     K Korean, F counted foreign, B broken, E exempt foreign
  */
 import { SOFT_BEGIN, SOFT_END, withoutNeutral } from './neutral.ts'
 import { type LanguageRequest, NO_REQUEST } from './request.ts'
@@ -22,6 +25,8 @@ export interface Profile {
   counted: Record<Language, Counts>
   /** Distinct foreign words that are exempt, within the limit above. */
   exempt: Counts
+  /** Characters that decoding could not make of the bytes. */
+  broken: Counts
   /** How often the counted words change between Korean and foreign. */
   switches: number
   /** Where in the text, formulas and code left out: 0 its beginning, 1 its end. */
@@ -94,11 +99,23 @@ function within(pattern: RegExp, text: string, found: readonly Segment[]): Set<S
   return inside
 }
 
+const BROKEN_WORD = 6
+
 const none = (): Counts => ({ letter: 0, word: 0 })
 
 function add(counts: Counts, { letters, words }: Segment): void {
   counts.letter += letters
   counts.word += words
+}
+
+/** Each U+FFFD a letter, and each run of them a word for every begun `BROKEN_WORD`, as in Hangul. */
+function brokenIn(text: string): Counts {
+  const broken = none()
+  for (const [run] of text.matchAll(/\u{fffd}+/gu)) {
+    broken.letter += run.length
+    broken.word += Math.ceil(run.length / BROKEN_WORD)
+  }
+  return broken
 }
 
 /** The languages of `text`; linear time, any input. */
@@ -139,18 +156,20 @@ export function profile(text: string, options: ProfileOptions = {}): Profile {
     if (before !== undefined && before !== korean) switchPlaces.push(segment.start / rest.length)
     before = korean
   }
-  return { counted, exempt, switches: switchPlaces.length, switchPlaces }
+  const broken = brokenIn(text)
+  return { counted, exempt, broken, switches: switchPlaces.length, switchPlaces }
 }
 
 /** Korean and all that counts against it, in `unit`. */
 export function koreanOf(
-  { counted, exempt }: Profile,
+  { counted, exempt, broken }: Profile,
   unit: Unit,
 ): { korean: number; all: number } {
   const korean = counted.korean[unit]
   const foreign =
     counted.chinese[unit] + counted.japanese[unit] + counted.latin[unit] + counted.other[unit]
-  return { korean, all: korean + foreign + Math.max(0, exempt[unit] - korean / 2) }
+  const excess = Math.max(0, exempt[unit] - korean / 2)
+  return { korean, all: korean + foreign + broken[unit] + excess }
 }
 
 /** Share of Korean, null where nothing counts. */
