@@ -1,6 +1,6 @@
 #pragma once
-// What CpuOps' attention (cpu/attention.cpp) and its kernels (cpu/kernels/attention.inl) share: the
-// work items, and how much scratch an item needs.
+// What CpuOps' attention (cpu/attention.cpp) and its kernels (cpu/kernels/attention_*.inl) share:
+// the work items, and how much scratch an item needs.
 //
 // The G = Hq/Hkv query heads of a key/value head read the same keys and values, so the query rows
 // of one (sequence, key/value head) are numbered token·G + g and computed together. How rows or key

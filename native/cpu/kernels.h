@@ -66,7 +66,7 @@ struct KernelTable {
   void (*qk_norm_rope_backward_weight)(const QkNormRopeBackward&, const float* rstds,
                                        Range items) = nullptr;
 
-  // -- attention.inl
+  // -- attention_packed.inl, attention_backward.inl, attention_cached.inl
   // One item each (see cpu/attention.h); kv_append's are sequence·Hkv + key/value head.
   void (*attention_forward)(const AttentionForward&, float* scratch,
                             const AttentionItem&) = nullptr;

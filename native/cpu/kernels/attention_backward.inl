@@ -7,7 +7,7 @@
 // shared key, those of the group's other sequences in their order. Tiles of a sequence's own keys
 // start at its own first row: where a chain is cut does not show in its value.
 
-#include "cpu/attention.h"
+#include "cpu/kernels/attention_softmax.inl"
 
 namespace kogrpo::KOGRPO_ISA {
 namespace attn {

@@ -4,8 +4,9 @@
 #include "cpu/kernels/partial.inl"
 #include "cpu/simd.h"
 // kernels, bf16 before what uses it
-#include "cpu/kernels/attention.inl"
 #include "cpu/kernels/attention_backward.inl"
+#include "cpu/kernels/attention_cached.inl"
+#include "cpu/kernels/attention_packed.inl"
 #include "cpu/kernels/bf16.inl"
 #include "cpu/kernels/dropout.inl"
 #include "cpu/kernels/embedding.inl"
