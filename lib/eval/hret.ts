@@ -41,7 +41,7 @@ const MARKERS = [
 const SPACE =
   '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
 const MARKER = new RegExp(MARKERS.join('|').replaceAll('\\s', SPACE), 'iu')
-const ENDS = new RegExp(`^${SPACE}+|${SPACE}+$`, 'g')
+const ENDS = new RegExp(`^${SPACE}+|(?<!${SPACE})${SPACE}+$`, 'g')
 const SPACES = new RegExp(`${SPACE}+`)
 /** Where str.splitlines breaks. */
 const LINE_BREAK = '[\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029]'

@@ -13,7 +13,10 @@ const escaped = (title: string): string => title.replaceAll(/[.*+?^${}()|[\]\\]/
 /** Share of the sections that stand in the thinking in their order, once each, with content. */
 export function structureShare(thinking: string, sections: readonly string[]): number {
   const titles = sections.map(escaped).join('|')
-  const title = new RegExp(`^[#*\\s\\[]*(?:\\d+[.)]\\s*)?(${titles})[\\]*\\s]*[:：]?[*\\s]*$`, 'u')
+  const title = new RegExp(
+    `^[#*\\s\\[]*(?:\\d+[.)]\\s*)?(${titles})[\\]*\\s]*(?:[:：][*\\s]*)?$`,
+    'u',
+  )
   const found: { section: number; content: boolean }[] = []
   for (const line of thinking.split('\n')) {
     const match = title.exec(line)

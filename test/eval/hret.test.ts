@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { readRecords } from '../../lib/data/readers.ts'
 import { hretAnswer, hretPartialMatch, hretStringMatch } from '../../lib/eval/hret.ts'
 import { checkAnswer } from '../../lib/rewards/accuracy.ts'
+import { processorMs } from '../processor-time.ts'
 
 const GOLDEN = '../shared/data/hret/evaluator_golden_dev.jsonl'
 
@@ -32,6 +33,13 @@ describe('the toolkit, as recorded', () => {
       rows++
     }
     expect(rows).toBe(372)
+  })
+
+  test('takes bounded time on an output full of spaces', () => {
+    const start = processorMs()
+    const wide = `가${' '.repeat(100_000)}나`
+    expect(hretStringMatch(` 정답: ${wide} `, '가 나').correct).toBe(true)
+    expect(processorMs() - start).toBeLessThan(2000)
   })
 
   test('the first marker wins, and a number is text', () => {
