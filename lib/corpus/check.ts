@@ -128,7 +128,7 @@ export class DataCheck {
     if (this.#stage === 'grpo') {
       const { sample } = toGrpoSample(source, unlimited as SampleOptions)
       length = sample!.promptIds.length
-      if (sample!.extra.answer === undefined) report.withoutAnswer++
+      if (String(sample!.extra.answer ?? '').trim() === '') report.withoutAnswer++
     } else {
       const { sample } = toSftSample(source, unlimited as SampleOptions)
       length = sample!.ids.length

@@ -2,24 +2,27 @@
 
 /**
  * A text reduced to what says whether two are the same: letters, digits and operators, in NFKC and lower case.
- * Spaces, punctuation and full-width forms do not make a difference; numbers do.
+ * Spaces, punctuation and full-width forms do not make a difference; numbers do, their decimal points included.
  */
 export function fingerprint(text: string): string {
   return text
     .normalize('NFKC')
     .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}+\-×*÷/=<>^%]+/gu, '')
+    .replaceAll(/(?<!\d)\.|\.(?!\d)|[^\p{L}\p{N}+\-×*÷/=<>^%.]+/gu, '')
 }
 
 /** NFC, line feeds only, no control or zero-width characters, no spaces at ends of lines. */
 export function clean(text: string): string {
-  return text
-    .normalize('NFC')
-    .replaceAll(/\r\n?/g, '\n')
-    .replaceAll(/[^\P{Cc}\n\t]|[\u200b\u2060\ufeff]/gu, '')
-    .replaceAll(/[ \t]+$/gm, '')
-    .replaceAll(/\n{4,}/g, '\n\n\n')
-    .trim()
+  return (
+    text
+      .normalize('NFC')
+      .replaceAll(/\r\n?/g, '\n')
+      .replaceAll(/[^\P{Cc}\n\t]|[\u200b\u2060\ufeff]/gu, '')
+      // Looked for where such a run begins: linear, however long one is that ends no line.
+      .replaceAll(/(?<![ \t])[ \t]+$/gm, '')
+      .replaceAll(/\n{4,}/g, '\n\n\n')
+      .trim()
+  )
 }
 
 /** Every string inside a value, cleaned; the shape stays. */

@@ -125,7 +125,7 @@ class Exam implements HeldOut {
       problems.push(...(await loadSamples(session, { ...source, size }, toGrpoSample, settings)))
     }
     for (const { extra, file, line } of problems) {
-      if (extra.answer === undefined) {
+      if (String(extra.answer ?? '').trim() === '') {
         throw new KogrpoError(
           'E_DATA',
           phrase(

@@ -6,6 +6,7 @@ import { ChatTemplate } from '../../lib/data/chat-template.ts'
 import type { SourceRecord } from '../../lib/data/readers.ts'
 import { Tokenizer } from '../../lib/data/tokenizer.ts'
 import { modelPath } from '../../lib/train/sources.ts'
+import { processorMs } from '../processor-time.ts'
 
 const tokenizer = await Tokenizer.load(modelPath('builtin:mini'))
 const template = new ChatTemplate(tokenizer)
@@ -27,11 +28,18 @@ describe('text', () => {
     expect(fingerprint('Ａ１')).toBe(fingerprint('a1'))
     expect(fingerprint('3+4는?')).not.toBe(fingerprint('3-4는?'))
     expect(fingerprint('사과 3개')).not.toBe(fingerprint('사과 30개'))
+    // A decimal point is part of its number; a stop is not, nor is a separator of thousands.
+    expect(fingerprint('1.5 배는?')).not.toBe(fingerprint('15배는?'))
+    expect(fingerprint('답은 3. 다음은 1,500.')).toBe(fingerprint('답은 3 다음은 1500'))
   })
 
   test('cleaning composes Hangul and removes what nobody sees, and no line of a table', () => {
     expect(clean('\ufeff가\u0000나\u200b  \r\n\tx \n')).toBe('가나\n\tx')
     expect(cleanValue({ a: ['가 '], n: 1, b: null })).toEqual({ a: ['가'], n: 1, b: null })
+    const start = processorMs()
+    const wide = `가${' '.repeat(100_000)}나`
+    expect(clean(`${wide} \t`)).toBe(wide)
+    expect(processorMs() - start).toBeLessThan(2000)
   })
 
   test('repetition is the share of the characters in lines seen before', () => {
@@ -73,7 +81,11 @@ describe('data check', () => {
     const check = new DataCheck('grpo', options)
     check.add(at(1, { prompt: '둘 더하기 둘은?', answer: '4' }))
     check.add(at(2, { prompt: '둘 더하기 셋은?' }))
-    expect(check.report()).toMatchObject({ samples: 2, withoutAnswer: 1, trainedTokens: 0 })
+    // What the reward would refuse as missing.
+    check.add(at(3, { prompt: '둘 더하기 넷은?', answer: null }))
+    check.add(at(4, { prompt: '둘 더하기 여섯은?', answer: ' ' }))
+    check.add(at(5, { prompt: '둘 빼기 둘은?', answer: 0 }))
+    expect(check.report()).toMatchObject({ samples: 5, withoutAnswer: 3, trainedTokens: 0 })
   })
 })
 
