@@ -137,11 +137,8 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
       if (mask[t] === 0) continue
       const l = finite('logprobs', logprobs, t, i)
       const advantage = finite('advantages', advantageOf(i, t), t, i)
-      const w = sequenceLevel
-        ? sequenceWeight
-        : oldLogprobs === null
-          ? 0
-          : l - finite('oldLogprobs', oldLogprobs, t, i)
+      const old = oldLogprobs === null ? l : finite('oldLogprobs', oldLogprobs, t, i)
+      const w = sequenceLevel ? sequenceWeight : l - old
       const ratio = w === 0 ? 1 : Math.exp(w)
       if (!Number.isFinite(ratio)) {
         throw new KogrpoError(

@@ -250,6 +250,19 @@ describe('refusals name the argument', () => {
       /logprobs is NaN/,
     ],
     [
+      'NaN log-prob when sampled',
+      { ...input, oldLogprobs: input.logprobs.map(() => Number.NaN) },
+      /oldLogprobs is NaN at token/,
+    ],
+    [
+      'NaN log-prob when sampled, one ratio a completion',
+      {
+        ...withOptions({ importance_sampling_level: 'sequence' }),
+        oldLogprobs: input.logprobs.map(() => Number.NaN),
+      },
+      /oldLogprobs is NaN at token/,
+    ],
+    [
       'ratio overflow',
       { ...input, oldLogprobs: input.logprobs.map(() => -2000) },
       /importance ratio overflows at token/,
