@@ -88,6 +88,10 @@ export async function* readCsv(file: string): AsyncGenerator<SourceRecord> {
   let header: string[] | undefined
   for (const { cells, line } of parseLines(text, file.endsWith('.tsv') ? '\t' : ',', file)) {
     if (header === undefined) {
+      const twice = cells.find((name, i) => cells.indexOf(name) < i)
+      if (twice !== undefined) {
+        fail(file, line, phrase('two columns are called "{name}"', { name: twice }))
+      }
       header = cells
       continue
     }

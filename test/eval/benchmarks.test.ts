@@ -137,6 +137,17 @@ describe('files', () => {
       'column "answer" is the text of none of the choices (found "루블")',
     ],
     ['gsm8k', { 'a.jsonl': [{ question: 'x' }] }, 'column "answer"'],
+    // A choice that is not there is no choice called "null".
+    [
+      'kmmlu',
+      { 'a.jsonl': [{ ...benchmarkOf('kmmlu').example, B: null }] },
+      'column "B" Invalid input (found null)',
+    ],
+    [
+      'kmmlu',
+      { 'a-test.csv': `question,answer,A,B,C,A,Category\nx,1,2,3,4,5,\n` },
+      'a-test.csv:1: two columns are called "A"',
+    ],
     ['click', { 'a.json': '{}' }, 'a.json: is no JSON array of rows'],
     [
       'click',

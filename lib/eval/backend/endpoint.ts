@@ -62,6 +62,8 @@ const chatSchema = z.object({
 })
 
 const RETRYABLE = new Set([408, 409, 425, 429])
+/** Seconds; a server that asks for a longer wait than this has refused. */
+const LONGEST_WAIT_S = 120
 
 export class EndpointBackend implements Backend {
   readonly description: string
@@ -181,14 +183,11 @@ export class EndpointBackend implements Backend {
     const { message, finish_reason } = reply.choices[0]!
     const thinking = message.reasoning_content ?? message.reasoning ?? ''
     const content = message.content ?? ''
-    // Servers that part the thinking from the answer give both back without its tags.
-    const text = thinking === '' ? content : `<think>\n${thinking.trim()}\n</think>\n\n${content}`
-    return {
-      text,
-      tokens: reply.usage?.completion_tokens ?? 0,
-      logprob: null,
-      finish: finish_reason === 'length' ? 'length' : 'stop',
-    }
+    const finish = finish_reason === 'length' ? 'length' : 'stop'
+    // Servers that part the thinking from the answer give both back without its tags; one that was cut has no end.
+    const end = finish === 'length' && content === '' ? '' : `\n</think>\n\n${content}`
+    const text = thinking === '' ? content : `<think>\n${thinking.trim()}${end}`
+    return { text, tokens: reply.usage?.completion_tokens ?? 0, logprob: null, finish }
   }
 
   async #post<T>(
@@ -215,10 +214,18 @@ export class EndpointBackend implements Backend {
             }),
           )
         }
-        if (!outcome.again || attempt >= max_retries) {
-          throw this.#error(joined([where, path, outcome.failed], ': '))
+        const wait = outcome.after_s ?? Math.min(30, backoff_s * 2 ** attempt)
+        if (!outcome.again || attempt >= max_retries || wait > LONGEST_WAIT_S) {
+          const why =
+            wait > LONGEST_WAIT_S
+              ? phrase('{reason} (asks to wait {seconds} s)', {
+                  reason: outcome.failed,
+                  seconds: Math.round(wait),
+                })
+              : outcome.failed
+          throw this.#error(joined([where, path, why], ': '))
         }
-        await pause(outcome.after_s ?? Math.min(30, backoff_s * 2 ** attempt), signal)
+        await pause(wait, signal)
       }
     }, signal)
   }
@@ -227,7 +234,9 @@ export class EndpointBackend implements Backend {
     path: string,
     body: object,
     signal: AbortSignal | undefined,
-  ): Promise<{ reply: unknown } | { failed: string; again: boolean; after_s: number | null }> {
+  ): Promise<
+    { reply: unknown } | { failed: string | Phrase; again: boolean; after_s: number | null }
+  > {
     const { base_url, key, timeout_s } = this.#options
     const deadline = AbortSignal.timeout(Math.min(timeout_s * 1000, 0x7fff_ffff))
     const clean = (text: string): string => (key ? text.replaceAll(key, '[key]') : text)
@@ -253,7 +262,7 @@ export class EndpointBackend implements Backend {
         return { reply: JSON.parse(text) as unknown }
       } catch {
         return {
-          failed: `the reply is no JSON: ${text.slice(0, 200)}`,
+          failed: phrase('the reply is no JSON: {text}', { text: text.slice(0, 200) }),
           again: false,
           after_s: null,
         }
@@ -262,7 +271,7 @@ export class EndpointBackend implements Backend {
       signal?.throwIfAborted()
       const cause = error instanceof Error && error.cause ? `: ${messageOf(error.cause)}` : ''
       const failed = deadline.aborted
-        ? `no reply within ${timeout_s} s`
+        ? phrase('no reply within {seconds} s', { seconds: timeout_s })
         : clean(`${messageOf(error)}${cause}`)
       return { failed, again: true, after_s: null }
     }

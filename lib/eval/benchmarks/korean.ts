@@ -7,6 +7,9 @@ const HRET_CHOICE = (labels: string): string =>
   `다음은 객관식 문제입니다. 당신의 추론 과정을 간결하게 요약한 후, "따라서, 정답은: X"라고 결론지으십시오. 여기서 X는 ${labels} 중 하나입니다.`
 const BRACKETED = ['(A)', '(B)', '(C)', '(D)', '(E)'] as const
 
+/** Text, or a number as JSON has it. */
+const option = z.union([z.string(), z.number().transform(String)])
+
 export const kmmlu = benchmark({
   name: 'kmmlu',
   title: 'KMMLU',
@@ -27,10 +30,10 @@ export const kmmlu = benchmark({
   columns: z.object({
     question: text,
     answer: whole.pipe(z.int().min(1).max(4)),
-    A: z.coerce.string(),
-    B: z.coerce.string(),
-    C: z.coerce.string(),
-    D: z.coerce.string(),
+    A: option,
+    B: option,
+    C: option,
+    D: option,
     Category: z.string().nullish(),
   }),
   question: ({ question, answer, A, B, C, D, Category }) => {

@@ -6,6 +6,9 @@ export const evaluation = catalogue({
     '{where}: "{continuation}"의 로그 확률이 돌아오지 않았습니다. 엔드포인트가 "logprobs"와 함께 "echo"를 지원해야 합니다',
   '{where}: {path}: the reply is not what it should be: {at}: {message}':
     '{where}: {path}: 응답의 형식이 다릅니다: {at}: {message}',
+  '{reason} (asks to wait {seconds} s)': '{reason} ({seconds}초를 기다리라고 합니다)',
+  'no reply within {seconds} s': '{seconds}초 안에 응답이 오지 않았습니다',
+  'the reply is no JSON: {text}': '응답이 JSON이 아닙니다: {text}',
   "{where}: the log-likelihood is {logprob}; the model's weights hold NaN or overflow":
     '{where}: 로그 우도가 {logprob}입니다. 모델의 가중치에 NaN이 있거나 오버플로가 났습니다',
   '{where}: nothing to score: the context has {length} tokens and "{continuation}" adds {added}':
@@ -27,6 +30,7 @@ export const evaluation = catalogue({
     '{column}번째 열: 닫히지 않은 따옴표가 있습니다',
   'column {column}: text behind the closing quotation mark':
     '{column}번째 열: 닫는 따옴표 뒤에 글자가 있습니다',
+  'two columns are called "{name}"': '이름이 같은 열이 둘입니다: "{name}"',
   '{file}: cannot be read as UTF-8: {reason}': '{file}: UTF-8로 읽을 수 없습니다: {reason}',
   '{count} columns, but the header has {expected}':
     '열이 {count}개인데 머리줄에는 {expected}개입니다',
