@@ -7,8 +7,6 @@ import { extname } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { builtinRecipes, loadRecipe } from '../config/load.ts'
 import { source as sourceSchema } from '../config/schema/source.ts'
-import type { Source } from '../config/schema.ts'
-import { thinkInstruction } from '../config/think-template.ts'
 import {
   type CheckedStage,
   type CheckReport,
@@ -31,6 +29,7 @@ import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { modelOptions } from './open-model.ts'
 import { nonEmpty, oneOf, wholeNumber } from './options.ts'
+import { type RecipeSource, recipeSources } from './recipe-sources.ts'
 
 interface CheckArguments {
   input: string
@@ -44,15 +43,8 @@ interface CheckArguments {
   context: CliContext
 }
 
-/** One source as it will be used. */
-interface Part {
-  stage: CheckedStage
-  source: Source
-  options: Omit<SampleOptions, 'tokenizer' | 'template'>
-}
-
 /** The parts of a recipe, or the one file of the command line, and the model whose tokenizer reads. */
-function partsOf(argv: CheckArguments): { parts: Part[]; model: string; seed: number } {
+function partsOf(argv: CheckArguments): { parts: RecipeSource[]; model: string; seed: number } {
   const isRecipe = ['.yaml', '.yml', '.json'].includes(extname(argv.input))
   if (!isRecipe && !builtinRecipes().includes(argv.input)) {
     const parsed = sourceSchema.safeParse({ path: argv.input, columns: argv.columns })
@@ -60,26 +52,12 @@ function partsOf(argv: CheckArguments): { parts: Part[]; model: string; seed: nu
       throw new UsageError(joined([argv.input, written(parsed.error.issues[0]!.message)], ': '))
     const source = parsed.data
     const options = { columns: argv.columns, maxLength: argv.maxLength ?? 1024, overlong: 'error' }
-    const part = { stage: argv.stage ?? 'sft', source, options: options as Part['options'] }
+    const part = { stage: argv.stage ?? 'sft', source, options: options as RecipeSource['options'] }
     return { parts: [part], model: argv.model ?? 'builtin:mini', seed: 42 }
   }
   const { recipe } = loadRecipe(argv.input)
-  const parts: Part[] = []
-  for (const stage of ['pretrain', 'sft', 'grpo'] as const) {
-    const spec = recipe[stage]
-    if (!spec || (argv.stage && argv.stage !== stage)) continue
-    const { overlong } = spec
-    const maxLength = 'max_length' in spec ? spec.max_length : spec.max_prompt_length
-    const chat =
-      'system_prompt' in spec
-        ? { systemPrompt: spec.system_prompt, enableThinking: spec.enable_thinking }
-        : {}
-    for (const source of spec.data) {
-      const instruction = thinkInstruction(spec.think_template)
-      const options = { ...chat, instruction, maxLength, overlong, columns: source.columns }
-      parts.push({ stage, source, options })
-    }
-  }
+  const all = recipeSources(recipe)
+  const parts = argv.stage ? all.filter(({ stage }) => stage === argv.stage) : all
   return { parts, model: argv.model ?? recipe.model.path, seed: recipe.seed }
 }
 

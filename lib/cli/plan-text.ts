@@ -12,6 +12,13 @@ function seconds(value: number): string {
   return Number.isFinite(value) ? `${value.toPrecision(3)} s` : 'never'
 }
 
+/** The mean lengths that the time is planned with. */
+function lengths({ rollout, sample, scored }: StagePlan['load']): string {
+  const tokens = (count: number): string => `${Math.round(count)} tokens`
+  if (rollout === null) return `${tokens(sample)}, ${Math.round(sample * scored)} trained`
+  return `prompt ${tokens(rollout.meanPrompt)}, completion ${tokens(rollout.meanCompletion)}`
+}
+
 /** A stage's plan, a line an item. */
 export function planLines(plan: StagePlan, capacity: number): string[] {
   const { stage, settings, memory, phases, communication } = plan
@@ -30,6 +37,7 @@ export function planLines(plan: StagePlan, capacity: number): string[] {
           ],
         ]),
     ...communication.parts.map(({ name, bytes }) => [`  ${name}`, `${size(bytes)} a step`]),
+    ['  a sample, on the average', lengths(plan.load)],
     ...phases.map(phase => [`  ${phase.name}`, seconds(phase.seconds)]),
     plan.tokensPerSecond === null
       ? ['  a step', `${Math.round(plan.tokens)} tokens; the time was not measured`]

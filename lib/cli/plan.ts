@@ -20,6 +20,7 @@ import { UsageError } from './errors.ts'
 import { readMemory } from './memory.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
 import { advice, planLines, size } from './plan-text.ts'
+import { readLengths } from './planned-lengths.ts'
 import { plannedModel } from './planned-model.ts'
 
 interface PlanArguments {
@@ -50,7 +51,12 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
     ...(argv.shard ? { shard: argv.shard } : {}),
     ...(argv.recompute ? { recompute: argv.recompute } : {}),
   }
-  const lengths = { prompt: argv.promptTokens, completion: argv.completionTokens }
+  const read = await readLengths(recipe)
+  const lengths = {
+    ...read,
+    prompt: argv.promptTokens ?? read.prompt,
+    completion: argv.completionTokens,
+  }
   const { asked: planned, nearest } = planRecipe(recipe, config, cluster, wanted, lengths)
   const asked =
     gpus === undefined
@@ -139,7 +145,7 @@ export const command: CommandModule<object, PlanArguments> = {
         'prompt-tokens': {
           type: 'string',
           requiresArg: true,
-          describe: 'Mean tokens of a prompt [default: half of the limit]',
+          describe: 'Mean tokens of a prompt [default: as in the data, or half of the limit]',
           coerce: wholeNumber('prompt-tokens', 1),
         },
         'completion-tokens': {

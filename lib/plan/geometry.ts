@@ -47,9 +47,19 @@ export function outerElements(g: Geometry): number {
   return g.vocabulary * g.hidden * (isTied(g) ? 1 : 2) + g.hidden
 }
 
-/** Operations of a token's forward pass in sequences of `length`. */
-export function forwardFlops(g: Geometry, length: number): { products: number; attention: number } {
-  return { products: 2 * g.multiplied, attention: 2 * length * g.queries * g.layers }
+/** Multiplied parameters of the head, and of the layers. */
+export const headElements = (g: Geometry): number => g.hidden * g.vocabulary
+export const layerElements = (g: Geometry): number => g.multiplied - headElements(g)
+
+/** Operations of a token's forward pass in sequences of `sample` tokens, a share `scored` of which have logits. */
+export function forwardFlops(
+  g: Geometry,
+  { sample, scored }: { sample: number; scored: number },
+): { products: number; attention: number } {
+  return {
+    products: 2 * (layerElements(g) + scored * headElements(g)),
+    attention: 2 * sample * g.queries * g.layers,
+  }
 }
 
 /** Bytes of keys and values of a token over all layers, in bf16. */

@@ -64,6 +64,10 @@ export interface Load {
   length: number
   /** What they have on the average: they make the time. */
   mean: number
+  /** Mean tokens that attention stays within: of a sample, of which a packed row has several. */
+  sample: number
+  /** Share of the tokens that have a log-prob, and so logits. */
+  scored: number
   /** Sequences of an optimizer step over all ranks: a step is the same however many ranks make it. */
   sequences: number
   batch: number
@@ -84,14 +88,20 @@ export interface Load {
 export interface Lengths {
   prompt?: number | undefined
   completion?: number | undefined
+  /** Of a sample of sft, and those of them that are trained. */
+  sample?: number | undefined
+  trained?: number | undefined
 }
 
-function sftLoad(stage: SftStage): Load {
+/** Without lengths: rows of one sample, all of it trained. */
+function sftLoad(stage: SftStage, lengths: Lengths): Load {
   const batch = stage.per_device_train_batch_size
+  const { sample = stage.max_length, trained = sample } = lengths
   return {
     stage: 'sft',
     length: stage.max_length,
-    mean: stage.max_length,
+    mean: stage.packing ? stage.max_length : sample,
+    ...{ sample, scored: trained / sample },
     sequences: batch * stage.gradient_accumulation_steps,
     batch,
     reference: false,
@@ -109,6 +119,8 @@ function grpoLoad(stage: GrpoStage, lengths: Lengths): Load {
     stage: 'grpo',
     length: prompt + completion,
     mean: meanPrompt + meanCompletion,
+    sample: meanPrompt + meanCompletion,
+    scored: meanCompletion / (meanPrompt + meanCompletion),
     sequences: completions * stage.num_iterations,
     batch,
     reference: stage.beta > 0,
@@ -139,7 +151,7 @@ export function planRecipe(
   }
   const adapters = recipe.lora ? elementsOf(adapterParameters(config, recipe.lora, 0)) : 0
   const loads = [
-    ...(recipe.sft ? [sftLoad(recipe.sft)] : []),
+    ...(recipe.sft ? [sftLoad(recipe.sft, lengths)] : []),
     ...(recipe.grpo ? [grpoLoad(recipe.grpo, lengths)] : []),
   ].map(load => ({ ...load, adapters, int8 }))
   const asked = loads.map(load => {
@@ -200,8 +212,8 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     load.rollout !== null,
     load.adapters ?? 0,
   )
-  const { mean } = load
-  const perToken = trainSecondsPerToken(g, mean, recompute, cluster, EFFICIENCY)
+  const { mean, sample, scored } = load
+  const perToken = trainSecondsPerToken(g, { sample, scored }, recompute, cluster, EFFICIENCY)
   const reference = load.reference ? perToken / 3 : 0
   const trained = microBatches * Math.min(batch, load.sequences) * mean
   const training = trained * (perToken + reference)
@@ -243,7 +255,7 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
     phases: cpu ? [] : phases,
     tokens: load.sequences * mean,
     tokensPerSecond: cpu ? null : (load.sequences * mean) / step,
-    mfu: cpu ? null : modelFlopsUtilisation(g, mean, trained / training, gpu.flops),
+    mfu: cpu ? null : modelFlopsUtilisation(g, { sample, scored }, trained / training, gpu.flops),
   }
 }
 

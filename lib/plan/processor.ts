@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks'
 import { randomStream } from '../data/random.ts'
 import { type Batch, Engine, type GenerateRequest } from '../engine/engine.ts'
 import type { ModelConfig } from '../model/config.ts'
-import { forwardFlops, type Geometry, geometryOf } from './geometry.ts'
+import { forwardFlops, type Geometry, geometryOf, layerElements } from './geometry.ts'
 import type { Load, PhaseTime } from './plan.ts'
 
 /** How the engine of the run computes. */
@@ -51,7 +51,7 @@ export async function processorPhases(
 ): Promise<PhaseTime[]> {
   const { threads, dtype, gradientCheckpointing, ranks } = options
   const cut = { ...config, numLayers: Math.min(config.numLayers, LAYERS) }
-  const { mean, batch, rollout } = load
+  const { mean, sample, batch, rollout } = load
   const [whole, part] = [geometryOf(config), geometryOf(cut)]
   // All ranks at once: they share the memory's bandwidth.
   const engines: Engine[] = []
@@ -71,7 +71,7 @@ export async function processorPhases(
       const scale = tokenOps(whole, seen) / tokenOps(part, seen)
       decoded = { step: scale * step, token: scale * token, reading }
     }
-    const trained = await training(engines, part, batch, mean)
+    const trained = await training(engines, part, Math.round((batch * mean) / sample), sample)
     return phasesFrom(whole, load, { ...decoded, ...trained }, options)
   } finally {
     await Promise.all(engines.map(engine => engine.dispose()))
@@ -85,7 +85,7 @@ export function phasesFrom(
   times: ProcessorTimes,
   { sharedPrefix, ranks, sharded }: Pick<ProcessorOptions, 'sharedPrefix' | 'ranks' | 'sharded'>,
 ): PhaseTime[] {
-  const { mean, rollout } = load
+  const { rollout } = load
   const phases: PhaseTime[] = []
   if (rollout) {
     const { group, meanPrompt, meanCompletion: fresh } = rollout
@@ -94,7 +94,7 @@ export function phasesFrom(
     // The last completion ends well behind the mean one.
     const last = Math.min(2 * fresh, rollout.completion)
     const steps = Math.max(last, tokens / Math.min(completions, RUNNING))
-    const read = (completions / group) * meanPrompt * 2 * blocks(g)
+    const read = (completions / group) * meanPrompt * 2 * layerElements(g)
     phases.push({
       name: 'sampling',
       seconds: times.reading * read + times.step * steps + times.token * tokens,
@@ -103,31 +103,28 @@ export function phasesFrom(
   // Micro-batches are handed out whole: the time is that of the rank with most.
   const size = Math.min(load.batch, load.sequences)
   const sequences = Math.ceil(load.sequences / size / ranks) * size
-  const rows = sequences * (rollout ? rollout.meanCompletion : mean)
-  const prompts = rollout && sharedPrefix ? sequences / rollout.group : sequences
-  const tokens = rollout ? rows + prompts * rollout.meanPrompt : rows
+  const shared = rollout && sharedPrefix ? 1 - 1 / rollout.group : 0
+  const tokens = sequences * (load.mean - shared * (rollout?.meanPrompt ?? 0))
+  const rows = sequences * load.mean * load.scored
   const passes = load.reference ? 4 / 3 : 1
   phases.push({
     name: 'training',
-    seconds: times.training * passes * trainingOps(g, tokens, rows, mean),
+    seconds: times.training * passes * trainingOps(g, tokens, rows, load.sample),
   })
   const elements = g.parameters / (sharded ? ranks : 1)
   phases.push({ name: 'optimizer', seconds: times.element * elements })
   return phases
 }
 
-const head = (g: Geometry): number => g.hidden * g.vocabulary
-const blocks = (g: Geometry): number => g.multiplied - head(g)
-
 /** Of one decoded token that sees `context` keys. */
 function tokenOps(g: Geometry, context: number): number {
   return 2 * g.multiplied + 4 * context * g.queries * g.layers
 }
 
-/** Forward and backward of `tokens`, of which `rows` have a log-prob, in sequences of `length`. */
+/** Forward and backward of `tokens`, of which `rows` have a log-prob, in samples of `length`. */
 function trainingOps(g: Geometry, tokens: number, rows: number, length: number): number {
-  const { attention } = forwardFlops(g, length)
-  return 6 * (blocks(g) * tokens + head(g) * rows) + 3.5 * attention * tokens
+  const { products, attention } = forwardFlops(g, { sample: length, scored: rows / tokens })
+  return (3 * products + 3.5 * attention) * tokens
 }
 
 async function seconds(
@@ -152,16 +149,16 @@ function ids(count: number, vocabulary: number, key: string): Int32Array {
   return Int32Array.from({ length: count }, () => next() % vocabulary)
 }
 
-/** Seconds of an operation of training, and of an element's update. */
+/** Seconds of an operation of training `samples` of `mean` tokens, and of an element's update. */
 async function training(
   engines: readonly Engine[],
   g: Geometry,
-  batch: number,
+  samples: number,
   mean: number,
 ): Promise<Pick<ProcessorTimes, 'training' | 'element'>> {
   const one = trainingOps(g, mean, mean, mean)
   const length = Math.max(2, Math.round(one > BUDGET ? (mean * BUDGET) / one : mean))
-  const count = Math.max(1, Math.min(batch, Math.floor(BUDGET / one)))
+  const count = Math.max(1, Math.min(samples, Math.floor(BUDGET / one)))
   const data: Batch = {
     tokens: ids(count * length, g.vocabulary, 'batch'),
     cuSeqlens: Int32Array.from({ length: count + 1 }, (_, i) => i * length),
@@ -212,6 +209,6 @@ async function decoding(
   return {
     token,
     step: Math.max(0, many.step - token * running),
-    reading: many.reading / (prompts * context * 2 * blocks(g)),
+    reading: many.reading / (prompts * context * 2 * layerElements(g)),
   }
 }

@@ -27,17 +27,24 @@ const LOGIT_TRAFFIC = 12
 /** Of the collectives that run beside the backward pass, what cannot be hidden. */
 const EXPOSED = 0.15
 
+/** What a trained token costs depends on: tokens of its sample, and the share of tokens that have logits. */
+export interface Trained {
+  sample: number
+  scored: number
+}
+
 /** Seconds that one GPU takes to train a token, forward and backward. */
 export function trainSecondsPerToken(
   g: Geometry,
-  length: number,
+  tokens: Trained,
   recompute: Recompute,
   { gpu }: Cluster,
   efficiency: Efficiency,
 ): number {
-  const { products, attention } = forwardFlops(g, length)
+  const { products, attention } = forwardFlops(g, tokens)
   const factor = recomputeFactor(g, recompute)
-  const traffic = TRAFFIC * g.layers * activationBytes(g, 'none') + LOGIT_TRAFFIC * g.vocabulary
+  const traffic =
+    TRAFFIC * g.layers * activationBytes(g, 'none') + LOGIT_TRAFFIC * tokens.scored * g.vocabulary
   return (
     (3 * products * factor) / (gpu.flops * efficiency.matmul) +
     (3.5 * attention * factor) / (gpu.flops * efficiency.attention) +
@@ -48,11 +55,11 @@ export function trainSecondsPerToken(
 /** Share of the peak that counts model operations only (6 a parameter and token), as others report it. */
 export function modelFlopsUtilisation(
   g: Geometry,
-  length: number,
+  tokens: Trained,
   tokensPerSecond: number,
   gpuFlops: number,
 ): number {
-  const { products, attention } = forwardFlops(g, length)
+  const { products, attention } = forwardFlops(g, tokens)
   return (3 * (products + attention) * tokensPerSecond) / gpuFlops
 }
 

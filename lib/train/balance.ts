@@ -16,7 +16,7 @@ import { forwardFlops, type Geometry } from '../plan/geometry.ts'
 
 /** Operations of a sequence's forward pass; its first `shared` tokens are computed elsewhere. */
 export function sequenceWork(g: Geometry, length: number, shared = 0): number {
-  const { products, attention } = forwardFlops(g, 1)
+  const { products, attention } = forwardFlops(g, { sample: 1, scored: 1 })
   return (length - shared) * products + (length ** 2 - shared ** 2) * attention
 }
 

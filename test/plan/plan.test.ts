@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { readLengths } from '../../lib/cli/planned-lengths.ts'
 import { loadRecipe, resolveRecipe } from '../../lib/config/load.ts'
 import { parseModelConfig, readJson } from '../../lib/model/config.ts'
 import {
@@ -11,7 +12,7 @@ import {
 } from '../../lib/plan/geometry.ts'
 import { EFFICIENCY, parseCluster } from '../../lib/plan/hardware.ts'
 import { planMemory, SHARDS } from '../../lib/plan/memory.ts'
-import { type PhaseTime, planRecipe, type StagePlan } from '../../lib/plan/plan.ts'
+import { type Lengths, type PhaseTime, planRecipe, type StagePlan } from '../../lib/plan/plan.ts'
 import { phasesFrom } from '../../lib/plan/processor.ts'
 import {
   communicationVolume,
@@ -39,7 +40,7 @@ describe('Qwen3-14B by hand', () => {
     expect(g14b.parameters).toBe(14_768_307_200)
     // 85.2 GFLOP a token to train at 1k, 89.0 at 4k.
     const train = (length: number): number => {
-      const { products, attention } = forwardFlops(g14b, length)
+      const { products, attention } = forwardFlops(g14b, { sample: length, scored: 1 })
       return (3 * (products + attention)) / 1e9
     }
     expect(train(1024)).toBeCloseTo(85.2, 1)
@@ -144,13 +145,14 @@ function qwen25(
 
 describe('published training speeds of llmq on H100, bf16, sequences of 1024, within 25 %', () => {
   const h100 = parseCluster('H100-80GB')
+  const whole = { sample: 1024, scored: 1 }
   // The share of the data sheet's peak that llmq reports, by its own count (6 a parameter and token).
   test.each([
     ['0.5B', qwen25(24, 896, 4864, 14, 2, true), 'none', 149_000],
     ['7B', qwen25(28, 3584, 18_944, 28, 4, false), 'none', 13_900],
     ['14B', qwen25(48, 5120, 13_824, 40, 8, false), 'ffn', 6_330],
   ] as const)('%s', (_name, geometry, recompute, published) => {
-    const predicted = 1 / trainSecondsPerToken(geometry, 1024, recompute, h100, EFFICIENCY)
+    const predicted = 1 / trainSecondsPerToken(geometry, whole, recompute, h100, EFFICIENCY)
     expect(predicted / published).toBeGreaterThan(0.75)
     expect(predicted / published).toBeLessThan(1.25)
   })
@@ -162,7 +164,7 @@ describe('published training speeds of llmq on H100, bf16, sequences of 1024, wi
   ] as const)('%s on 8 GPUs', (_name, geometry, recompute, published) => {
     const cluster = parseCluster('8xH100-80GB')
     const [micro, tokens] = [4, 16 * 1024]
-    const computed = trainSecondsPerToken(geometry, 1024, recompute, cluster, EFFICIENCY)
+    const computed = trainSecondsPerToken(geometry, whole, recompute, cluster, EFFICIENCY)
     const sent = communicationVolume(geometry, 'gradients', 8, micro, false)
     const seconds = micro * tokens * computed + exposedSeconds(sent, cluster, EFFICIENCY)
     const predicted = (8 * micro * tokens) / seconds
@@ -299,12 +301,46 @@ test('without --gpus the time is measured on this processor: by phase, of the le
     expect(tokensPerSecond).toBeCloseTo(tokens / step, 6)
   }
   expect(sft!.tokens).toBe(16 * 256)
-  expect(grpo!.tokens).toBe(256 * (128 / 2 + 112 / 2))
+  // Prompts as in the data, completions half of the limit.
+  const { prompt } = await readLengths(loadRecipe('mini').recipe)
+  expect(grpo!.tokens).toBe(256 * (prompt! + 112 / 2))
   const [, known] = (await plan('--prompt-tokens', '40', '--completion-tokens', '100')).asked
   expect(known!.tokens).toBe(256 * 140)
   const both = await kogrpo(['plan', 'mini', '--gpus', 'H200', '--ranks', '2'])
   expect(both).toMatchObject({ code: 2 })
   expect(both.stderr).toContain('--gpus 4xCPU-16GB')
+})
+
+test('a packed row of samples, part of them trained, has as many tokens, shorter attention and fewer logits', async () => {
+  const config = parseModelConfig(
+    await readJson('assets/mini/config.json'),
+    'assets/mini/config.json',
+  )
+  const g = geometryOf(config)
+  const { recipe } = loadRecipe('mini')
+  const cpu = parseCluster('CPU-64GB')
+  const training = (lengths: Lengths, packing = true): { seconds: number; tokens: number } => {
+    const changed = { ...recipe, sft: { ...recipe.sft!, packing } }
+    const { load, tokens } = planRecipe(changed, config, cpu, {}, lengths).asked[0]!
+    const times = { step: 0, token: 0, reading: 0, training: 1e-11, element: 0 }
+    const options = { sharedPrefix: true, ranks: 1, sharded: false }
+    return { seconds: phasesFrom(g, load, times, options)[0]!.seconds, tokens }
+  }
+  const head = g.hidden * g.vocabulary
+  const seconds = (sample: number, tokens: number, rows: number): number =>
+    1e-11 *
+    (6 * (g.multiplied - head) * tokens + 6 * head * rows + 7 * sample * 128 * g.layers * tokens)
+  const rows = 16 * 256
+  const whole = training({})
+  expect(whole).toMatchObject({ tokens: rows })
+  expect(whole.seconds).toBeCloseTo(seconds(256, rows, rows), 9)
+  const packed = training({ sample: 64, trained: 48 })
+  expect(packed).toMatchObject({ tokens: rows })
+  expect(packed.seconds).toBeCloseTo(seconds(64, rows, 0.75 * rows), 9)
+  // Without packing a row is one sample.
+  const plain = training({ sample: 64, trained: 48 }, false)
+  expect(plain).toMatchObject({ tokens: 16 * 64 })
+  expect(plain.seconds).toBeCloseTo(seconds(64, 16 * 64, 16 * 48), 9)
 })
 
 test('the time of a processor follows from operations: half of them for each of two ranks', async () => {

@@ -96,6 +96,7 @@ export const helpRun = catalogue({
   'Mean tokens of a prompt': '프롬프트의 평균 토큰 수',
   'Mean tokens of a completion': '응답의 평균 토큰 수',
   'half of the limit': '한도의 절반',
+  'as in the data, or half of the limit': '데이터의 평균, 데이터가 없으면 한도의 절반',
   'this machine, in some seconds': '이 컴퓨터, 몇 초 걸림',
   "A config.json instead of the recipe's model": '레시피의 모델 대신 쓸 config.json',
   'none, optimizer, gradients or parameters': 'none, optimizer, gradients, parameters 중 하나',
