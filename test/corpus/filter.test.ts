@@ -1,4 +1,11 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
@@ -200,6 +207,22 @@ describe('runs', () => {
     expect(readFileSync(stopped.output).equals(readFileSync(through.output))).toBe(true)
     expect(readFileSync(stopped.dropped!).equals(readFileSync(through.dropped!))).toBe(true)
     expect(readdirSync(directory).filter(name => /index|state|partial/.test(name))).toEqual([])
+  })
+
+  test('a file of a stopped run that lost its end is refused, not filled with zeros', async () => {
+    const stopped = options([file, file])
+    const controller = new AbortController()
+    const onProgress = ({ file }: { file: number }) => file === 1 && controller.abort()
+    const run = filterCorpus({ ...stopped, signal: controller.signal, onProgress })
+    await expect(run).rejects.toThrow(/abort/)
+    truncateSync(`${stopped.output}.test.partial`, 1000)
+    await expect(filterCorpus(stopped)).rejects.toThrow(/out\.jsonl\.test\.partial is cut off/)
+  })
+
+  test('a result that cannot get its name says why', async () => {
+    const run = options([file])
+    mkdirSync(join(run.output, 'in-the-way'), { recursive: true })
+    await expect(filterCorpus(run)).rejects.toThrow(/--output .*(EISDIR|ENOTEMPTY|EEXIST)/)
   })
 
   test('a bad line is named with its file and line, behind a whole block too', async () => {

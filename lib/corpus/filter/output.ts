@@ -9,6 +9,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -50,11 +51,17 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
 class GrowingFile {
   readonly path: string
   readonly #descriptor: number
+  #closed = false
   bytes = 0
 
+  /** Throws `Error` for a file that has fewer than `bytes`: its end would be zeros. */
   constructor(path: string, bytes: number) {
     this.path = path
     this.#descriptor = openSync(path, bytes > 0 ? 'r+' : 'w')
+    if (fstatSync(this.#descriptor).size < bytes) {
+      this.close()
+      throw new Error(`${path} is cut off`)
+    }
     ftruncateSync(this.#descriptor, bytes)
     this.bytes = bytes
   }
@@ -67,8 +74,10 @@ class GrowingFile {
     }
   }
 
+  /** May be called again. */
   close(): void {
-    closeSync(this.#descriptor)
+    if (!this.#closed) closeSync(this.#descriptor)
+    this.#closed = true
   }
 }
 
