@@ -99,8 +99,13 @@ function yRange(_chart, low, high) {
 
 /** Whether line `i` lies on an earlier one, which it would hide: it is dashed, so that both are seen. */
 function coincides(rows, i) {
-  const numbers = rows.flat().filter(value => value !== null)
-  const near = (Math.max(...numbers) - Math.min(...numbers)) / 100
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of rows.flat()) {
+    if (value === null) continue
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  const near = (high - low) / 100
   return rows.slice(0, i).some(earlier => {
     const apart = earlier.filter((value, k) => !(Math.abs(value - rows[i][k]) <= near)).length
     return apart <= earlier.length / 4
@@ -115,7 +120,8 @@ function draw(entry) {
   const [ink, grid] = ['--ink-soft', '--line'].map(name => style.getPropertyValue(name).trim())
   const steps = [...new Set(lines.flatMap(line => line.steps))].sort((a, b) => a - b)
   const rows = lines.map(line => {
-    const at = new Map(line.steps.map((step, i) => [step, smooth(line.values, smoothing)[i]]))
+    const values = smooth(line.values, smoothing)
+    const at = new Map(line.steps.map((step, i) => [step, values[i]]))
     return steps.map(step => at.get(step) ?? null)
   })
   const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } }

@@ -1,4 +1,5 @@
 /** Tiny Qwen3 models for experiments: everything the real one has, at a width of 64. */
+import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,10 +49,11 @@ export async function toyEngine(options: ToyOptions): Promise<Engine> {
 
 /**
  * Keeps the engine's weights, moments and slots; the result puts them back, as often as it is called,
- * so that the arms of an experiment start from one base.
+ * so that the arms of an experiment start from one base. What is kept goes with the process.
  */
 export async function checkpointOf(engine: Engine): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'kogrpo-experiment-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'state.bin')
   await engine.saveState(file)
   return async () => await engine.loadState(file)
