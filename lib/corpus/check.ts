@@ -8,7 +8,7 @@ import type { SourceRecord } from '../data/readers.ts'
 import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
 import { failure, type Phrase } from '../messages/phrase.ts'
-import { koreanShare } from '../rewards/korean.ts'
+import { KOREAN, koreanShare } from '../rewards/korean.ts'
 import { fingerprint } from './text.ts'
 import { textsOf } from './texts-of.ts'
 
@@ -54,7 +54,6 @@ export interface CheckReport {
 }
 
 const EXAMPLES = 5
-const KOREAN = 0.8
 
 /** Where each prompt of a benchmark stands, by its fingerprint. */
 export type Fingerprints = ReadonlyMap<string, string>

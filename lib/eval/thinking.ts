@@ -7,12 +7,10 @@
 import { isEquivalent } from '../rewards/equivalence.ts'
 import { extractAnswer } from '../rewards/extract.ts'
 import { chosenOption } from '../rewards/kinds/choice.ts'
+import { KOREAN } from '../rewards/korean.ts'
 import { profile, shareOf } from '../rewards/language/profile.ts'
 import { languageRequest } from '../rewards/language/request.ts'
 import { splitThinking } from '../rewards/think.ts'
-
-/** Share of Korean letters from which thinking counts as Korean, as for the reward. */
-const KOREAN_SHARE = 0.8
 
 /** Of one completion; null where there is no thinking, or nothing in it that counts. */
 export interface ThinkingMetrics {
@@ -48,7 +46,7 @@ export function thinkingMetrics(
   return {
     thinks: thinking !== null && thinking !== '' && problem !== 'unclosed think block',
     korean_share: share,
-    korean: share !== null && share >= KOREAN_SHARE,
+    korean: share !== null && share >= KOREAN,
     switches: part?.switches ?? null,
     switch_places: (part?.switchPlaces ?? []).slice(0, 100).map(place => Number(place.toFixed(4))),
     chinese: leaks('chinese'),

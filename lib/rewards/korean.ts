@@ -32,7 +32,7 @@ export function koreanShare(text: string): KoreanShare {
 }
 
 /** Share of Korean from which a text counts as Korean, unless an option says otherwise. */
-const KOREAN = 0.8
+export const KOREAN = 0.8
 
 type Settings = z.output<typeof koreanOptions>
 

@@ -172,7 +172,7 @@ function solveDates(question: string): string {
     const date = new Date(Date.UTC(Number(service[1]), Number(service[2]) - 1, Number(service[3])))
     date.setUTCMonth(date.getUTCMonth() + Number(service[4]))
     day = date.getTime() / 864e5 - 1
-  } else day = HOLIDAY[named![2]!.replace(/[의은]$/, '')]!(Number(named![1]))
+  } else day = HOLIDAY[named![2]!.replace(/[의은는]$/, '')]!(Number(named![1]))
   for (const [, n, unit, weekday] of text.matchAll(
     /의 (?:(\d+)(일 뒤|일 전|주 뒤)|바로 다음에 오는 (.)요일)/g,
   )) {
@@ -398,4 +398,18 @@ test('the step that a completion misses first', () => {
   expect(missedStep(steps, '먼저 60 마리, 그다음 1040마리, 그래서 52마리')).toBeNull()
   expect(missedStep(steps, '먼저 60마리, 그다음 70마리, 그래서 52마리')).toBe(2)
   expect(missedStep(steps, '')).toBe(1)
+  // A number within a longer one is another number.
+  expect(missedStep([{ result: '5마리' }], '15마리에서 25마리')).toBe(1)
+  expect(missedStep([{ result: '5마리' }], '15마리에서 10마리를 빼면 5마리')).toBeNull()
+})
+
+test('the particle behind a day agrees with it', () => {
+  const asked = generateCommonsense(600, 7)
+    .filter(({ family, level }) => family === 'dates' && level === 1)
+    .map(({ question }) => /(\S)(은|는) 양력으로/.exec(question)!.slice(1))
+  const closed = (syllable: string): boolean => (syllable.charCodeAt(0) - 0xac00) % 28 !== 0
+  expect(new Set(asked.map(([syllable]) => syllable))).toContain('오')
+  for (const [syllable, particle] of asked) {
+    expect(particle, syllable).toBe(syllable === ')' || closed(syllable!) ? '은' : '는')
+  }
 })

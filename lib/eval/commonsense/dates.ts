@@ -2,6 +2,7 @@
  * Dates: lunar and solar holidays, lunar dates, discharge from military service; days, weeks and
  * weekdays on; then a date, a weekday, a lunar date or a year's animal.
  */
+import { josa } from '../../mini/korean.ts'
 import type { Random } from '../../mini/random.ts'
 import {
   animalOf,
@@ -123,9 +124,11 @@ export const dates: Family = (random, level): Chain | null => {
   if (year < 1970 || year > 2040) return null
   if (!asked) {
     const answer = dateText(state.day)
+    // What stands in brackets is behind "일".
+    const topic = state.text.endsWith(')') ? `${state.text}은` : josa(state.text, '은/는')
     return {
       family: 'dates',
-      question: `${state.text}은 양력으로 언제인가? ("2024년 3월 1일"처럼 답하라.)`,
+      question: `${topic} 양력으로 언제인가? ("2024년 3월 1일"처럼 답하라.)`,
       answer,
       steps: state.steps,
     }

@@ -41,12 +41,21 @@ export function generateCommonsense(count: number, seed: number): CommonsenseQue
 
 const bare = (text: string): string => text.replace(/[\s,]/g, '')
 
+/** Where `result` begins in `said` from `from` on; not within a longer number (5마리 in 15마리). -1: nowhere. */
+function placeOf(result: string, said: string, from: number): number {
+  let at = said.indexOf(result, from)
+  while (at > 0 && /^\d/.test(result) && /\d/.test(said[at - 1]!)) {
+    at = said.indexOf(result, at + 1)
+  }
+  return at
+}
+
 /** The first step (from 1) whose result is nowhere in `text` behind the results before it; null: none. */
 export function missedStep(steps: readonly Pick<Step, 'result'>[], text: string): number | null {
   const said = bare(text)
   let from = 0
   for (const [i, { result }] of steps.entries()) {
-    const at = said.indexOf(bare(result), from)
+    const at = placeOf(bare(result), said, from)
     if (at < 0) return i + 1
     from = at
   }
