@@ -86,14 +86,15 @@ export async function withProbe<T>(
             })
     }
     const reporter = new Reporter([{ handle }])
-    const session = await openSession(config, { reporter, signal })
+    let session: Session | undefined
     try {
+      session = await openSession(config, { reporter, signal })
       const prompts = await probePrompts(session, config.grpo, argv.limit ?? defaultLimit)
       const k = argv.k ?? config.grpo.num_generations
       return await task({ session, stage: config.grpo, prompts, k })
     } finally {
       progress.close()
-      await session.engine.dispose()
+      await session?.engine.dispose()
     }
   })
 }

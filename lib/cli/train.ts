@@ -120,7 +120,7 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
     row.stage === 'grpo' ? made(row) : state.outcomes.some(([name]) => name === row.stage)
   const { SameRun } = await import('../train/same-run.ts')
   new SameRun(state, argv.acceptChanges === true, new Reporter([])).checkRecipe(recipe)
-  if (first) {
+  if (first && !argv.dryRun) {
     trimLines(directory.metrics, made)
     trimLines(directory.completions, written)
     writeJson(directory.config, recipe)

@@ -3,6 +3,7 @@
  * takes; and if it does not fit, the nearest settings that do. The knobs are tried in the order in which
  * they cost least: recompute more, shard more, smaller micro-batches.
  */
+import { hasReference } from '../config/neighbour-rules.ts'
 import type { GrpoStage, Recipe, SftStage } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
@@ -123,7 +124,7 @@ function grpoLoad(stage: GrpoStage, lengths: Lengths): Load {
     scored: meanCompletion / (meanPrompt + meanCompletion),
     sequences: completions * stage.num_iterations,
     batch,
-    reference: stage.beta > 0,
+    reference: hasReference(stage),
     rollout: {
       ...{ prompt, completion, meanPrompt, meanCompletion, completions },
       group: stage.num_generations,

@@ -20,6 +20,8 @@ interface BestOptions {
   metric_for_best_model?: string | undefined
   greater_is_better?: boolean | undefined
   load_best_model_at_end: boolean
+  /** grpo: looks at every evaluation too. */
+  ref_reset_plateau?: unknown
 }
 
 const DEFAULT_METRIC: Record<StageName, string> = {
@@ -64,9 +66,10 @@ export class BestKeeper {
     return this.#state.missed
   }
 
-  /** The evaluation of `step` was stopped. */
+  /** The evaluation of `step` was stopped; it is to be made up for where something depends on it. */
   miss(step: number): void {
-    if (this.#metric !== null) this.#state = { ...this.#state, missed: step }
+    if (this.#metric !== null || this.#options.ref_reset_plateau !== undefined)
+      this.#state = { ...this.#state, missed: step }
   }
 
   /** Takes in the evaluation of the present weights; better ones than all before are kept. */

@@ -162,7 +162,11 @@ async function prune(parent: string, stage: StageName, limit: number): Promise<v
   }
 }
 
-/** Whether the stage's `save_steps` asks for a checkpoint after `step`. */
-export function savesAfter(stage: { save_steps: number }, step: number): boolean {
-  return stage.save_steps > 0 && step > 0 && step % stage.save_steps === 0
+/**
+ * Whether something is due after `step` that is done every so many steps (0: never) and was last looked at
+ * after `since`.
+ */
+export function isDue(every: number, step: number, since = step - 1): boolean {
+  const times = (steps: number): number => Math.floor(Math.max(0, steps) / every)
+  return every > 0 && times(step) > times(since)
 }

@@ -5,6 +5,7 @@
  * the sequences of a round: each has at most its fair share under way when it claims a further group
  * (lib/train/ranks.ts).
  */
+import { hasReference } from '../config/neighbour-rules.ts'
 import type { Recipe } from '../config/schema.ts'
 import type { EngineUse } from '../engine/device.ts'
 
@@ -24,7 +25,7 @@ export function engineUse(recipe: Recipe, ranks?: number): EngineUse {
   const live = ranks === undefined ? completions : Math.min(completions, share)
   return {
     training: true,
-    slots: grpo.beta > 0 ? 1 : 0,
+    slots: hasReference(grpo) ? 1 : 0,
     microBatchTokens: Math.max(...tokens),
     cacheTokens: live * length,
     stepRows: live,

@@ -14,7 +14,7 @@ import type { Metrics } from '../report/events.ts'
 import { note } from '../report/events.ts'
 import { ExpectedLengths } from '../rollout/expected-lengths.ts'
 import { BestKeeper } from './best.ts'
-import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { isDue, saveStageModel, saveStepCheckpoint } from './checkpoint.ts'
 import { arrangePrompts } from './curriculum.ts'
 import { Guards } from './guards.ts'
 import { loadPrompts } from './load-samples.ts'
@@ -39,8 +39,8 @@ import { checkWeights } from './weights-check.ts'
 export interface HeldOut {
   /** Metrics of the weights that the stage begins with, which have been evaluated. */
   before(): Metrics
-  /** Evaluates the present weights. */
-  now(): Promise<Metrics>
+  /** Evaluates the present weights; `signal` stops it. */
+  now(signal: AbortSignal): Promise<Metrics>
 }
 
 /** Runs the stage; returns the path of its checkpoint. */
@@ -100,8 +100,11 @@ export async function trainGrpo(
     pending: queue.state(),
   })
 
+  const endsRound = (step: number): boolean => step % stage.num_iterations === 0 || step === steps
   const evaluate = async (step: number): Promise<Metrics> => {
-    const metrics = await unlessAborted(signal, heldOut.now())
+    // Within a round nothing can be taken up: what is stopped there could not be made up for.
+    const stops = endsRound(step) ? signal : new AbortController().signal
+    const metrics = await unlessAborted(stops, heldOut.now(stops))
     if (metrics) {
       await best.consider(step, metrics)
       plateau = await resetOnPlateau(session, stage, step, metrics, plateau)
@@ -124,11 +127,11 @@ export async function trainGrpo(
     if (fresh || !ready || !round) {
       // Between two rounds the run can be stopped: no update is under way.
       session.boundary = boundary(step - 1)
-      if (savesAfter(stage, step - 1)) await saveBeside(session)
+      const { num_iterations: passes, save_steps, check_weights_steps } = stage
+      if (isDue(save_steps, step - 1, step - 1 - passes)) await saveBeside(session)
       await passBoundary(session, `grpo step ${step}`)
       ;({ ready, generated } = await queue.next(roundOf(step), step - 1, timer))
-      const every = stage.check_weights_steps
-      if (every > 0 && step % every === 0) await checkWeights(session, step)
+      if (isDue(check_weights_steps, step, step - passes)) await checkWeights(session, step)
       const { rollouts, advantages, tokenAdvantages, rows } = ready
       reporter.emit({ type: 'completions', rows })
       if (step === 1) await checkReadiness(session, stage, samples, ready.readiness)
@@ -163,9 +166,10 @@ export async function trainGrpo(
         nonfinite,
       ),
     )
+    // What fails before the next boundary must not save these weights as those of the last one.
+    session.boundary = null
     await moveReference(session, stage, step)
     seen += update.tokens
-    const roundEnds = step % stage.num_iterations === 0 || step === steps
     const measured = { ...update.metrics, ...ready.metrics, ...optimizer }
     reporter.emit({
       type: 'step',
@@ -174,7 +178,7 @@ export async function trainGrpo(
       metrics: {
         ...measured,
         ...(stage.rollout_mode === 'one_step_off' ? { 'sampling/staleness': staleness } : {}),
-        ...(roundEnds ? guards.observe(step, measured) : {}),
+        ...(endsRound(step) ? guards.observe(step, measured) : {}),
         epoch: ready.position / mixture.size,
         num_tokens: seen,
         ...(best.due(step, steps) ? await evaluate(step) : {}),
@@ -184,7 +188,7 @@ export async function trainGrpo(
     const { stop, restored } = await guards.act(step)
     if (stop) break
     if (restored) queue.drop()
-    if (savesAfter(stage, step) && step < steps) {
+    if (isDue(stage.save_steps, step) && step < steps) {
       await saveStepCheckpoint(session, 'grpo', step)
     }
   }

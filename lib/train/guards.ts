@@ -19,6 +19,7 @@ import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
 import { note } from '../report/events.ts'
+import { settled } from './checkpoint.ts'
 import { listStates } from './find-state.ts'
 import {
   FRESH_GUARDS,
@@ -126,6 +127,8 @@ export class Guards {
   /** Writes the engine's state as the good one of `step`, whole or not at all; its SHA-256. */
   async #keep(step: number): Promise<string> {
     const { engine, config, ranks } = this.#session
+    // A saved state that is still being written may refer to the good state before, which then has to stay.
+    await settled(this.#session)
     const path = this.#path(step)
     const parent = join(config.output_dir, 'checkpoints')
     await ranks.once(`good state of step ${step}, its directory`, async () => {

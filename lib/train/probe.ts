@@ -37,7 +37,7 @@ export interface Probe {
   equal: boolean
 }
 
-/** The recipe with what a probe does not need taken out: other stages, evaluation, the judge. */
+/** The recipe with what a probe does not need taken out: the evaluation, the judge, the rewards of tokens. */
 export function probeRecipe(recipe: Recipe): Recipe & { grpo: GrpoStage } {
   const { grpo } = recipe
   if (!grpo) {
@@ -49,7 +49,7 @@ export function probeRecipe(recipe: Recipe): Recipe & { grpo: GrpoStage } {
     )
   }
   const oracle = { ...grpo.oracle, rule: 'none' as const, judge: undefined }
-  return { ...recipe, eval: undefined, grpo: { ...grpo, oracle } }
+  return { ...recipe, eval: undefined, grpo: { ...grpo, oracle, dense_reward: undefined } }
 }
 
 /** The prompts of the stage, in the order of its sources; `limit` of them, spread evenly. */
@@ -84,7 +84,7 @@ export async function probe(
   for (let first = 0; first < prompts.length; first += CHUNK) {
     const chunk = prompts.slice(first, first + CHUNK)
     const label = `probe ${first}`
-    const ratings = new Ratings(scorer, columnNames(chunk), reporter, signal)
+    const ratings = new Ratings(scorer, columnNames(chunk), reporter, signal, 'throw')
     const wanted = { prompts: chunk, seed, streams: first * k, label, ratings, lengths }
     const rollouts = await sampleShared(session, asked, wanted)
     ratings.sampled()

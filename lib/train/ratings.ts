@@ -11,14 +11,24 @@ export class Ratings {
   readonly #columns: Iterable<string>
   readonly #reporter: Reporter
   readonly #signal: AbortSignal
+  readonly #onNonFinite: 'throw' | 'collect'
   readonly #groups = new Map<number, Promise<RatedGroup>>()
   readonly #judged = new Map<number, { done: number; asked: number }>()
+  /** Groups whose rating has ended. */
+  #rated = 0
   #sampled = false
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
-  /** `columns`: names of the data columns of the generation. */
-  constructor(scorer: Scorer, columns: Iterable<string>, reporter: Reporter, signal: AbortSignal) {
+  /** `columns`: names of the data columns of the generation. `onNonFinite`: of rewards, see Scorer.rate(). */
+  constructor(
+    scorer: Scorer,
+    columns: Iterable<string>,
+    reporter: Reporter,
+    signal: AbortSignal,
+    onNonFinite: 'throw' | 'collect' = 'collect',
+  ) {
+    this.#onNonFinite = onNonFinite
     this.#scorer = scorer
     this.#columns = columns
     this.#reporter = reporter
@@ -33,7 +43,7 @@ export class Ratings {
     this.#groups.set(place, rated)
   }
 
-  /** Call when nothing is sampled any more: from now on the judge's progress is what is waited for. */
+  /** Call when nothing is sampled any more: from now on reward functions and judge are what is waited for. */
   sampled(): void {
     this.#sampled = true
     this.#show()
@@ -60,13 +70,26 @@ export class Ratings {
       this.#judged.set(place, { done, asked })
       this.#show()
     }
-    const rated = await this.#scorer.rate(group, this.#columns, this.#signal, onJudged, 'collect')
+    const rated = await this.#scorer.rate(
+      group,
+      this.#columns,
+      this.#signal,
+      onJudged,
+      this.#onNonFinite,
+    )
     this.#last = Math.max(this.#last, performance.now())
+    this.#rated++
+    if (this.#judged.size === 0) this.#show()
     return rated
   }
 
   #show(): void {
-    if (!this.#sampled || this.#judged.size === 0) return
+    if (!this.#sampled) return
+    if (this.#judged.size === 0) {
+      const [done, total] = [this.#rated, this.#groups.size]
+      if (done < total) this.#reporter.emit({ type: 'activity', activity: 'reward', done, total })
+      return
+    }
     const sum = (of: 'done' | 'asked'): number =>
       [...this.#judged.values()].reduce((total, part) => total + part[of], 0)
     this.#reporter.emit({

@@ -227,6 +227,7 @@ export class Refiner {
       attempts,
       `refinements, step ${step}`,
       async (own, places) => {
+        const total = own.length * stage.max_completion_length
         const refined = await sampleRollouts(
           engine,
           tokenizer,
@@ -238,6 +239,8 @@ export class Refiner {
             seed: (seed + REFINEMENT_SEED) >>> 0,
             firstStream: streams,
             signal,
+            onProgress: done =>
+              reporter.emit({ type: 'activity', activity: 'refinement', done, total }),
           },
         )
         return refined.map(({ prompt: _asked, ...rest }) => rest)

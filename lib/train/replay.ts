@@ -47,9 +47,10 @@ export async function readReplay(path: string): Promise<{ file: ReplayFile; dire
 export async function replay(path: string, signal: AbortSignal): Promise<Finding[]> {
   const { file, directory } = await readReplay(path)
   const { grpo, ...rest } = file.config
-  // No judge is asked.
+  // Neither judge nor reward model is asked: what they said is in the batch.
+  const oracle = grpo && { ...grpo.oracle, rule: 'none' as const }
   const config = grpo
-    ? { ...rest, grpo: { ...grpo, oracle: { ...grpo.oracle, rule: 'none' as const } } }
+    ? { ...rest, grpo: { ...grpo, oracle: oracle!, dense_reward: undefined } }
     : rest
   const session = await openSession(config, { reporter: new Reporter([]), signal })
   try {

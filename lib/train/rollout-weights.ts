@@ -2,6 +2,7 @@
  * Where weights in pieces (shard: parameters) are while a rank samples: gathered whole, if the plan says that
  * they fit beside what training keeps and the keys and values, or streamed layer by layer, step by step.
  */
+import { hasReference } from '../config/neighbour-rules.ts'
 import type { Recipe } from '../config/schema.ts'
 import type { Place } from '../launch/place.ts'
 import { type Phrase, phrase } from '../messages/phrase.ts'
@@ -34,7 +35,7 @@ export function streamsRollout(
   const use = engineUse(recipe)
   const work = {
     ...{ stores: 'fp32' as const, shard, ranks: size },
-    reference: (recipe.grpo?.beta ?? 0) > 0,
+    reference: recipe.grpo !== undefined && hasReference(recipe.grpo),
     ...{ adapters, int8: recipe.model.dtype === 'int8' },
     ...{ microBatchTokens: 0, headChunk: 0, recompute: 'none' as const },
   }

@@ -141,7 +141,7 @@ class Exam implements HeldOut {
   /** Evaluates the present weights as `stage`; without a section `eval` nothing happens. */
   async take(stage: EvalStageName): Promise<void> {
     if (this.#problems.length === 0 || this.#outcomes.has(stage)) return
-    const outcomes = await this.#evaluate(`evaluation of ${stage}`)
+    const outcomes = await this.#evaluate(`evaluation of ${stage}`, this.#session.signal)
     this.#outcomes.set(stage, outcomes)
     const { reporter } = this.#session
     reporter.emit({ type: 'completions', rows: evaluationRows(stage, this.#problems, outcomes) })
@@ -155,8 +155,9 @@ class Exam implements HeldOut {
   }
 
   /** Evaluation between two steps, as metrics. */
-  async now(): Promise<Metrics> {
-    return this.#problems.length === 0 ? {} : metricsOf(await this.#evaluate('evaluation'))
+  async now(signal: AbortSignal): Promise<Metrics> {
+    if (this.#problems.length === 0) return {}
+    return metricsOf(await this.#evaluate('evaluation', signal))
   }
 
   summary(wall_s: number): Summary {
@@ -211,8 +212,8 @@ class Exam implements HeldOut {
     }))
   }
 
-  async #evaluate(activity: string): Promise<Outcome[]> {
-    const { engine, tokenizer, config, reporter, ranks, signal } = this.#session
+  async #evaluate(activity: string, signal: AbortSignal): Promise<Outcome[]> {
+    const { engine, tokenizer, config, reporter, ranks } = this.#session
     const spec = config.eval!
     reporter.emit({ type: 'activity', activity })
     const truth = spec.data.every(isBuiltin) ? 'mini' : 'checker'

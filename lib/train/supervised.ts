@@ -15,7 +15,7 @@ import { type Geometry, geometryOf } from '../plan/geometry.ts'
 import type { Metrics } from '../report/events.ts'
 import { equalBins, heaviestFirst, microBatchWork, sequenceWork, sizesOf } from './balance.ts'
 import { BestKeeper } from './best.ts'
-import { saveStageModel, saveStepCheckpoint, savesAfter } from './checkpoint.ts'
+import { isDue, saveStageModel, saveStepCheckpoint } from './checkpoint.ts'
 import { loadMixture, loadSamples, type SampleMaker } from './load-samples.ts'
 import { FiniteSteps } from './nonfinite.ts'
 import {
@@ -93,7 +93,7 @@ export async function trainSupervised(
   }
   for (let step = first; step <= steps; step++) {
     session.boundary = boundary(step - 1)
-    if (savesAfter(stage, step - 1)) await saveBeside(session)
+    if (isDue(stage.save_steps, step - 1)) await saveBeside(session)
     await passBoundary(session, `${name} step ${step}`)
     const timer = new Timer()
     const drawn = draw().map((batch, i) =>
@@ -118,6 +118,8 @@ export async function trainSupervised(
         () => batches.map(part => ({ ...part.batch, coef: objectiveCoefficients(part, trained) })),
       ),
     )
+    // What fails before the next boundary must not save these weights as those of the last one.
+    session.boundary = null
     seen += totals.tokens
     const metrics: Metrics = {
       ...tokenMetrics(totals),
@@ -130,7 +132,7 @@ export async function trainSupervised(
       Object.assign(metrics, await evaluate(step))
     }
     reporter.emit({ type: 'step', stage: name, step, metrics })
-    if (savesAfter(stage, step) && step < steps) {
+    if (isDue(stage.save_steps, step) && step < steps) {
       await saveStepCheckpoint(session, name, step)
     }
   }

@@ -13,9 +13,12 @@ import type { Consumer, RunEvent } from '../report/events.ts'
 export type WatchdogLimits = Recipe['watchdog']
 type Phase = keyof WatchdogLimits
 
+/** Longer than 24 days a timer of JavaScript cannot be. */
+const MOST_SECONDS = 2e6
+
 /** The phase that an activity belongs to. */
 function phaseOf(activity: string): Phase {
-  if (activity === 'generation') return 'rollout'
+  if (activity === 'generation' || activity === 'refinement') return 'rollout'
   if (activity.startsWith('evaluation')) return 'eval'
   if (activity === 'judge' || activity === 'reward' || activity === 'save') return activity
   return 'update'
@@ -68,10 +71,9 @@ export class Watchdog implements Consumer {
 
   #rearm(): void {
     clearTimeout(this.#timer)
-    const seconds = this.#limits[this.#phase]
+    const seconds = Math.min(this.#limits[this.#phase], MOST_SECONDS)
     if (seconds === 0) return
-    // Longer than 24 days a timer of JavaScript cannot be.
-    this.#timer = setTimeout(() => this.#trip(seconds), Math.min(seconds, 2e6) * 1000)
+    this.#timer = setTimeout(() => this.#trip(seconds), seconds * 1000)
     this.#timer.unref()
   }
 

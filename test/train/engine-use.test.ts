@@ -34,3 +34,13 @@ test('a rank divides by the sharding, and has no whole weights where they are st
     ...{ ranks: 4, shard: 'parameters', streamed: true },
   })
 })
+
+test('a reference is held for the KL term and for the consistency bonus', () => {
+  const data = [{ path: 'mini:grpo' }]
+  const slots = (more: object): number | undefined =>
+    engineUse(resolveRecipe({ output_dir: 'run', grpo: { data, ...more } })).slots
+  const slow = { sync_ref_model: true, ref_model_mixup_alpha: 0.005 }
+  expect([slots({}), slots({ beta: 0.1 }), slots({ consistency_bonus: {}, ...slow })]).toEqual([
+    0, 1, 1,
+  ])
+})

@@ -61,7 +61,9 @@ export const guards = z.strictObject({
   patience: count.default(3).describe('rounds in a row beyond a limit that make a trip'),
   keep_steps: count
     .default(10)
-    .describe('rollback: rounds between two good states, kept only while every watch is calm'),
+    .describe(
+      'rollback: optimizer steps between two good states, kept only while every watch is calm',
+    ),
   learning_rate_factor: z
     .number()
     .gt(0)

@@ -245,8 +245,8 @@ export const keysGrpo = catalogue({
   'rounds before the baselines begin; nothing trips in them':
     '기준선을 잡기 전의 라운드 수. 그동안은 걸리지 않습니다',
   'rounds in a row beyond a limit that make a trip': '이만큼 이어서 한계를 넘으면 걸립니다',
-  'rollback: rounds between two good states, kept only while every watch is calm':
-    'rollback: 좋은 상태 사이의 라운드 수. 모두 잠잠할 때만 남깁니다',
+  'rollback: optimizer steps between two good states, kept only while every watch is calm':
+    'rollback: 좋은 상태 사이의 옵티마이저 스텝 수. 모두 잠잠할 때만 남깁니다',
   'rollback: factor of the learning rate from then on': 'rollback: 그때부터 학습률에 곱하는 수',
   'rollback: trips after this many end the stage instead':
     'rollback: 이만큼 걸린 뒤에는 단계를 끝냅니다',

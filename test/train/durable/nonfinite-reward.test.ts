@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RewardFunction } from '../../../lib/rewards/types.ts'
+import { probe, probePrompts } from '../../../lib/train/probe.ts'
 import { replay } from '../../../lib/train/replay.ts'
 import { runTraining } from '../../../lib/train/run.ts'
 import { kogrpo } from '../../cli/running.ts'
-import { recorder, tinyRecipe } from '../tiny.ts'
+import { recorder, tinyRecipe, tinySession } from '../tiny.ts'
 
 const broken = vi.hoisted(() => ({ calls: 0, at: 0, value: Number.NaN }))
 
@@ -58,6 +59,27 @@ async function run(on_nonfinite: 'stop' | 'skip_step', value: number, beta = 0) 
 }
 
 describe('a reward that is not finite', () => {
+  it('is an error where a model is only looked at', async () => {
+    Object.assign(broken, { at: 1, value: Number.NaN })
+    const session = await tinySession({
+      threads: 1,
+      grpo: {
+        data: [{ path: 'mini:grpo', size: 2 }],
+        num_generations: 2,
+        per_device_train_batch_size: 2,
+        max_completion_length: 4,
+        rewards: [{ name: 'overlong', weight: 1, options: { soft_punish_cache: 4 } }],
+      },
+    })
+    try {
+      const stage = session.config.grpo!
+      const prompts = await probePrompts(session, stage, 2)
+      await expect(probe(session, stage, prompts, 2)).rejects.toMatchObject({ code: 'E_REWARD' })
+    } finally {
+      await session.engine.dispose()
+    }
+  })
+
   it('stops the run, names function, sample and value, and is shown by replay', async () => {
     const { error, saved } = await run('stop', Number.NaN)
     expect(error).toMatchObject({

@@ -28,6 +28,30 @@ it('trips when a phase shows no progress, names it, and gives up when the run do
   expect(gaveUp).toEqual([watchdog.error!.message])
 })
 
+it('gives up after as long again also where a timer cannot be so long', () => {
+  const gaveUp: string[] = []
+  const watchdog = new Watchdog({ ...limits, update: 3e6 }, message => gaveUp.push(message))
+  vi.advanceTimersByTime(2e9)
+  expect(watchdog.error!.message).toMatch(/^nothing was heard for 2000000 s/)
+  vi.advanceTimersByTime(1e9)
+  expect(gaveUp).toEqual([])
+  vi.advanceTimersByTime(1e9)
+  expect(gaveUp).toEqual([watchdog.error!.message])
+})
+
+it('refinements are sampled, reward functions have a limit of their own', () => {
+  for (const [activity, limit] of [
+    ['refinement', 'rollout'],
+    ['reward', 'reward'],
+  ]) {
+    const watchdog = new Watchdog({ ...limits, rollout: 11, reward: 12 })
+    watchdog.handle({ type: 'activity', activity: activity! })
+    vi.advanceTimersByTime(12_000)
+    expect(watchdog.error!.message).toContain(`(watchdog.${limit})`)
+    watchdog.close()
+  }
+})
+
 it('has a limit for each phase; 0 is none; closed it is silent', () => {
   const watchdog = new Watchdog(limits)
   watchdog.handle({ type: 'activity', activity: 'evaluation of sft', done: 1, total: 2 })

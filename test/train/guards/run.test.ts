@@ -1,8 +1,9 @@
 /** Guards in whole tiny runs: what each action does to the stage, the weights, the rate, the files. */
 import { readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
 import type { Recipe, RecipeInput } from '../../../lib/config/schema.ts'
 import {
   isTimingKey,
@@ -187,6 +188,34 @@ describe('guards in a run', () => {
       expect(session.guards!.records[0]).toMatchObject({ step: 3, restored_step: 1 })
     } finally {
       await engine.dispose()
+    }
+  })
+
+  it('a good state waits for the saved state before it, which may refer to the one that then goes', async () => {
+    const session = await tinySession(recipe({ action: 'rollback', watches: FALLING }))
+    const order: string[] = []
+    let open = (): void => {}
+    const gate = new Promise<void>(resolve => {
+      open = resolve
+    })
+    const save = vi.spyOn(session.engine, 'saveState').mockImplementation(async path => {
+      order.push('good state')
+      await writeFile(path, '')
+    })
+    try {
+      await session.saver.beside(session.ranks, {
+        label: 'saved state',
+        write: () => gate,
+        publish: async () => void order.push('saved state'),
+      })
+      const begun = new Guards(session, session.config.grpo!).begin(0)
+      await Promise.race([begun, setTimeout(100)])
+      open()
+      await begun
+      expect(order).toEqual(['saved state', 'good state'])
+    } finally {
+      save.mockRestore()
+      await session.engine.dispose()
     }
   })
 
