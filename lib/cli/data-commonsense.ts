@@ -1,8 +1,7 @@
 /** `kogrpo data commonsense`: generated questions of Korean commonsense, for `kogrpo eval` or training. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { generateCommonsense } from '../eval/commonsense/generate.ts'
+import { writeWhole } from '../report/jsonl.ts'
 import type { CliContext } from './context.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
 import { requireOptions } from './record-job.ts'
@@ -17,8 +16,7 @@ interface CommonsenseArguments {
 async function handler(argv: ArgumentsCamelCase<CommonsenseArguments>): Promise<void> {
   requireOptions('data commonsense', argv, ['output'])
   const questions = generateCommonsense(argv.count ?? 600, argv.seed ?? 0)
-  mkdirSync(dirname(argv.output), { recursive: true })
-  writeFileSync(argv.output, questions.map(question => `${JSON.stringify(question)}\n`).join(''))
+  writeWhole(argv.output, questions)
   argv.context.stdout.write(`${questions.length} questions in ${argv.output}\n`)
 }
 

@@ -28,6 +28,8 @@ interface PrepareArguments {
   context: CliContext
 }
 
+const PARTS = ['train', 'eval'] as const
+
 /** Reads an option that takes a share. */
 const share = (option: string) =>
   realNumber(option, phrase('{from} to {to}', { from: 0, to: 1 }), x => x >= 0 && x <= 1)
@@ -49,12 +51,13 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
   })
   const counts = { train: 0, eval: 0 }
   const dropped = Object.fromEntries(RULES.map(rule => [rule, 0])) as Record<Rule, number>
-  const name = (part: 'train' | 'eval'): string => `${output}.${part}.jsonl`
+  const name = (part: (typeof PARTS)[number]): string => `${output}.${part}.jsonl`
+  const partial = (part: (typeof PARTS)[number]): string => `${name(part)}.partial`
   mkdirSync(dirname(output), { recursive: true })
-  for (const part of ['train', 'eval'] as const) rmSync(`${name(part)}.partial`, { force: true })
+  for (const part of PARTS) rmSync(partial(part), { force: true })
   const writers = {
-    train: new JsonLinesWriter(`${name('train')}.partial`),
-    eval: new JsonLinesWriter(`${name('eval')}.partial`),
+    train: new JsonLinesWriter(partial('train')),
+    eval: new JsonLinesWriter(partial('eval')),
   }
   try {
     await runInterruptibly(
@@ -73,21 +76,24 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
         }
       },
     )
+    if (counts.train === 0) {
+      throw new KogrpoError(
+        'E_DATA',
+        phrase('{input}: no record is left for training; {dropped}', {
+          input,
+          dropped: listed(dropped),
+        }),
+      )
+    }
+    for (const part of PARTS) {
+      writers[part].close()
+      if (counts[part] > 0) renameSync(partial(part), name(part))
+    }
   } finally {
-    writers.train.close()
-    writers.eval.close()
-  }
-  if (counts.train === 0) {
-    throw new KogrpoError(
-      'E_DATA',
-      phrase('{input}: no record is left for training; {dropped}', {
-        input,
-        dropped: listed(dropped),
-      }),
-    )
-  }
-  for (const part of ['train', 'eval'] as const) {
-    if (counts[part] > 0) renameSync(`${name(part)}.partial`, name(part))
+    for (const part of PARTS) {
+      writers[part].close()
+      rmSync(partial(part), { force: true })
+    }
   }
   const lines = [`${name('train')}: ${counts.train} records`]
   if (counts.eval > 0) lines.push(`${name('eval')}: ${counts.eval} records`)

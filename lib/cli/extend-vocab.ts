@@ -3,21 +3,22 @@ import { readFile } from 'node:fs/promises'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { randomStream } from '../data/random.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { openModelDirectory } from '../model/directory.ts'
 import { modelPath } from '../train/sources.ts'
 import { newTokens, type VocabularyInit } from '../vocab/extend.ts'
 import { writeExtended } from '../vocab/write.ts'
 import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
+import { requireOptions } from './record-job.ts'
 
 interface ExtendArguments {
   context: CliContext
   model: string
-  tokens?: string
-  output?: string
+  tokens: string
+  output: string
   init?: VocabularyInit
   padTo?: number
   seed?: number
@@ -38,22 +39,24 @@ async function wordsOf(file: string): Promise<string[]> {
   try {
     return (await readFile(file, 'utf8')).split(/\r?\n/)
   } catch (cause) {
-    throw new KogrpoError('E_DATA', `--tokens ${file}: cannot be read: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_DATA',
+      phrase('--tokens {file}: cannot be read: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
   }
 }
 
 async function handler(argv: ArgumentsCamelCase<ExtendArguments>): Promise<void> {
+  requireOptions('extend-vocab', argv, ['tokens', 'output'])
   const { context, tokens: file, output } = argv
-  if (file === undefined || output === undefined) {
-    throw new UsageError('required: --tokens FILE --output DIR')
-  }
   const directory = await openModelDirectory(modelPath(argv.model))
   if (directory.adapter) {
     throw new KogrpoError(
       'E_ADAPTER',
-      `${argv.model} is an adapter; merge it first (kogrpo merge), then extend the merged model`,
+      phrase('{model} is an adapter; merge it first (kogrpo merge), then extend the merged model', {
+        model: argv.model,
+      }),
     )
   }
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)

@@ -95,8 +95,9 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
     },
     env: context.env,
     print: (rank, line) => {
-      if (rank === null) context.stderr.write(`kogrpo launch: ${line}\n`)
-      else context.stdout.write(`[${String(rank).padStart(width)}] ${line}`.trimEnd().concat('\n'))
+      const text = typeof line === 'string' ? line : context.say(line)
+      if (rank === null) context.stderr.write(`kogrpo launch: ${text}\n`)
+      else context.stdout.write(`[${String(rank).padStart(width)}] ${text}`.trimEnd().concat('\n'))
     },
   })
   const pass = (signal: NodeJS.Signals): void => launcher.signal(signal)

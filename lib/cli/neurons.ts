@@ -7,6 +7,7 @@ import type { ArgumentsCamelCase, CommandModule, Options } from 'yargs'
 import { randomStream } from '../data/random.ts'
 import { readRecords } from '../data/readers.ts'
 import { collectSamples, toSftSample } from '../data/samples.ts'
+import { phrase } from '../messages/phrase.ts'
 import { randomNeurons, scoreDocuments, selectNeurons } from '../neurons/score.ts'
 import { readColumns } from './columns-option.ts'
 import type { CliContext } from './context.ts'
@@ -14,6 +15,8 @@ import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { type ModelArguments, modelOptions, type OpenModel, openModel } from './open-model.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
+import { requireOptions } from './record-job.ts'
+import { realNumber } from './sampling-options.ts'
 import { WorkProgress } from './work-progress.ts'
 
 interface NeuronsArguments extends ModelArguments {
@@ -26,7 +29,7 @@ interface NeuronsArguments extends ModelArguments {
   maxLength?: number
   topAttention?: number
   topFfn?: number
-  minShare?: string
+  minShare?: number
   layers?: string
   limit?: number
   random?: boolean
@@ -86,6 +89,11 @@ const options = {
     type: 'string',
     requiresArg: true,
     describe: "Share of a language's documents in which a neuron must recur [default: 1]",
+    coerce: realNumber(
+      'min-share',
+      phrase('above {low} and at most {high}', { low: 0, high: 1 }),
+      x => x > 0 && x <= 1,
+    ),
   },
   layers: {
     type: 'string',
@@ -104,6 +112,23 @@ const options = {
   },
 } as const satisfies Record<string, Options>
 
+/** Gathers the files of every --contrast behind one: yargs keeps only the last option that is given again. */
+export function prepare(args: readonly string[]): {
+  args: string[]
+  extra: Record<string, unknown>
+} {
+  const rest: string[] = []
+  const files: string[] = []
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i]!
+    if (word.startsWith('--contrast=')) files.push(word.slice('--contrast='.length))
+    else if (word !== '--contrast') rest.push(word)
+    else while (args[i + 1]?.startsWith('-') === false) files.push(args[++i]!)
+  }
+  const given = args.some(word => /^--contrast(=|$)/.test(word))
+  return { args: given ? [...rest, '--contrast', ...files] : rest, extra: {} }
+}
+
 /** "first:4", "last:4", "all" or "0,2" as layers of a model. */
 function parseLayers(word: string, count: number): number[] {
   const every = Array.from({ length: count }, (_, layer) => layer)
@@ -117,14 +142,11 @@ function parseLayers(word: string, count: number): number[] {
     if (list.every(layer => layer < count)) return [...new Set(list)].sort((a, b) => a - b)
   }
   throw new UsageError(
-    `--layers: expected first:N, last:N, all or a list of layers below ${count}, got "${word}"`,
+    phrase(
+      '--layers: expected first:N, last:N, all or a list of layers below {count}, got "{word}"',
+      { count, word },
+    ),
   )
-}
-
-function share(word: string | undefined): number {
-  const value = word === undefined ? 1 : Number(word)
-  if (value > 0 && value <= 1) return value
-  throw new UsageError(`--min-share: expected a number above 0 and at most 1, got "${word}"`)
 }
 
 async function documents(
@@ -160,10 +182,7 @@ function numbers(seed: number): () => number {
 
 async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void> {
   const { context, data, contrast = [], output } = argv
-  if (data === undefined || argv.model === undefined || output === undefined) {
-    throw new UsageError('required: --model DIR --data FILE --output FILE')
-  }
-  const minShare = share(argv.minShare)
+  requireOptions('neurons', argv, ['model', 'data', 'output'])
   await runInterruptibly(
     context,
     {
@@ -178,7 +197,7 @@ async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void
         const settings = {
           topAttention: argv.topAttention ?? DEFAULTS.topAttention,
           topFfn: argv.topFfn ?? DEFAULTS.topFfn,
-          minShare,
+          minShare: argv.minShare ?? 1,
           layers: parseLayers(argv.layers ?? 'all', config.numLayers),
           limit: argv.limit,
         }

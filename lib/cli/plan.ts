@@ -163,7 +163,7 @@ export const command: CommandModule<object, PlanArguments> = {
         shard: {
           type: 'string',
           requiresArg: true,
-          describe: 'none, optimizer, gradients or parameters [default: none]',
+          describe: 'none, optimizer, gradients or parameters [default: as the recipe says]',
           coerce: oneOf('shard', SHARDS),
         },
         recompute: {

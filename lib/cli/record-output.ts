@@ -17,6 +17,7 @@ import {
 import { type FileHandle, mkdir, open, rename, rm, stat, truncate } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { KogrpoError } from '../errors.ts'
 import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { Output } from '../report/progress.ts'
@@ -60,23 +61,23 @@ class StreamOutput implements RecordOutput {
   readonly rowsBefore = 0
   readonly partial = null
   readonly #stream: Output & Partial<Pick<Writable, 'errored' | 'destroyed' | 'once'>>
-  readonly #path: string
+  protected readonly path: string
 
   constructor(stream: Output, path: string) {
     this.#stream = stream
-    this.#path = path
+    this.path = path
   }
 
   async write(rows: readonly object[]): Promise<void> {
     const stream = this.#stream
     if (stream.errored || stream.destroyed) {
-      throw outputError(this.#path, phrase('the reader has gone'), stream.errored)
+      throw outputError(this.path, phrase('the reader has gone'), stream.errored)
     }
     // Only a real stream says whether its buffer is full, and when it is empty again.
     if (stream.write(toLines(rows)) === false && stream.once !== undefined) {
       await once(stream as unknown as Writable, 'drain').catch(cause => {
         const gone = (cause as NodeJS.ErrnoException).code === 'EPIPE'
-        throw outputError(this.#path, gone ? phrase('the reader has gone') : failure(cause), cause)
+        throw outputError(this.path, gone ? phrase('the reader has gone') : failure(cause), cause)
       })
     }
   }
@@ -99,7 +100,9 @@ class DeviceOutput extends StreamOutput {
 
   override async finish(): Promise<void> {
     this.#file.end()
-    await once(this.#file, 'finish')
+    await finished(this.#file).catch(cause => {
+      throw outputError(this.path, phrase('the reader has gone'), cause)
+    })
   }
 
   override async abandon(): Promise<void> {

@@ -8,6 +8,7 @@ import { recordError } from '../data/columns.ts'
 import { readRecords, type SourceRecord } from '../data/readers.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { phrase } from '../messages/phrase.ts'
+import { printable } from '../report/width.ts'
 import { openRewardModel } from '../reward-model/model.ts'
 import { responseRewards } from '../reward-model/train.ts'
 import type { CliContext } from './context.ts'
@@ -92,6 +93,8 @@ async function handler(argv: ArgumentsCamelCase<RerankArguments>): Promise<void>
   })
   let [prompts, shown, sum, best] = [0, argv.show ?? 0, 0, 0]
   const progress = new WorkProgress(context.stderr, () => `${prompts} prompts`)
+  // Where the samples go to standard output, what is shown of them must not stand between.
+  const screen = output === '-' ? context.stderr : context.stdout
   let whole = false
   try {
     await runInterruptibly(
@@ -115,9 +118,7 @@ async function handler(argv: ArgumentsCamelCase<RerankArguments>): Promise<void>
             if (shown-- > 0) {
               const { ids, mask } = sequences[g * n + top]!
               const tokens = Array.from(ids.filter((_, t) => mask[t] !== 0))
-              context.stdout.write(
-                heatMap(tokens, values, tokenizer, context.stdout.isTTY === true),
-              )
+              screen.write(heatMap(tokens, values, tokenizer, screen.isTTY === true))
             }
             return {
               ...group.rows[top]!.record,
@@ -167,7 +168,7 @@ function heatMap(
   tokenizer: Tokenizer,
   colours: boolean,
 ): string {
-  const words = tokens.map(id => tokenizer.decode([id]))
+  const words = tokens.map(id => printable(tokenizer.decode([id])))
   if (!colours) {
     const lines = words.map(
       (word, t) => `${rewards[t]!.toFixed(2).padStart(7)}  ${JSON.stringify(word)}`,

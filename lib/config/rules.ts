@@ -88,7 +88,8 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
       findings.errors.push({ path, message: problem.message })
     }
   })
-  if (rewards.every(reward => reward.weight === 0)) {
+  const others = grpo.cosine_length ?? grpo.consistency_bonus ?? grpo.dense_reward
+  if (rewards.every(reward => reward.weight === 0) && others === undefined) {
     findings.errors.push({
       path: ['grpo', 'rewards'],
       message: phrase(

@@ -374,8 +374,8 @@ export class Engine implements AsyncDisposable {
     await this.#native.updateSlot({ slot, alpha })
   }
 
-  /** fp32 weights, moments, step count and slots, for an exact resume. */
-  /** To the file `path`; one of several ranks writes its part, e.g. `path`.2-of-4. */
+  /** Writes fp32 weights, moments, step count and slots, for an exact resume, to the file `path`; one of
+   *  several ranks writes its part, e.g. `path`.2-of-4. */
   async saveState(path: string): Promise<void> {
     await this.#native.saveState(path)
   }

@@ -2,6 +2,7 @@
  * A weights file made from tensors of other files, block by block, so that a model of any size passes
  * through a few megabytes. Beside engine.ts, because only this folder knows the addon.
  */
+import { controlled } from './control.ts'
 import { loadNative } from './native.ts'
 
 /** A stored matrix [rows, cols] (a vector is one row), and a factor a row where it is not 1. */
@@ -44,16 +45,12 @@ export async function rewriteTensors(
   dtype: 'F32' | 'BF16',
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  signal?.throwIfAborted()
-  const { NativeEngine, Control } = loadNative()
-  const control = new Control()
-  const abort = (): void => control.abort()
-  signal?.addEventListener('abort', abort, { once: true })
-  const native = new NativeEngine()
+  const native = new (loadNative().NativeEngine)()
   try {
-    await native.rewriteTensors(file, new Uint8Array(header), sources, dtype, control)
+    await controlled(signal, control =>
+      native.rewriteTensors(file, new Uint8Array(header), sources, dtype, control),
+    )
   } finally {
-    signal?.removeEventListener('abort', abort)
     await native.close()
   }
 }

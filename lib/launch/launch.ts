@@ -15,8 +15,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { KogrpoError, messageOf } from '../errors.ts'
+import { failure, type Phrase, phrase } from '../messages/phrase.ts'
 import { StoreServer } from './store.ts'
 
 export interface LaunchOptions {
@@ -35,7 +35,7 @@ export interface LaunchOptions {
   argumentsOf(attempt: number): string[]
   env: Record<string, string | undefined>
   /** One line for the terminal, with its rank; null: the launcher's own. */
-  print(rank: number | null, line: string): void
+  print(rank: number | null, line: string | Phrase): void
   /** Seconds that the others have after a failure (default: 15), and after being asked to stop. */
   grace?: number
 }
@@ -100,19 +100,34 @@ export class Launcher {
     const { endpoint, nodeRank, maxRestarts, logDirectory, print } = this.#options
     mkdirSync(logDirectory, { recursive: true })
     const { nprocPerNode: here, nnodes } = this.#options
-    const ranks = nnodes === 1 ? `${here}` : `${here} of ${here * nnodes}`
-    print(null, `starting ${ranks} ranks; what each prints is in ${logDirectory}/rank-<n>.log`)
+    const started = { here, logs: join(logDirectory, 'rank-<n>.log') }
+    print(
+      null,
+      nnodes === 1
+        ? phrase('starting {here} ranks; what each prints is in {logs}', started)
+        : phrase('starting {here} of {all} ranks; what each prints is in {logs}', {
+            ...started,
+            all: here * nnodes,
+          }),
+    )
     const port = endpoint?.port ?? 0
     const host = endpoint ? undefined : '127.0.0.1'
     const store = nodeRank === 0 ? await StoreServer.listen(host ? { port, host } : { port }) : null
     const address = endpoint ?? { host: '127.0.0.1', port: store!.port }
     try {
       for (let attempt = 0; ; attempt++) {
-        const failure = await this.#attempt(attempt, address)
-        if (!failure) return 0
-        for (const line of this.#describe(failure, logDirectory)) print(null, line)
-        if (this.#stopping || attempt >= maxRestarts) return exitCode(failure)
-        print(null, `starting again (restart ${attempt + 1} of ${maxRestarts})`)
+        if (this.#stopping) return exitCode({ code: null, signal: this.#stopping })
+        const failed = await this.#attempt(attempt, address)
+        if (!failed) return 0
+        for (const line of this.#describe(failed, logDirectory)) print(null, line)
+        if (this.#stopping || attempt >= maxRestarts) return exitCode(failed)
+        print(
+          null,
+          phrase('starting again (restart {restart} of {most})', {
+            restart: attempt + 1,
+            most: maxRestarts,
+          }),
+        )
       }
     } finally {
       await store?.close()
@@ -124,7 +139,7 @@ export class Launcher {
     attempt: number,
     address: { host: string; port: number },
   ): Promise<Failure | null> {
-    const { nprocPerNode, grace = 15 } = this.#options
+    const { nprocPerNode, nodeRank, print, grace = 15 } = this.#options
     let first: Failure | null = null
     const failures: Failure[] = []
     this.#said = []
@@ -134,10 +149,15 @@ export class Launcher {
       timers.push(setTimeout(act, seconds * 1000))
     }
     const ends = Array.from({ length: nprocPerNode }, async (_, local) => {
-      const failure = await this.#rank(attempt, local, address)
-      if (failure) failures.push(failure)
-      if (!failure || first) return
-      first = failure
+      const rank = nodeRank * nprocPerNode + local
+      const failed = await this.#rank(attempt, local, address).catch((error): Failure => {
+        // It did not start; the others are not left to themselves.
+        print(rank, failure(error))
+        return { rank, code: 1, signal: null, lines: [messageOf(error)] }
+      })
+      if (failed) failures.push(failed)
+      if (!failed || first) return
+      first = failed
       later(grace, () => this.#kill('SIGTERM'))
       later(grace + 5, () => this.#kill('SIGKILL'))
     })
@@ -163,8 +183,14 @@ export class Launcher {
     }
     const silent = said.flatMap(({ ranks }) => ranks).sort((a, b) => a - b)
     if (silent.length === 0) return
-    const total = nnodes * nprocPerNode
-    print(null, `${silent.length} more of ${total} ranks said the same: ${silent.join(', ')}`)
+    print(
+      null,
+      phrase('{count} more of {total} ranks said the same: {ranks}', {
+        count: silent.length,
+        total: nnodes * nprocPerNode,
+        ranks: silent.join(', '),
+      }),
+    )
   }
 
   #kill(signal: NodeJS.Signals): void {
@@ -181,7 +207,15 @@ export class Launcher {
     const { nprocPerNode, nnodes, nodeRank, env, program, argumentsOf, logDirectory } =
       this.#options
     const rank = nodeRank * nprocPerNode + local
-    const log = createWriteStream(join(logDirectory, `rank-${rank}.log`), { flags: 'a' })
+    const path = join(logDirectory, `rank-${rank}.log`)
+    const log = createWriteStream(path, { flags: 'a' })
+    // A full disk ends the log, not the run.
+    log.on('error', cause =>
+      this.#options.print(
+        null,
+        phrase('cannot write {path}: {reason}', { path, reason: failure(cause) }),
+      ),
+    )
     const child = spawn(program[0]!, [...program.slice(1), ...argumentsOf(attempt)], {
       env: {
         ...env,
@@ -245,13 +279,19 @@ export class Launcher {
   }
 
   /** With the rank's last lines, unless they are the only errors and stand right above. */
-  #describe({ rank, code, signal, lines }: Failure, logDirectory: string): string[] {
-    const how = describeEnd({ code, signal })
+  #describe({ rank, code, signal, lines }: Failure, logDirectory: string): (string | Phrase)[] {
+    const log = join(logDirectory, `rank-${rank}.log`)
     const others = [this.#said, ...this.#held.map(held => held.lines)].filter(
       said => said.length > 0 && said.slice(-lines.length).join('\n') !== lines.join('\n'),
     )
     return [
-      `rank ${rank} failed first: it ${how}; its log is ${join(logDirectory, `rank-${rank}.log`)}`,
+      signal
+        ? phrase('rank {rank} failed first: it was ended by {signal}; its log is {log}', {
+            ...{ rank, signal, log },
+          })
+        : phrase('rank {rank} failed first: it ended with code {code}; its log is {log}', {
+            ...{ rank, code: String(code), log },
+          }),
       ...(others.length > 0 ? lines.map(line => `  ${line}`) : []),
     ]
   }
@@ -268,7 +308,7 @@ function sameAs(first: Failure, failures: readonly Failure[]): Failure {
   return same.reduce((low, one) => (one.rank < low.rank ? one : low), first)
 }
 
-function exitCode({ code, signal }: Failure): number {
+function exitCode({ code, signal }: Pick<Failure, 'code' | 'signal'>): number {
   if (code !== null) return code
   return signal ? 128 + (SIGNAL_CODES[signal] ?? 0) : 1
 }

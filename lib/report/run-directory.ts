@@ -4,14 +4,17 @@
  * A directory that holds anything is refused, so that no run is overwritten or mixed with another.
  */
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Recipe } from '../config/schema.ts'
@@ -141,17 +144,49 @@ export function runDirectory(path: string): RunDirectory {
  */
 export function trimLines(path: string, keep: (row: Record<string, unknown>) => boolean): void {
   if (!existsSync(path)) return
-  const lines = readFileSync(path, 'utf8').split('\n')
-  const kept = lines.slice(0, -1).filter((line, i) => {
-    try {
-      return keep(JSON.parse(line) as Record<string, unknown>)
-    } catch (cause) {
-      throw new KogrpoError('E_REPORT', joined([`${path}:${i + 1}`, failure(cause)], ': '), {
-        cause,
-      })
-    }
-  })
   const partial = `${path}.partial`
-  writeFileSync(partial, kept.map(line => `${line}\n`).join(''))
-  renameSync(partial, path)
+  try {
+    const [from, to] = [openSync(path, 'r'), openSync(partial, 'w')]
+    try {
+      let number = 0
+      for (const line of finishedLines(from)) {
+        number++
+        if (keep(parsedLine(line, `${path}:${number}`))) writeSync(to, line)
+      }
+    } finally {
+      closeSync(from)
+      closeSync(to)
+    }
+    renameSync(partial, path)
+  } catch (cause) {
+    if (cause instanceof KogrpoError) throw cause
+    throw new KogrpoError(
+      'E_REPORT',
+      phrase('cannot write {path}: {reason}', { path, reason: whyUnwritable(cause) }),
+      { cause },
+    )
+  }
+}
+
+/** The lines of a file with their ends, a chunk in memory at a time; a last one without its end is left out. */
+function* finishedLines(descriptor: number): Generator<Buffer> {
+  const chunk = Buffer.alloc(1 << 20)
+  let rest: Buffer = Buffer.alloc(0)
+  for (let read = readSync(descriptor, chunk); read > 0; read = readSync(descriptor, chunk)) {
+    rest = Buffer.concat([rest, chunk.subarray(0, read)])
+    let from = 0
+    for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a, from)) {
+      yield rest.subarray(from, end + 1)
+      from = end + 1
+    }
+    rest = rest.subarray(from)
+  }
+}
+
+function parsedLine(line: Buffer, place: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line.toString()) as Record<string, unknown>
+  } catch (cause) {
+    throw new KogrpoError('E_REPORT', joined([place, failure(cause)], ': '), { cause })
+  }
 }

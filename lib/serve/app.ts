@@ -144,18 +144,15 @@ export function makeApp(service: Service): Hono {
     if (c.req.param('name') === service.modelName) return c.json(model)
     throw new HttpError(404, 'there is no such model here', 'model_not_found')
   })
-  app.use(
-    '/v1/*',
-    bodyLimit({
-      maxSize: service.limits.bodyBytes,
-      onError: c => {
-        const message = `the body is larger than ${service.limits.bodyBytes} bytes`
-        service.metrics.request(c.req.path, 413, 0)
-        return c.json(new HttpError(413, message, 'body_too_large').body(), 413)
-      },
-    }),
-  )
-  app.post('/v1/completions', c => respond(c, service, completionRequest, completions))
-  app.post('/v1/chat/completions', c => respond(c, service, chatRequest, chat))
+  const limited = bodyLimit({
+    maxSize: service.limits.bodyBytes,
+    onError: c => {
+      const message = `the body is larger than ${service.limits.bodyBytes} bytes`
+      service.metrics.request(c.req.path, 413, 0)
+      return c.json(new HttpError(413, message, 'body_too_large').body(), 413)
+    },
+  })
+  app.post('/v1/completions', limited, c => respond(c, service, completionRequest, completions))
+  app.post('/v1/chat/completions', limited, c => respond(c, service, chatRequest, chat))
   return app
 }

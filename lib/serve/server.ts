@@ -5,7 +5,8 @@ import { type ServerType, serve } from '@hono/node-server'
 import type { ChatTemplate } from '../data/chat-template.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import type { Engine } from '../engine/engine.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, phrase } from '../messages/phrase.ts'
 import { makeApp } from './app.ts'
 import { Metrics } from './metrics.ts'
 import type { Service, ServiceLimits } from './service.ts'
@@ -39,7 +40,9 @@ function listen(service: Service, host: string, port: number): Promise<ServerTyp
       reject(
         new KogrpoError(
           'E_LISTEN',
-          `--host ${host} --port ${port}: cannot listen: ${messageOf(error)}; give another --port`,
+          phrase('--host {host} --port {port}: cannot listen: {reason}; give another --port', {
+            ...{ host, port, reason: failure(error) },
+          }),
           { cause: error },
         ),
       ),

@@ -54,7 +54,7 @@ export type ChoicePart =
 export function completionLength(service: Service, prompt: number, wanted?: number | null): number {
   const { contextTokens, maxTokens } = service.limits
   const room = contextTokens - prompt
-  if (room < 1 || (wanted ?? 1) > room) {
+  if ((wanted ?? 1) > room) {
     throw new HttpError(
       400,
       `This model's context is ${contextTokens} tokens; ${prompt} are the prompt's and ${wanted ?? 1} the completion's. Shorten either.`,

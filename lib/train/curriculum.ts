@@ -26,7 +26,10 @@ function inCurriculum(stage: GrpoStage, samples: readonly GrpoSample[]): Ordered
   if (stay.length === 0) {
     throw new KogrpoError(
       'E_DATA',
-      `${samples[0]?.file}: every prompt has pass rate 0, so curriculum.drop_zero_pass leaves none; train the skill first (sft)`,
+      phrase(
+        '{file}: every prompt has pass rate 0, so curriculum.drop_zero_pass leaves none; train the skill first (sft)',
+        { file: samples[0]!.file },
+      ),
     )
   }
   const rates = stay.map(({ rate }) => rate)

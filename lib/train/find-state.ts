@@ -76,7 +76,7 @@ async function readState(path: string, checked?: readonly string[]): Promise<Sav
     if (name !== basename(path)) throw new Error(`it is of ${name}, not of ${basename(path)}`)
     return { ...state, path }
   } catch (cause) {
-    throw new KogrpoError('E_RESUME', `${file}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError('E_RESUME', joined([file, failure(cause)], ': '), { cause })
   }
 }
 

@@ -118,7 +118,10 @@ export class Guards {
     if (sha256 !== undefined && (await sumParts(path)) !== sha256) {
       throw new KogrpoError(
         'E_CHECKPOINT',
-        `${path}, the guards' good state, is damaged: it is not as it was written, so the rollback cannot be made; start the run again`,
+        phrase(
+          "{path}, the guards' good state, is damaged: it is not as it was written, so the rollback cannot be made; start the run again",
+          { path },
+        ),
       )
     }
     await this.#session.engine.loadState(path)

@@ -100,7 +100,7 @@ export class FiniteSteps {
     const directory =
       this.#saved++ < MAX_SAVED ? await this.#save(found.step, found.what, batches, rewards) : null
     this.#skipped++
-    const saved = directory ?? 'none was saved'
+    const saved = directory ?? phrase('none was saved')
     const [reward] = rewards
     if (this.#policy === 'stop' && reward) {
       throw new KogrpoError(

@@ -164,7 +164,12 @@ async function microBatch(
     await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
   } else {
     const pass = await engine.forward(batch, forward)
-    policy = policyLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
+    try {
+      policy = policyLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
+    } catch (error) {
+      await engine.release(pass.handle)
+      throw error
+    }
     await engine.backward(pass.handle, policy.coef, entropyCoef, { signal })
     values = pass
   }

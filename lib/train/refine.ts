@@ -7,6 +7,7 @@
 import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { Metrics } from '../report/events.ts'
 import { asData } from '../rewards/judge/prompt.ts'
 import { type Rollout, sampleRollouts } from '../rollout/rollout.ts'
@@ -41,7 +42,10 @@ export function critiqueText(
     if (typeof value === 'string' || typeof value === 'number') return String(value)
     throw new KogrpoError(
       'E_DATA',
-      `${file}:${line}: critique.type ${settings.type} needs the column "${name}"; name it, or use type: simple`,
+      phrase(
+        '{file}:{line}: critique.type {type} needs the column "{name}"; name it, or use type: simple',
+        { file, line, type: settings.type, name },
+      ),
     )
   }
   if (settings.type === 'judge') {

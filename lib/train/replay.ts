@@ -13,7 +13,8 @@ import { join } from 'node:path'
 import { NotFinite, policyLoss } from '../algorithms/policy-loss.ts'
 import { readSums, verifySums } from '../durable/sums.ts'
 import type { Engine } from '../engine/engine.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined } from '../messages/phrase.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { Reporter } from '../report/reporter.ts'
 import { openSession } from './open-session.ts'
@@ -39,7 +40,7 @@ export async function readReplay(path: string): Promise<{ file: ReplayFile; dire
     const text = await readFile(join(directory, 'replay.json'), 'utf8')
     return { file: parseReplay(text), directory }
   } catch (cause) {
-    throw new KogrpoError('E_REPLAY', `${directory}: ${messageOf(cause)}`, { cause })
+    throw new KogrpoError('E_REPLAY', joined([directory, failure(cause)], ': '), { cause })
   }
 }
 

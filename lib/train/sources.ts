@@ -104,7 +104,7 @@ export async function* sourceRecords(source: Source, seed: number): AsyncGenerat
   }
   let left = source.size ?? Number.POSITIVE_INFINITY
   for await (const record of readRecords(source.path)) {
-    if (left-- <= 0) return
     yield record
+    if (--left === 0) return
   }
 }

@@ -1,6 +1,6 @@
 /** Combinations of the neighbouring papers' options that are refused, with the reason. */
 import { describe, expect, it } from 'vitest'
-import { parseRecipe } from '../../lib/config/load.ts'
+import { parseRecipe, resolveRecipe } from '../../lib/config/load.ts'
 
 const grpo = (text: string): string => {
   try {
@@ -55,4 +55,12 @@ describe('options of the neighbours', () => {
   ])('%s is answered', (text, reason) => {
     expect(grpo(text)).toContain(reason)
   })
+})
+
+it('a derived reward may be the only one that weighs', () => {
+  const rewards = [{ name: 'accuracy' as const, weight: 0 }]
+  const data = [{ path: 'mini:grpo' }]
+  const load = (more: object) => resolveRecipe({ grpo: { data, rewards, ...more } })
+  expect(load({ cosine_length: {} }).grpo!.cosine_length!.weight).toBe(0.5)
+  expect(() => load({})).toThrow('every weight is 0')
 })

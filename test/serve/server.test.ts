@@ -233,3 +233,26 @@ test('a stream whose reader is slow and then leaves takes nothing else down', as
   }
   expect((await post('/v1/completions', { prompt: 'x', max_tokens: 1 })).status).toBe(200)
 })
+
+test('a prompt as long as the context can be scored', async () => {
+  const ids = Array.from(
+    { length: model.engine.config.maxPositionEmbeddings },
+    (_, i) => 5 + (i % 9),
+  )
+  const body = { prompt: ids, echo: true, logprobs: 0, max_tokens: 0 }
+  const response = await post('/v1/completions', body)
+  expect(response.status).toBe(200)
+  const { choices } = (await response.json()) as {
+    choices: { logprobs: { token_logprobs: (number | null)[] } }[]
+  }
+  expect(choices[0]!.logprobs.token_logprobs.slice(1)).toEqual((await score(ids)).slice(1))
+  expect((await post('/v1/completions', { ...body, max_tokens: 1 })).status).toBe(400)
+})
+
+test('paths that are none are not counted, whatever comes with them', async () => {
+  const response = await post('/v1/no%22such', 'x'.repeat(200_000))
+  expect(response.status).toBe(404)
+  const headers = { authorization: `Bearer ${KEY}` }
+  const metrics = await (await fetch(`${server.url}/metrics`, { headers })).text()
+  expect(metrics).not.toContain('such')
+})

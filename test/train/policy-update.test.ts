@@ -1,4 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { NotFinite } from '../../lib/algorithms/policy-loss.ts'
 import type { GrpoStage, RecipeInput } from '../../lib/config/schema.ts'
 import { toGrpoSample } from '../../lib/data/samples.ts'
 import { parameterLayout } from '../../lib/model/parameters.ts'
@@ -130,6 +131,21 @@ describe('the policy gradient of a step', () => {
     await accumulate(session, stage!, rollouts, advantages, false)
     expect(distance(whole, await gradients(session))).toBeLessThan(1e-5)
     await session.engine.dispose()
+  })
+
+  it('keeps no forward pass whose loss cannot be formed', async () => {
+    const session = await open({})
+    const { engine, config } = session
+    const forward = engine.forward.bind(engine)
+    vi.spyOn(engine, 'forward').mockImplementation(async (batch, options) => {
+      const pass = await forward(batch, options)
+      return { ...pass, logprobs: pass.logprobs.fill(Number.NaN) }
+    })
+    const update = accumulate(session, config.grpo!, rollouts, advantages, false)
+    await expect(update).rejects.toThrow(NotFinite)
+    // Refused while a pass is kept.
+    await engine.setLogitScale(null)
+    await engine.dispose()
   })
 
   it('is zero for groups of equal rewards, and moves nothing', async () => {

@@ -28,7 +28,6 @@ export const source = z.strictObject({
     .default(1)
     .describe('share of this source in the mixture, relative to the others'),
   size: count.optional().describe('take only this many samples (default: all of them)'),
-  split: name.optional().describe('part of a built-in set, e.g. "train" or "test"'),
   columns: columns
     .optional()
     .describe('which column of the file holds what, when it is not named so itself'),

@@ -135,4 +135,9 @@ export const cli = catalogue({
     '--ngram-weights: 0.5,0.3,0.2 같은 수들이어야 합니다. 받은 값: "{word}"',
   'required: --output DIR (or --dry-run, to see what would be scaled)':
     '필수 옵션: --output DIR (무엇이 바뀌는지만 보려면 --dry-run)',
+  '--layers: expected first:N, last:N, all or a list of layers below {count}, got "{word}"':
+    '--layers: first:N, last:N, all, 또는 {count}보다 작은 층 번호의 목록이어야 합니다. 받은 값: "{word}"',
+  '--tokens {file}: cannot be read: {reason}': '--tokens {file}: 읽을 수 없습니다: {reason}',
+  '{model} is an adapter; merge it first (kogrpo merge), then extend the merged model':
+    '{model}: 어댑터입니다. 먼저 병합한 뒤(kogrpo merge) 병합한 모델을 늘리세요',
 })

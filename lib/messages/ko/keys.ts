@@ -68,7 +68,6 @@ export const keys = catalogue({
   'share of this source in the mixture, relative to the others':
     '혼합에서 이 소스가 차지하는, 다른 소스에 견준 몫',
   'take only this many samples (default: all of them)': '이만큼의 샘플만 씁니다(기본값: 모두)',
-  'part of a built-in set, e.g. "train" or "test"': '내장 데이터셋의 부분. 예: "train", "test"',
   'which column of the file holds what, when it is not named so itself':
     '열 이름이 다를 때, 파일의 어느 열에 무엇이 있는가',
   'grpo: what the source is counted under in the metrics domain/NAME/…':

@@ -135,4 +135,24 @@ export const run = catalogue({
     '{seconds}초 동안 아무 신호가 없습니다(watchdog.{phase}). 기다리는 것: {waits}. 실행을 멈춥니다. 이만큼 걸릴 수 있는 일이면 한도를 올리세요',
   'step {step}: the sampler has other weights than the trainer (XXH64 {sampler} instead of {expected}): the update did not reach it. This is an error of the program, please report it':
     '{step}스텝: 샘플러의 가중치가 학습기의 것과 다릅니다(XXH64 {sampler}, 있어야 할 값 {expected}). 갱신이 샘플러에 닿지 않았습니다. 프로그램의 오류이니 알려 주세요',
+  'starting {here} ranks; what each prints is in {logs}':
+    '랭크 {here}개를 시작합니다. 저마다의 출력: {logs}',
+  'starting {here} of {all} ranks; what each prints is in {logs}':
+    '랭크 {all}개 중 {here}개를 시작합니다. 저마다의 출력: {logs}',
+  'starting again (restart {restart} of {most})': '다시 시작합니다(재시작 {restart}/{most})',
+  '{count} more of {total} ranks said the same: {ranks}':
+    '랭크 {total}개 중 {count}개가 같은 말을 했습니다: {ranks}',
+  'rank {rank} failed first: it was ended by {signal}; its log is {log}':
+    '랭크 {rank}번이 먼저 실패했습니다. 끝낸 신호: {signal}, 로그: {log}',
+  'rank {rank} failed first: it ended with code {code}; its log is {log}':
+    '랭크 {rank}번이 먼저 실패했습니다. 종료 코드: {code}, 로그: {log}',
+  '{file}:{line}: critique.type {type} needs the column "{name}"; name it, or use type: simple':
+    '{file}:{line}: critique.type {type}에는 "{name}" 열이 필요합니다. 열 이름을 맞추거나 type: simple을 쓰세요',
+  '{file}: every prompt has pass rate 0, so curriculum.drop_zero_pass leaves none; train the skill first (sft)':
+    '{file}: 모든 프롬프트의 통과율이 0이어서 curriculum.drop_zero_pass를 쓰면 하나도 남지 않습니다. 먼저 그 능력을 학습하세요(sft)',
+  "{path}, the guards' good state, is damaged: it is not as it was written, so the rollback cannot be made; start the run again":
+    '{path}: 가드의 좋은 상태가 손상되었습니다. 쓴 그대로가 아니어서 되돌아갈 수 없습니다. 실행을 다시 시작하세요',
+  '--host {host} --port {port}: cannot listen: {reason}; give another --port':
+    '--host {host} --port {port}: 연결을 받을 수 없습니다: {reason}. 다른 --port를 주세요',
+  'none was saved': '저장하지 않음',
 })

@@ -1,0 +1,50 @@
+/** The launcher where something goes wrong before a rank computes anything. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { Launcher } from '../../lib/launch/launch.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'kogrpo-launcher-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+function launcher(name: string, program: string[]) {
+  const logDirectory = join(directory, name)
+  const said: string[] = []
+  const launcher = new Launcher({
+    ...{ nprocPerNode: 2, nnodes: 1, nodeRank: 0, endpoint: null, maxRestarts: 0, logDirectory },
+    ...{ program, argumentsOf: () => [], env: process.env },
+    print: (rank, line) => said.push(`${rank ?? 'launch'}: ${line}`),
+  })
+  return { launcher, said, logDirectory }
+}
+
+it('a rank that cannot be started is a failure that is told, and ends the others', async () => {
+  const { launcher: one, said } = launcher('absent', [join(directory, 'no-such-program')])
+  expect(await one.run()).toBe(1)
+  expect(said).toContainEqual(expect.stringMatching(/^0: .*no-such-program/))
+  expect(said).toContainEqual(
+    expect.stringMatching(/^launch: rank 0 failed first: it ended with code 1/),
+  )
+})
+
+it('a log that cannot be written is told and ends nothing', async () => {
+  const {
+    launcher: one,
+    said,
+    logDirectory,
+  } = launcher('unwritable', [process.execPath, '-e', 'console.log("at work")'])
+  mkdirSync(join(logDirectory, 'rank-0.log'), { recursive: true })
+  expect(await one.run()).toBe(0)
+  expect(said).toContainEqual(expect.stringMatching(/^launch: cannot write .*rank-0\.log: EISDIR/))
+  expect(said).toContain('0: at work')
+  expect(readFileSync(join(logDirectory, 'rank-1.log'), 'utf8')).toContain('at work')
+})
+
+it('a signal before the first rank: none is started', async () => {
+  const { launcher: one, said } = launcher('early', [process.execPath, '-e', 'console.log(1)'])
+  const ended = one.run()
+  one.signal('SIGTERM')
+  expect(await ended).toBe(143)
+  expect(said.filter(line => !line.startsWith('launch: starting'))).toEqual([])
+})
