@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { LocalJudgeSpec } from '../../config/schema/oracle.ts'
 import { ChatTemplate } from '../../data/chat-template.ts'
 import { Tokenizer } from '../../data/tokenizer.ts'
@@ -45,7 +45,9 @@ export async function openLocalJudge(
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireModel(directory.config)
   const template = new ChatTemplate(tokenizer)
-  const identity = spec.cache ? await contentHash(options.directory) : ''
+  // An adapter's verdicts are those of its base model as well.
+  const parts = new Set([options.directory, directory.dir].map(path => resolve(path)))
+  const identity = spec.cache ? await contentHash([...parts]) : ''
   const engine = await Engine.load(directory, {
     threads: options.threads ?? 0,
     device: options.device ?? 'cpu',
@@ -186,15 +188,16 @@ class LocalJudge implements KeyedJudge {
 }
 
 /** SHA-256 of the files that make a model what it is: config, tokenizer, template, weights. */
-async function contentHash(directory: string): Promise<string> {
-  const names = (await readdir(directory)).filter(name =>
-    /\.(json|jinja|safetensors|txt)$/.test(name),
-  )
+async function contentHash(directories: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
-  for (const name of names.sort()) {
-    hash.update(`${name}\n`)
-    for await (const chunk of createReadStream(join(directory, name), { highWaterMark: 1 << 20 })) {
-      hash.update(chunk as Buffer)
+  for (const directory of directories) {
+    const names = (await readdir(directory)).filter(name =>
+      /\.(json|jinja|safetensors|txt)$/.test(name),
+    )
+    for (const name of names.sort()) {
+      hash.update(`${name}\n`)
+      const file = createReadStream(join(directory, name), { highWaterMark: 1 << 20 })
+      for await (const chunk of file) hash.update(chunk as Buffer)
     }
   }
   return hash.digest('hex')

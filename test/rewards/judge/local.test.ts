@@ -1,5 +1,5 @@
 /** A judge in the same process: trained, opened, asked, stored, and used by a run. */
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadRecipe, resolveRecipe } from '../../../lib/config/load.ts'
@@ -7,6 +7,9 @@ import { localJudgeSchema } from '../../../lib/config/schema/oracle.ts'
 import { ChatTemplate } from '../../../lib/data/chat-template.ts'
 import { Tokenizer } from '../../../lib/data/tokenizer.ts'
 import { MINI_JUDGE_TEMPLATE, miniJudgeSet } from '../../../lib/mini/judge-set.ts'
+import { parseModelConfig, readJson } from '../../../lib/model/config.ts'
+import { adapterConfigForSaving, adapterParameters, peftName } from '../../../lib/model/lora.ts'
+import { weightFile } from '../../../lib/model/weight-shards.ts'
 import { openJudge } from '../../../lib/rewards/judge/create.ts'
 import { openLocalJudge } from '../../../lib/rewards/judge/local.ts'
 import { builtinPrograms } from '../../../lib/rewards/judge/programs.ts'
@@ -127,6 +130,35 @@ describe('local judge', () => {
     expect(small.keyOf(item('12'))).not.toBe(changed.keyOf(item('12')))
     expect((await verdicts(small, [item('정답: 12개')]))[0]).toHaveProperty('verdict')
     await small.close()
+  })
+
+  it('has keys that follow from the model of its adapter too', async () => {
+    const directory = await temporaryDirectory()
+    const base = join(directory, 'base')
+    cpSync(trained, base, { recursive: true })
+    const adapter = join(directory, 'adapter')
+    mkdirSync(adapter)
+    const lora = {
+      ...{ r: 2, lora_alpha: 4, lora_dropout: 0, use_rslora: false },
+      target_modules: ['q_proj' as const],
+    }
+    const config = JSON.stringify(adapterConfigForSaving(lora, base))
+    writeFileSync(join(adapter, 'adapter_config.json'), config)
+    const model = parseModelConfig(await readJson(join(base, 'config.json')))
+    const parameters = adapterParameters(model, lora, 0)
+    const file = weightFile('adapter_model.safetensors', parameters, 'F32', { stored: peftName })
+    const weights = Buffer.alloc(file.bytes)
+    file.header.copy(weights)
+    writeFileSync(join(adapter, file.name), weights)
+    const key = async (): Promise<string> => {
+      const judge = await openLocalJudge(spec(), { directory: adapter, threads: 1 })
+      await judge.close()
+      return judge.keyOf(item('12'))
+    }
+    const before = await key()
+    expect(await key()).toBe(before)
+    appendFileSync(join(base, 'generation_config.json'), '\n')
+    expect(await key()).not.toBe(before)
   })
 
   it('decides the rewards of a run', async () => {
