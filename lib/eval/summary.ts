@@ -4,6 +4,7 @@
  * several samples.
  */
 import { bootstrap, bootstrapMean } from './bootstrap.ts'
+import { powersUpTo } from './diversity.ts'
 import type { GenerationRow, LikelihoodRow, Row } from './grade.ts'
 import { macroF1, passAtK } from './samples.ts'
 import { mean, proportion } from './statistics.ts'
@@ -92,7 +93,7 @@ function generationMetrics(
     ),
   }
   if (n > 1) {
-    for (let k = 2; k <= n; k *= 2) {
+    for (const k of powersUpTo(n).slice(1)) {
       // A question with fewer graded samples than k has no pass@k.
       const values = rows.flatMap(({ samples }) => {
         const known = samples.flatMap(({ correct }) => correct ?? [])

@@ -67,3 +67,22 @@ test('an answer inside of thinking that never ends does not count', async () => 
   expect(row).toMatchObject({ correct: 0, correct_majority: 0 })
   expect(row.samples[0]).toMatchObject({ answer: null, correct: 0 })
 })
+
+test('of six samples pass@k goes up to six', async () => {
+  const texts = ['정답: 7', '정답: 8', '정답: 8', '정답: 8', '정답: 8', '정답: 8']
+  const row = await generationRow(
+    benchmarkOf('hrm8k'),
+    item('hrm8k'),
+    'p',
+    texts.map(text => sample(`<think>\n3+4\n</think>\n\n${text}`)),
+    none,
+  )
+  const { metrics } = summarizeRows([row])
+  const passes = Object.entries(metrics).filter(([name]) => name.startsWith('pass'))
+  // One of six is right: k / 6.
+  expect(passes.map(([name, { value }]) => [name, Number(value.toFixed(6))])).toEqual([
+    ['pass@2', 0.333333],
+    ['pass@4', 0.666667],
+    ['pass@6', 1],
+  ])
+})
