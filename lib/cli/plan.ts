@@ -9,7 +9,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { joined, phrase } from '../messages/phrase.ts'
 import { type ModelConfig, parseModelConfig, readJson } from '../model/config.ts'
 import { type Cluster, parseCluster, processor } from '../plan/hardware.ts'
 import { SHARDS, type Shard } from '../plan/memory.ts'
@@ -39,6 +39,7 @@ interface PlanArguments {
 
 async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
   const { context, gpus } = argv
+  const { say } = context
   if (gpus !== undefined && argv.ranks !== undefined)
     throw new UsageError(phrase('--ranks is of this machine; write e.g. --gpus 4xCPU-16GB'))
   const cluster =
@@ -76,13 +77,14 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
     context.stdout.write(`${JSON.stringify({ asked, nearest }, null, 2)}\n`)
   } else {
     const { gpu, nodes, perNode, ranks } = cluster
-    const where = nodes > 1 ? `${nodes} nodes of ${perNode}` : `${ranks}`
+    const where = nodes > 1 ? phrase('{nodes} nodes of {ranks}', { nodes, ranks: perNode }) : ranks
     const how = asked.some(plan => cluster.cpu && plan.tokensPerSecond !== null)
-      ? 'time from a part of the model, measured here'
-      : 'predicted, not measured'
+      ? phrase('time from a part of the model, measured here')
+      : phrase('predicted, not measured')
+    const each = { where, name: gpu.name, memory: size(gpu.memory) }
     const lines = [
-      `${where} × ${gpu.name}, ${size(gpu.memory)} each (${how}: docs/plan.md)`,
-      ...asked.flatMap(plan => ['', ...planLines(plan, gpu.memory)]),
+      `${say('{where} × {name}, {memory} each', each)} (${say(how)}: docs/plan.md)`,
+      ...asked.flatMap(plan => ['', ...planLines(plan, gpu.memory, say)]),
     ]
     context.stdout.write(`${lines.join('\n')}\n`)
   }
@@ -90,7 +92,10 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
   if (misfits.length > 0) {
     throw new KogrpoError(
       'E_MEMORY',
-      misfits.map(([a, b]) => advice(a, b, cluster.gpu.memory)).join('\n'),
+      joined(
+        misfits.map(([a, b]) => advice(a, b, cluster.gpu.memory)),
+        '\n',
+      ),
     )
   }
 }

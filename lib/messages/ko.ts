@@ -12,6 +12,7 @@ import { keysGrpo } from './ko/keys-grpo.ts'
 import { model } from './ko/model.ts'
 import { neighbours } from './ko/neighbours.ts'
 import { notes } from './ko/notes.ts'
+import { plan } from './ko/plan.ts'
 import { rewardModel } from './ko/reward-model.ts'
 import { rewards } from './ko/rewards.ts'
 import { run } from './ko/run.ts'
@@ -34,6 +35,7 @@ export const ko = {
   texts: {
     ...errors,
     ...terminal,
+    ...plan,
     ...notes,
     ...experiments,
     ...keys,

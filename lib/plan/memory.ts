@@ -13,6 +13,7 @@
  * With LoRA the weights are frozen and whole on every rank (2 or 4 bytes; 1 of int8, whose scales are left out
  * here), and the rest is of the adapters alone.
  */
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import {
   activationBytes,
   type Geometry,
@@ -47,7 +48,7 @@ export interface Workload {
 }
 
 export interface MemoryItem {
-  name: string
+  name: Phrase
   bytes: number
 }
 
@@ -93,32 +94,35 @@ export function planMemory(g: Geometry, work: Workload, capacity: number): Memor
   const packed = work.packed && !work.int8 ? weight * g.multiplied : 0
   const items: MemoryItem[] = [
     {
-      name: `weights (${work.int8 ? 'int8' : stores})`,
+      name: phrase('weights ({type})', { type: work.int8 ? 'int8' : stores }),
       bytes: weights + (level >= 3 ? rooms : 0),
     },
-    { name: 'master remainder (16 bit)', bytes: remainder * trained * part(3) },
+    { name: phrase('master remainder (16 bit)'), bytes: remainder * trained * part(3) },
     {
-      name: `moments (${stores === 'bf16' ? '8 bit' : stores})`,
+      name: phrase('moments ({type})', { type: stores === 'bf16' ? phrase('8 bit') : stores }),
       bytes: moments * trained * part(1),
     },
-    { name: `gradients (${stores})`, bytes: gradients + share },
+    { name: phrase('gradients ({type})', { type: stores }), bytes: gradients + share },
     ...(work.reference
       ? [
           {
-            name: `reference weights (${stores})`,
+            name: phrase('reference weights ({type})', { type: stores }),
             bytes: adapters ? weight * adapters * part(3) : weights,
           },
         ]
       : []),
-    ...(packed > 0 ? [{ name: 'packed copy for sampling', bytes: packed }] : []),
-    { name: `activations (recompute: ${work.recompute})`, bytes: activations + rebuilt },
+    ...(packed > 0 ? [{ name: phrase('packed copy for sampling'), bytes: packed }] : []),
+    {
+      name: phrase('activations (recompute: {recompute})', { recompute: work.recompute }),
+      bytes: activations + rebuilt,
+    },
     // fp32 logits of a chunk, their gradient, and the hidden states' gradient.
     {
-      name: 'LM head',
+      name: phrase('LM head'),
       bytes: work.headChunk * g.vocabulary * (4 + weight) + work.microBatchTokens * g.hidden * 4,
     },
-    ...(ranks > 1 ? [{ name: 'transfers of ranks', bytes: TRANSFERS }] : []),
-    { name: 'context and workspaces', bytes: FIXED },
+    ...(ranks > 1 ? [{ name: phrase('transfers of ranks'), bytes: TRANSFERS }] : []),
+    { name: phrase('context and workspaces'), bytes: FIXED },
   ]
   const total = items.reduce((sum, { bytes }) => sum + bytes, 0)
   const held = total - activations - rebuilt - gradients

@@ -29,7 +29,7 @@ export interface Settings {
 }
 
 export interface PhaseTime {
-  name: string
+  name: 'sampling' | 'training' | 'optimizer' | 'exposed communication'
   seconds: number
 }
 

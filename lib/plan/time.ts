@@ -7,6 +7,9 @@
  *               their products, whichever is longer
  *   collectives volume / (0.8 · link), the part of it that the backward pass does not cover
  */
+
+import type { English } from '../messages/keys.ts'
+import { type Phrase, written } from '../messages/phrase.ts'
 import {
   activationBytes,
   forwardFlops,
@@ -82,7 +85,7 @@ export function decodeSeconds(
 export interface CommunicationVolume {
   /** Bytes that a rank sends in an optimizer step, and the collectives that carry them. */
   bytes: number
-  parts: { name: string; bytes: number }[]
+  parts: { name: Phrase; bytes: number }[]
 }
 
 /**
@@ -100,8 +103,10 @@ export function communicationVolume(
   rollout: boolean,
   adapters = 0,
 ): CommunicationVolume {
-  const sent = (name: string, bytes: number): { name: string; bytes: number }[] =>
-    ranks === 1 || bytes === 0 ? [] : [{ name, bytes: (bytes * (ranks - 1)) / ranks }]
+  const sent = (words: English, bytes: number): CommunicationVolume['parts'] =>
+    ranks === 1 || bytes === 0
+      ? []
+      : [{ name: written(words), bytes: (bytes * (ranks - 1)) / ranks }]
   const { layers } = g
   const trained = adapters || g.parameters
   const weights = g.parameters + adapters

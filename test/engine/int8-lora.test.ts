@@ -158,7 +158,8 @@ describe('LoRA over int8', () => {
       },
       0,
     )
-    const planned = (name: string): number => items.find(item => item.name.startsWith(name))!.bytes
+    const planned = (name: string): number =>
+      items.find(item => String(item.name).startsWith(name))!.bytes
     const use = await engine.memoryUse()
     expect(use.gradients).toBe(planned('gradients'))
     expect(use.moments).toBe(planned('moments'))

@@ -20,7 +20,7 @@ import {
   exposedSeconds,
   trainSecondsPerToken,
 } from '../../lib/plan/time.ts'
-import { kogrpo } from '../cli/running.ts'
+import { kogrpo, start } from '../cli/running.ts'
 
 const config14b = parseModelConfig(
   {
@@ -259,7 +259,7 @@ describe('a recipe', () => {
         {},
       ).asked[1]!
     const bytes = ({ memory }: ReturnType<typeof plan>, name: string): number | undefined =>
-      memory.items.find(item => item.name.startsWith(name))?.bytes
+      memory.items.find(item => String(item.name).startsWith(name))?.bytes
     const [int8, full] = [plan('int8'), plan('float32')]
     const embedding = 151_936 * 5120
     expect(bytes(int8, 'weights (int8)')).toBe(g14b.parameters + 3 * embedding + 4 * adapters)
@@ -370,6 +370,26 @@ test('the time of a processor follows from operations: half of them for each of 
   // Seven of eight copies of a prompt's tokens more, without the head.
   const more = 224 * 64 * (6 * blocks + 3.5 * 2 * 120 * g.queries * g.layers) * 1e-11
   expect(of(plain, 'training') - of(one, 'training')).toBeCloseTo(more, 9)
+})
+
+test('the table is in the language of the user; JSON is not', async () => {
+  const args = ['plan', 'mini', '--gpus', '2xH200']
+  const korean = { LANG: 'ko_KR.UTF-8' }
+  const { stdout } = await start(args, '', korean).done
+  for (const words of [
+    '가중치 (bf16)',
+    '샘플 하나의 평균',
+    '그래디언트 교환',
+    '가려지지 않은 통신',
+  ]) {
+    expect(stdout).toContain(words)
+  }
+  expect(
+    stdout.replaceAll(/sft|grpo|all-gather|shard none|recompute:? none|docs\/plan\.md/g, ''),
+  ).not.toMatch(/[a-z]{5,}/)
+  const json = await start([...args, '--json'], '', korean).done
+  expect(json.stdout).toBe((await kogrpo([...args, '--json'])).stdout)
+  expect(JSON.parse(json.stdout).asked[0].memory.items[0].name).toBe('weights (bf16)')
 })
 
 test('the command prints the table, and fails with the remedy when it does not fit', async () => {

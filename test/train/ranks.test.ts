@@ -454,7 +454,7 @@ it('an engine holds what the plan says, within 10 %', async context => {
         0,
       )
       const planned = (name: string): number =>
-        items.find(item => item.name === `${name} (fp32)`)!.bytes
+        items.find(item => String(item.name) === `${name} (fp32)`)!.bytes
       for (const used of await held(ranks, shard, trains)) {
         const pairs = {
           weights: [used.parameters, planned('weights')],
