@@ -9,6 +9,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
+import { english, joined, phrase } from '../messages/phrase.ts'
 import { shortage } from './space.ts'
 
 /** Size and SHA-256 (hexadecimal) of a file's contents. */
@@ -20,13 +21,27 @@ export interface FileSum {
 /** Bytes that are hashed and written at a time: JavaScript is not held up for longer. */
 const PIECE = 4 << 20
 
+/** What can fail with a file or a directory, in words. */
+const FAILURES = {
+  read: english('cannot read {path}: {reason}'),
+  write: english('cannot write {path}: {reason}'),
+  flush: english('cannot flush {path}: {reason}'),
+  make: english('cannot make {path}: {reason}'),
+  publish: english('cannot publish {path}: {reason}'),
+  remove: english('cannot remove {path}: {reason}'),
+} as const
+
 /** What could not be done with `path`; on a full disk also how much is missing. */
-export async function fileError(what: string, path: string, cause: unknown): Promise<KogrpoError> {
+export async function fileError(
+  what: keyof typeof FAILURES,
+  path: string,
+  cause: unknown,
+): Promise<KogrpoError> {
   const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
-  const missing = full ? await shortage(dirname(path)) : ''
+  const failed = phrase(FAILURES[what], { path, reason: whyUnwritable(cause) })
   return new KogrpoError(
     full ? 'E_DISK_FULL' : 'E_FILE',
-    `cannot ${what} ${path}: ${whyUnwritable(cause)}${missing}`,
+    full ? joined([failed, await shortage(dirname(path))], '') : failed,
     { cause },
   )
 }

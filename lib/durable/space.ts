@@ -4,7 +4,7 @@
  */
 import { statfs } from 'node:fs/promises'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 
 /** Names and small files beside what is counted, and what others write meanwhile. */
 const MARGIN = 1 << 20
@@ -47,7 +47,8 @@ export async function requireSpace(directory: string, bytes: number, what: strin
 }
 
 /** For the message of a write that found the disk full. */
-export async function shortage(directory: string): Promise<string> {
+export async function shortage(directory: string): Promise<string | Phrase> {
   const free = await freeBytes(directory)
-  return free === null ? '' : ` (${formatBytes(free)} are free in ${directory})`
+  if (free === null) return ''
+  return phrase(' ({free} are free in {directory})', { free: formatBytes(free), directory })
 }

@@ -6,7 +6,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import { type FileSum, fileError, sumFile, writeFlushed } from './files.ts'
 
 const SUMS_FILE = 'SHA256SUMS'
@@ -33,10 +33,11 @@ export async function readSums(directory: string): Promise<Map<string, string>> 
   }
   const sums = new Map<string, string>()
   const lines = text.split('\n')
-  if (lines.pop() !== '') throw damaged(path, 'its last line is cut off')
+  if (lines.pop() !== '') throw damaged(path, phrase('its last line is cut off'))
   for (const [i, line] of lines.entries()) {
     const match = LINE.exec(line)
-    if (!match) throw damaged(path, `line ${i + 1} is not "<sha-256>  <file>"`)
+    if (!match)
+      throw damaged(path, phrase('line {line} is not "<sha-256>  <file>"', { line: i + 1 }))
     sums.set(match[2]!, match[1]!)
   }
   return sums
@@ -54,14 +55,15 @@ export async function verifySums(
   const sums = await readSums(directory)
   const list = join(directory, SUMS_FILE)
   for (const name of names) {
-    if (!sums.has(name)) throw damaged(list, `it does not list ${name}`)
+    if (!sums.has(name)) throw damaged(list, phrase('it does not list {name}', { name }))
   }
   for (const name of sums.keys()) {
-    if (!names.includes(name)) throw damaged(list, `it lists ${name}, which is no part of it`)
+    if (!names.includes(name))
+      throw damaged(list, phrase('it lists {name}, which is no part of it', { name }))
   }
   const there: string[] = await readdir(directory).catch(() => [])
   for (const name of names) {
-    if (!there.includes(name)) throw damaged(join(directory, name), 'it is missing')
+    if (!there.includes(name)) throw damaged(join(directory, name), phrase('it is missing'))
   }
   let bytes = 0
   for (const name of checked) {
@@ -70,7 +72,12 @@ export async function verifySums(
     if (sum.sha256 !== sums.get(name)) {
       throw damaged(
         path,
-        `its ${sum.bytes} bytes have the SHA-256 ${sum.sha256.slice(0, 12)}…, ${list} says ${sums.get(name)!.slice(0, 12)}…`,
+        phrase('its {bytes} bytes have the SHA-256 {found}…, {list} says {listed}…', {
+          bytes: sum.bytes,
+          found: sum.sha256.slice(0, 12),
+          list,
+          listed: sums.get(name)!.slice(0, 12),
+        }),
       )
     }
     bytes += sum.bytes
@@ -78,6 +85,6 @@ export async function verifySums(
   return bytes
 }
 
-function damaged(path: string, why: string): KogrpoError {
+function damaged(path: string, why: Phrase): KogrpoError {
   return new KogrpoError('E_CHECKPOINT', phrase('{path} is damaged: {why}', { path, why }))
 }

@@ -1,5 +1,6 @@
 /** All experiments, in the order of the table. */
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import { careConsistency } from './care-consistency.ts'
 import { critiqueRefinement } from './critique-refinement.ts'
 import { curriculumOrder } from './curriculum-order.ts'
@@ -35,5 +36,8 @@ export function findExperiments(name?: string): readonly Experiment[] {
   const found = EXPERIMENTS.filter(experiment => experiment.name === name)
   if (found.length > 0) return found
   const names = EXPERIMENTS.map(experiment => experiment.name).join(', ')
-  throw new KogrpoError('E_CONFIG', `there is no experiment "${name}"; there are ${names}`)
+  throw new KogrpoError(
+    'E_CONFIG',
+    phrase('there is no experiment "{name}"; there are {names}', { name, names }),
+  )
 }

@@ -6,7 +6,8 @@
 import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
 import type { TrainableOptions } from '../engine/engine.ts'
-import { KogrpoError, messageOf } from '../errors.ts'
+import { KogrpoError } from '../errors.ts'
+import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { parameterLayout } from '../model/parameters.ts'
 
@@ -39,39 +40,51 @@ export function geometryOf(config: ModelConfig): number[] {
 
 /** The mask in `file` as the engine takes it. Throws `E_NEURONS` naming the file and the tensor. */
 export async function readMask(file: string, config: ModelConfig): Promise<TrainableOptions> {
-  const refuse = (reason: string): never => {
-    throw new KogrpoError('E_NEURONS', `${file}: ${reason}`)
+  const refuse = (reason: Phrase): never => {
+    throw new KogrpoError('E_NEURONS', joined([file, reason], ': '))
   }
   let json: unknown
   try {
     json = JSON.parse(await readFile(file, 'utf8'))
   } catch (cause) {
-    throw new KogrpoError('E_NEURONS', `${file}: cannot be read as JSON: ${messageOf(cause)}`, {
-      cause,
-    })
+    throw new KogrpoError(
+      'E_NEURONS',
+      phrase('{file}: cannot be read as JSON: {reason}', { file, reason: failure(cause) }),
+      { cause },
+    )
   }
   const parsed = schema.safeParse(json)
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!
-    return refuse(`"${path.join('.')}": ${message}; make the file with kogrpo neurons`)
+    return refuse(
+      phrase('"{key}": {message}; make the file with kogrpo neurons', {
+        key: path.join('.'),
+        message,
+      }),
+    )
   }
   const { geometry, tensors } = parsed.data
   if (geometry.join() !== geometryOf(config).join()) {
     refuse(
-      `is for a model of sizes ${geometry.join(' ')}, this one has ${geometryOf(config).join(' ')}`,
+      phrase('is for a model of sizes {sizes}, this one has {own}', {
+        sizes: geometry.join(' '),
+        own: geometryOf(config).join(' '),
+      }),
     )
   }
   const shapes = new Map(parameterLayout(config).parameters.map(({ name, shape }) => [name, shape]))
   const parts = Object.entries(tensors).map(([name, part]) => {
     const shape = shapes.get(name)
     if (shape === undefined || shape.length !== 2)
-      return refuse(`"${name}" is no matrix of the model`)
+      return refuse(phrase('"{name}" is no matrix of the model', { name }))
     const [list, size] = 'rows' in part ? [part.rows, shape[0]!] : [part.columns, shape[1]!]
-    if (list.at(-1)! >= size) refuse(`"${name}": index ${list.at(-1)} is beyond its ${size}`)
+    const last = list.at(-1)!
+    if (last >= size)
+      refuse(phrase('"{name}": index {last} is beyond its {size}', { name, last, size }))
     return 'rows' in part
       ? { name, rows: Int32Array.from(list) }
       : { name, columns: Int32Array.from(list) }
   })
-  if (parts.length === 0) refuse('names no neuron, so nothing would be trained')
+  if (parts.length === 0) refuse(phrase('names no neuron, so nothing would be trained'))
   return { names: parts.map(({ name }) => name), parts }
 }

@@ -6,6 +6,7 @@
  */
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import { geometryOf, type NeuronMask } from './mask.ts'
 
@@ -114,7 +115,9 @@ export function selectNeurons(
   if (Object.keys(tensors).length === 0) {
     throw new KogrpoError(
       'E_NEURONS',
-      'no neuron recurs in the language and is absent from the others; raise the numbers kept per document, lower the share in which a neuron must recur, or give longer documents',
+      phrase(
+        'no neuron recurs in the language and is absent from the others; raise the numbers kept per document (--top-attention, --top-ffn), lower the share in which a neuron must recur (--min-share), or give longer documents',
+      ),
     )
   }
   const mask: NeuronMask = {

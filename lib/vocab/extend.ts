@@ -8,6 +8,7 @@
  */
 import type { Tokenizer } from '../data/tokenizer.ts'
 import { KogrpoError } from '../errors.ts'
+import { joined, type Phrase, phrase } from '../messages/phrase.ts'
 
 /** How the rows of new tokens begin. */
 export type VocabularyInit = 'subtoken_mean' | 'mean' | 'random'
@@ -30,16 +31,21 @@ export function newTokens(words: readonly string[], tokenizer: Tokenizer, file: 
   const seen = new Map<string, number>()
   for (const [i, word] of words.entries()) {
     if (word === '') continue
-    const refuse = (why: string): never => {
-      throw new KogrpoError('E_TOKENIZER', `${file}:${i + 1}: ${JSON.stringify(word)} ${why}`)
+    const refuse = (why: Phrase): never => {
+      const where = `${file}:${i + 1}: ${JSON.stringify(word)}`
+      throw new KogrpoError('E_TOKENIZER', joined([where, why], ' '))
     }
     const before = seen.get(word)
-    if (before !== undefined) refuse(`stands in line ${before} already; each token once`)
+    if (before !== undefined) {
+      refuse(phrase('stands in line {before} already; each token once', { before }))
+    }
     seen.set(word, i + 1)
     if (tokenizer.normalize(word) !== word) {
-      refuse('is not in the normal form (NFC) of the texts it would be found in')
+      refuse(phrase('is not in the normal form (NFC) of the texts it would be found in'))
     }
-    if (/^\s|\s$/.test(word)) refuse('begins or ends with a space; the spaces belong to the text')
+    if (/^\s|\s$/.test(word)) {
+      refuse(phrase('begins or ends with a space; the spaces belong to the text'))
+    }
     const ids = tokenizer.encode(word)
     if (ids.length === 1) {
       result.known.push(word)
@@ -51,7 +57,12 @@ export function newTokens(words: readonly string[], tokenizer: Tokenizer, file: 
   if (result.tokens.length === 0) {
     throw new KogrpoError(
       'E_TOKENIZER',
-      `${file}: ${result.known.length > 0 ? `all ${result.known.length} words are tokens already` : 'holds no word'}; nothing to add`,
+      result.known.length > 0
+        ? phrase('{file}: all {count} words are tokens already; nothing to add', {
+            file,
+            count: result.known.length,
+          })
+        : phrase('{file}: holds no word; nothing to add', { file }),
     )
   }
   return result

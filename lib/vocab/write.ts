@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FurtherRows, rewriteTensors, type TensorSource } from '../engine/rewrite.ts'
 import { KogrpoError } from '../errors.ts'
+import { phrase } from '../messages/phrase.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import { parameterLayout } from '../model/parameters.ts'
@@ -36,7 +37,8 @@ export async function writeExtended(
   { init, padTo, normals, signal }: ExtendOptions,
 ): Promise<Extended> {
   const { config, weights, dir, tokenizerDir } = directory
-  if (!weights) throw new KogrpoError('E_MODEL_FILE', `${dir} was opened without its weights`)
+  if (!weights)
+    throw new KogrpoError('E_MODEL_FILE', phrase('{dir} was opened without its weights', { dir }))
   const count = added.tokens.length
   const rows = extendedRows(config.vocabSize, tokenizerSize, count, padTo)
   const written: ModelConfig = {

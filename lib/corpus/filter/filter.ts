@@ -6,7 +6,7 @@
  */
 
 import { KogrpoError } from '../../errors.ts'
-import { joined } from '../../messages/phrase.ts'
+import { joined, written } from '../../messages/phrase.ts'
 import type { BlockOptions, JudgedBlock } from './block.ts'
 import { corpusText, EMPTY_LINE, PASSES } from './block.ts'
 import { readBlocks } from './blocks.ts'
@@ -91,7 +91,7 @@ class Filter {
     const file = this.#options.inputs[at.file]!
     if (block.error !== null) {
       const place = `${file}:${at.line + block.error.line + 1}`
-      throw new KogrpoError('E_DATA', joined([place, block.error.message], ': '))
+      throw new KogrpoError('E_DATA', joined([place, written(block.error.message)], ': '))
     }
     const kept: Buffer[] = []
     let [from, key] = [0, 0]

@@ -2,6 +2,8 @@
 import { catalogue } from '../catalogue.ts'
 
 export const experiments = catalogue({
+  'there is no experiment "{name}"; there are {names}':
+    '"{name}": 그런 실험이 없습니다. 있는 것: {names}',
   'RL alone teaches a model nothing that it never gets right; a short SFT first makes it work':
     'RL만으로는 모델이 한 번도 맞히지 못하는 것을 가르치지 못하며, 짧은 SFT를 먼저 하면 됩니다',
   'RL alone ≤ 0.02 with dead groups ≥ 0.99 at its start; SFT then RL ≥ 0.95':

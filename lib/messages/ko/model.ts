@@ -111,4 +111,25 @@ export const model = catalogue({
   'tensor "{name}" ({dtype}) would be misaligned; order wider dtypes first':
     '텐서 "{name}" ({dtype}): 정렬이 어긋납니다. 넓은 자료형을 먼저 두세요',
   'header of {length} bytes exceeds {most}': '헤더가 {length}바이트로 {most}바이트를 넘습니다',
+  // lib/neurons
+  '"{key}": {message}; make the file with kogrpo neurons':
+    '"{key}": {message}. kogrpo neurons로 파일을 만드세요',
+  'is for a model of sizes {sizes}, this one has {own}':
+    '다른 크기의 모델에 맞는 파일입니다. 파일의 크기: {sizes}, 이 모델의 크기: {own}',
+  '"{name}" is no matrix of the model': '"{name}": 모델의 행렬이 아닙니다',
+  '"{name}": index {last} is beyond its {size}':
+    '"{name}": 번호 {last}, 크기 {size}: 번호가 너무 큽니다',
+  'names no neuron, so nothing would be trained': '뉴런이 하나도 없어 학습할 것이 없습니다',
+  'no neuron recurs in the language and is absent from the others; raise the numbers kept per document (--top-attention, --top-ffn), lower the share in which a neuron must recur (--min-share), or give longer documents':
+    '이 언어에 되풀이되고 다른 언어에는 없는 뉴런이 없습니다. 문서마다 남기는 수(--top-attention, --top-ffn)를 늘리거나, 뉴런이 나와야 하는 비율(--min-share)을 낮추거나, 더 긴 문서를 주세요',
+  // lib/vocab
+  'stands in line {before} already; each token once':
+    '이미 {before}번째 줄에 있습니다. 토큰은 한 번씩만 쓰세요',
+  'is not in the normal form (NFC) of the texts it would be found in':
+    '글을 읽을 때의 정규형(NFC)이 아닙니다',
+  'begins or ends with a space; the spaces belong to the text':
+    '앞이나 뒤에 공백이 있습니다. 공백은 글의 것입니다',
+  '{file}: all {count} words are tokens already; nothing to add':
+    '{file}: 낱말 {count}개가 모두 이미 토큰입니다. 더할 것이 없습니다',
+  '{file}: holds no word; nothing to add': '{file}: 낱말이 없습니다. 더할 것이 없습니다',
 })

@@ -117,6 +117,18 @@ export const run = catalogue({
     '앞선 상태가 없습니다. 복사본에서 되돌리거나(sha256sum -c SHA256SUMS로 확인) 실행을 다시 시작하세요: npx kogrpo train {config} --overwrite',
   "cannot save the run's state: {reason}; the last saved state is whole":
     '실행의 상태를 저장할 수 없습니다: {reason}. 마지막으로 저장된 상태는 온전합니다',
+  'cannot flush {path}: {reason}': '{path}: 디스크에 다 쓰지 못했습니다: {reason}',
+  'cannot make {path}: {reason}': '{path}: 만들 수 없습니다: {reason}',
+  'cannot publish {path}: {reason}': '{path}: 제 이름을 줄 수 없습니다: {reason}',
+  'cannot remove {path}: {reason}': '{path}: 지울 수 없습니다: {reason}',
+  ' ({free} are free in {directory})': ' (남은 공간 {free}: {directory})',
+  'its last line is cut off': '마지막 줄이 잘렸습니다',
+  'line {line} is not "<sha-256>  <file>"': '{line}번째 줄이 "<sha-256>  <파일>" 꼴이 아닙니다',
+  'it does not list {name}': '목록에 없는 파일: {name}',
+  'it lists {name}, which is no part of it': '목록에만 있는 파일: {name}',
+  'it is missing': '파일이 없습니다',
+  'its {bytes} bytes have the SHA-256 {found}…, {list} says {listed}…':
+    '{bytes}바이트의 SHA-256 값은 {found}…, {list} 목록의 값은 {listed}…',
   '{path} is damaged: {why}': '{path} 파일이 손상되었습니다: {why}',
   '{directory}: {what} needs {needed}, {free} are free: {missing} are missing. Nothing was written, and earlier checkpoints are whole; make room, or choose another --output-dir':
     '{directory}: 쓸 것({what})에 {needed} 필요, 남은 공간 {free}, 부족한 공간 {missing}. 아무것도 쓰지 않았고 앞선 체크포인트는 온전합니다. 공간을 비우거나 다른 --output-dir를 고르세요',
