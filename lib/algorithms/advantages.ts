@@ -25,9 +25,9 @@
 import { KogrpoError } from '../errors.ts'
 import { areEqual, besselStd, equalGroups, presentIn, shiftedMean } from './group-statistics.ts'
 
-export type ScaleRewards = 'none' | 'group' | 'batch'
-export type Baseline = 'mean' | 'leave_one_out'
-export type MultiObjectiveAggregation = 'sum_then_normalize' | 'normalize_then_sum'
+type ScaleRewards = 'none' | 'group' | 'batch'
+type Baseline = 'mean' | 'leave_one_out'
+type MultiObjectiveAggregation = 'sum_then_normalize' | 'normalize_then_sum'
 
 /** TRL's constant added to a standard deviation before dividing by it. */
 const STD_EPSILON = 1e-4

@@ -10,7 +10,7 @@
 import { KogrpoError } from '../errors.ts'
 import { presentIn, shiftedMean } from './group-statistics.ts'
 
-export interface ConsistencyOptions {
+interface ConsistencyOptions {
   coef: number
   margin: number
   max_confidence: number

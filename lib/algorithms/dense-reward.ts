@@ -19,7 +19,7 @@ import { sequenceLayout } from './layout.ts'
 
 type Mask = Float32Array | Uint8Array
 
-export interface ExpertLossInput {
+interface ExpertLossInput {
   /** log p(label of the response) per token, under the classifier. */
   logprobs: Float32Array
   mask: Mask
@@ -76,7 +76,7 @@ export function logOdds(l: number): number {
   return Math.min(16, Math.max(-16, l - logOther(l)))
 }
 
-export interface DenseAdvantagesInput {
+interface DenseAdvantagesInput {
   /** z per token, read where the mask is 1. */
   rewards: Float32Array
   mask: Mask

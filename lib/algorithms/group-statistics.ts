@@ -4,7 +4,7 @@
  */
 
 /** Span of totals (and of single rewards' deviations) below which they count as equal. */
-export const EQUAL_REWARDS_TOLERANCE = 1e-8
+const EQUAL_REWARDS_TOLERANCE = 1e-8
 
 /** Mean about the first value: exact when all values are equal, which a plain sum is not. */
 export function shiftedMean(values: readonly number[]): number {

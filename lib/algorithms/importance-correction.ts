@@ -19,7 +19,7 @@ export type ImportanceCorrectionMode =
   | 'sequence_truncate'
   | 'sequence_mask'
 
-export interface ImportanceCorrectionInput {
+interface ImportanceCorrectionInput {
   mode: ImportanceCorrectionMode
   clip_max?: number | null | undefined
   clip_min?: number | null | undefined
@@ -32,7 +32,7 @@ export interface ImportanceCorrectionInput {
 }
 
 /** Sums over the weights of a batch: tokens' or sequences', after clamping or masking. */
-export interface WeightStats {
+interface WeightStats {
   count: number
   sum: number
   min: number

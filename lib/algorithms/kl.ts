@@ -6,7 +6,7 @@
 
 export type KlEstimator = 'k1' | 'k2' | 'k3'
 
-export interface ValueAndSlope {
+interface ValueAndSlope {
   value: number
   /** Derivative with respect to the policy's log-prob. */
   slope: number

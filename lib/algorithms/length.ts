@@ -7,7 +7,7 @@
  *   right  v_0 = max_value_correct, v_L = min_value_correct
  *   wrong  v_0 = min_value_wrong,   v_L = max_value_wrong;  min_value_wrong where L cut it off
  */
-export interface CosineLengthOptions {
+interface CosineLengthOptions {
   min_value_wrong: number
   max_value_wrong: number
   min_value_correct: number

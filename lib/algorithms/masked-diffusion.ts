@@ -86,7 +86,7 @@ export function uncoupledMasks(length: number, draws: number, uniform: Uniform):
 }
 
 /** Masked copies of several completions, as they were read. */
-export interface ElboInput {
+interface ElboInput {
   /** log p of the original at each masked token; others are not looked at. */
   logprobs: Float32Array
   /** w_t; 0 where nothing is masked. */
@@ -110,7 +110,7 @@ export function elbos({ logprobs, weights, sequences, count }: ElboInput): Float
   return sums
 }
 
-export interface DiffusionPolicyInput extends ElboInput {
+interface DiffusionPolicyInput extends ElboInput {
   /** ELBO of the policy that sampled, under the same masks; null: the present one (ratio 1). */
   oldElbos: Float64Array | null
   /** ELBO of the reference, with β above 0. */

@@ -193,7 +193,7 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
   return { loss, coef, stats }
 }
 
-export interface OnPolicyInput {
+interface OnPolicyInput {
   advantages: Float32Array
   mask: Float32Array | Uint8Array
   cuSeqlens: Int32Array

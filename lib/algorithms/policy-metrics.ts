@@ -39,7 +39,7 @@ export function emptyPolicyStats(): PolicyStats {
 }
 
 /** Sums of several micro-batches. */
-export function mergePolicyStats(parts: readonly PolicyStats[]): PolicyStats {
+function mergePolicyStats(parts: readonly PolicyStats[]): PolicyStats {
   const all = emptyPolicyStats()
   for (const part of parts) {
     all.loss += part.loss

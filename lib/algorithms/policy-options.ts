@@ -15,7 +15,7 @@ import {
 
 export type LossType = 'dr_grpo' | 'grpo' | 'dapo' | 'bnpo' | 'cispo' | 'sapo'
 export type ImportanceSamplingLevel = 'token' | 'sequence'
-export type KlLevel = 'token' | 'sequence'
+type KlLevel = 'token' | 'sequence'
 
 export interface PolicyLossOptions {
   loss_type: LossType
@@ -41,7 +41,7 @@ export interface PolicyLossOptions {
   num_tokens?: number | null
 }
 
-export interface ResolvedOptions extends SurrogateOptions {
+interface ResolvedOptions extends SurrogateOptions {
   surrogate: Surrogate
   clips: boolean
 }

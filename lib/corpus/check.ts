@@ -22,7 +22,7 @@ export interface Lengths {
   total: number
 }
 
-export interface LanguageShare {
+interface LanguageShare {
   /** Texts that have such a part. */
   texts: number
   /** Of these, the share that is Korean (at least 80 % of the letters). */

@@ -38,9 +38,7 @@ export const RULES = [
 export type Rule = (typeof RULES)[number]
 
 /** What becomes of a record: where it goes, or which rule it breaks. */
-export type Decision =
-  | { part: 'train' | 'eval'; record: Record<string, unknown> }
-  | { dropped: Rule }
+type Decision = { part: 'train' | 'eval'; record: Record<string, unknown> } | { dropped: Rule }
 
 /** Decides about records one after the other; it remembers the prompts it has kept. */
 export class Preparation {

@@ -33,13 +33,13 @@ export interface Attempt {
   answer: string
 }
 
-export interface CorrectionOptions {
+interface CorrectionOptions {
   reasoningLanguage: ReasoningLanguage
   form: CorrectionForm
 }
 
 /** Why there is no sample of an attempt. */
-export type Refusal =
+type Refusal =
   | 'no_solution'
   | 'solution_not_korean'
   | 'no_english_solution'

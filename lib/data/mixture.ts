@@ -23,7 +23,7 @@ export interface MixtureSource<T> {
 }
 
 /** One draw. */
-export interface Draw<T> {
+interface Draw<T> {
   item: T
   source: string
   /** Index of the item in its source. */

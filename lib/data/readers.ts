@@ -29,7 +29,7 @@ export interface SourceRecord {
 }
 
 /** Limits of reading. */
-export interface ReadOptions {
+interface ReadOptions {
   /** Longest accepted line in bytes; a guard against files that are not JSONL. */
   maxLineBytes?: number
 }

@@ -14,7 +14,7 @@ import type { SourceRecord } from './readers.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 /** What happens to a sample longer than `maxLength`. */
-export type Overlong = 'error' | 'skip' | 'truncate'
+type Overlong = 'error' | 'skip' | 'truncate'
 
 /** How samples are made. */
 export interface SampleOptions extends ColumnOptions {
@@ -51,7 +51,7 @@ export interface GrpoSample {
 }
 
 /** What became of the records read. */
-export interface SampleCounts {
+interface SampleCounts {
   records: number
   kept: number
   truncated: number

@@ -11,7 +11,7 @@ export interface DiffusionSample {
   completion: Int32Array
 }
 
-export interface MaskedBatch extends Batch {
+interface MaskedBatch extends Batch {
   mask: Uint8Array
   targets: Int32Array
   /** w of each masked token, 0 elsewhere. */

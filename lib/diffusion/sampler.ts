@@ -8,7 +8,7 @@ import { randomStream } from '../data/random.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
 
-export interface UnmaskOptions {
+interface UnmaskOptions {
   /** Places to fill in. */
   length: number
   /** Forward passes, at most `length`: about length / steps tokens are kept at each. */

@@ -6,7 +6,7 @@
 import { randomStream } from '../data/random.ts'
 import { type Interval, mean, percentile } from './statistics.ts'
 
-export interface BootstrapOptions {
+interface BootstrapOptions {
   /** Default 10,000. */
   resamples?: number
   seed?: number

@@ -12,7 +12,7 @@ import { extractAnswer } from '../rewards/extract.ts'
 import { splitThinking } from '../rewards/think.ts'
 import { meanPassAtK } from './readiness.ts'
 
-export interface DiversityInput {
+interface DiversityInput {
   /** Completions of a prompt; adjacent in the arrays below. */
   k: number
   accuracy: readonly (number | null)[]

@@ -30,9 +30,9 @@ export interface Outcome {
 }
 
 /** Decides whether a completion answers its problem; `mini` is exact, `checker` follows rules. */
-export type Truth = 'mini' | 'checker'
+type Truth = 'mini' | 'checker'
 
-export type EvaluationOptions = Omit<SamplingOptions, 'numGenerations' | 'firstStream'> & {
+type EvaluationOptions = Omit<SamplingOptions, 'numGenerations' | 'firstStream'> & {
   truth: Truth
 }
 

@@ -16,7 +16,7 @@ const EXTENSION = /\.(?:jsonl(?:\.gz)?|parquet|csv|tsv|json)$/
 const OTHER = /^(?:dataset_infos?|README|package|config|state)\.json$|^\./
 const SPLITS = ['train', 'validation', 'valid', 'val', 'dev', 'test']
 
-export interface DataFile {
+interface DataFile {
   path: string
   /** What the path says beside split, shard and extension: "law", "boolq"; empty for nothing. */
   subset: string

@@ -21,7 +21,7 @@ import type { Item } from './items.ts'
 import { best, majority } from './samples.ts'
 import { type ThinkingMetrics, thinkingMetrics } from './thinking.ts'
 
-export interface RowHead {
+interface RowHead {
   id: string
   subset: string
   gold: number | string
@@ -39,7 +39,7 @@ export interface LikelihoodRow extends RowHead {
   correct_norm: 0 | 1
 }
 
-export interface GradedSample extends Sample {
+interface GradedSample extends Sample {
   /** What is taken as its answer; null for none. */
   answer: number | string | null
   /** Null where it cannot be told (a gold answer in prose, a judge that failed). */
@@ -86,7 +86,7 @@ export function likelihoodRow(item: Item, likelihoods: readonly Likelihood[]): L
   }
 }
 
-export interface GradeOptions {
+interface GradeOptions {
   compat: 'none' | 'hret'
   judge?: Judge | undefined
   /** Runs the answers of a benchmark of code. */

@@ -47,13 +47,13 @@ const SPACES = new RegExp(`${SPACE}+`)
 const LINE_BREAK = '[\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029]'
 const LINE_END = new RegExp(`\\r\\n|${LINE_BREAK}`)
 
-export interface HretAnswer {
+interface HretAnswer {
   finalAnswer: string
   /** What stands before the answer, its marker included; empty without a marker. */
   chainOfThought: string
 }
 
-export interface HretMatch {
+interface HretMatch {
   /** Prediction and reference as they are compared. */
   pred: string
   ref: string

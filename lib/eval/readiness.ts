@@ -14,7 +14,7 @@ import { koreanShare } from '../rewards/korean.ts'
 import { splitThinking } from '../rewards/think.ts'
 import { passAtK } from './samples.ts'
 
-export interface ReadinessInput {
+interface ReadinessInput {
   /** Completions of a group; adjacent in `accuracy` and `completions`. */
   num_generations: number
   /** 1, 0, or null where the rule cannot tell; null as a whole without an accuracy reward. */

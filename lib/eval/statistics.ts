@@ -15,7 +15,7 @@ export interface Interval {
   high: number
 }
 
-export interface Proportion {
+interface Proportion {
   value: number
   ci95: Interval
   n: number

@@ -117,7 +117,7 @@ function generationMetrics(
   return metrics
 }
 
-export interface SummaryOptions {
+interface SummaryOptions {
   macroF1?: boolean | undefined
   /** Of the bootstrap. */
   seed?: number

@@ -46,7 +46,7 @@ const NAMES: Record<Role, readonly string[]> = {
   system: ['system', 'system_prompt'],
 }
 
-export interface Guess {
+interface Guess {
   /** Canonical name → column; only where the column is named otherwise. */
   columns: Record<string, string>
   /** Fit for supervised training: it has something to learn. */

@@ -10,7 +10,7 @@ export interface DataPart {
   longest: number
 }
 
-export interface RecipePlan {
+interface RecipePlan {
   name: string
   model: string
   fit: Fit

@@ -23,7 +23,7 @@ export interface MiniTask {
   readonly question?: string
 }
 
-export interface MiniVerdict {
+interface MiniVerdict {
   readonly verdict: boolean
   /** Why, in a few words, for logs. */
   readonly reason: string

@@ -15,7 +15,7 @@ import { createRandom, hash64, splitmix64 } from './random.ts'
 
 export const MINI_DATASETS = ['mini:pretrain', 'mini:sft', 'mini:grpo', 'mini:eval'] as const
 
-export type MiniDatasetName = (typeof MINI_DATASETS)[number]
+type MiniDatasetName = (typeof MINI_DATASETS)[number]
 
 export interface MiniDatasetOptions {
   readonly seed: number | bigint
@@ -36,13 +36,13 @@ export interface MiniDatasetOptions {
   readonly maxSteps?: number
 }
 
-export interface MiniMessage {
+interface MiniMessage {
   readonly role: 'user' | 'assistant'
   readonly content: string
   readonly reasoning_content?: string
 }
 
-export interface MiniRecord {
+interface MiniRecord {
   readonly id: string
   readonly messages?: readonly MiniMessage[]
   readonly prompt?: readonly MiniMessage[]

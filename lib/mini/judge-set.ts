@@ -21,7 +21,7 @@ export type MiniJudgeSetName = (typeof MINI_JUDGE_SETS)[number]
 export const MINI_JUDGE_TEMPLATE =
   '문제: {question}\n<정답>{reference}</정답>\n<답안>{answer}</답안>'
 
-export interface MiniJudgeRecord {
+interface MiniJudgeRecord {
   readonly id: string
   readonly question: string
   /** Gold answer in digits. */

@@ -6,7 +6,7 @@
 import type { Random } from './random.ts'
 
 /** Particle pairs: the form after a final consonant first. */
-export type Particle = '은/는' | '이/가' | '을/를' | '과/와' | '이/'
+type Particle = '은/는' | '이/가' | '을/를' | '과/와' | '이/'
 
 /**
  * Whether the last syllable of `word` ends in a consonant. A Hangul syllable is

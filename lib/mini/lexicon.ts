@@ -21,7 +21,7 @@ export const NAMES: readonly string[] = [
 ]
 
 /** A countable thing with its counter word, which is also its unit. */
-export interface Thing {
+interface Thing {
   readonly ko: string
   readonly en: string
   readonly unit: Unit

@@ -11,7 +11,7 @@ import type { Operand, Operator, Step, Unit } from './template.ts'
 export type Language = 'english' | 'korean'
 
 /** A step with its operands and result as numbers. */
-export interface Evaluated {
+interface Evaluated {
   readonly step: Step
   readonly left: number
   readonly right: number
@@ -178,7 +178,7 @@ function wordedAnswer(random: Random, chain: Chain, line: string): string {
 }
 
 /** How traces are told; probabilities in [0, 1]. */
-export interface TraceStyle {
+interface TraceStyle {
   readonly terse: boolean
   readonly unitAnswer: number
   /** Probability that the answer is told in other words; see `wordedAnswer`. */

@@ -74,7 +74,7 @@ async function missingModel(dir: string): Promise<KogrpoError> {
   )
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   weights?: boolean
   tokenizerDir?: string | undefined
   config?: Record<string, unknown> | undefined

@@ -44,7 +44,7 @@ const DTYPE_BITS = {
 export type Dtype = keyof typeof DTYPE_BITS
 
 /** Where one tensor lies in its file: byte range [begin, end) from the start of the file. */
-export interface TensorInfo {
+interface TensorInfo {
   dtype: Dtype
   shape: number[]
   begin: number
@@ -52,7 +52,7 @@ export interface TensorInfo {
 }
 
 /** A checked header. */
-export interface Header {
+interface Header {
   tensors: Map<string, TensorInfo>
   metadata: Record<string, string>
 }

@@ -12,10 +12,10 @@ import { encodeHeader } from './safetensors.ts'
 /** Storage types of written weights. */
 export type WeightDtype = 'F32' | 'BF16' | 'F16'
 
-export const DTYPE_BYTES: Record<WeightDtype, number> = { F32: 4, BF16: 2, F16: 2 }
+const DTYPE_BYTES: Record<WeightDtype, number> = { F32: 4, BF16: 2, F16: 2 }
 
 /** Bytes of a file at most, as huggingface_hub has it. */
-export const MAX_SHARD_SIZE = 5e9
+const MAX_SHARD_SIZE = 5e9
 
 export const SINGLE_FILE = 'model.safetensors'
 export const INDEX_FILE = 'model.safetensors.index.json'

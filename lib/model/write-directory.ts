@@ -43,7 +43,7 @@ import {
 export type { WeightDtype, WeightFile } from './weight-shards.ts'
 
 /** What a model's directory is made of beside its weights. */
-export interface ModelDescription {
+interface ModelDescription {
   config: ModelConfig
   dtype: WeightDtype
   /** Source of the tokenizer and generation_config files, copied byte for byte. */
@@ -64,7 +64,7 @@ export interface ModelDirectoryContents extends ModelDescription {
 }
 
 /** What an adapter's directory is made of beside its weights. */
-export interface AdapterDescription {
+interface AdapterDescription {
   /** Of the model that the adapter belongs to, and where it is. */
   config: ModelConfig
   base: string

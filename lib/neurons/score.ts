@@ -14,7 +14,7 @@ import { geometryOf, type NeuronMask } from './mask.ts'
 const PARTS = ['q', 'k', 'v', 'ffn'] as const
 type Part = (typeof PARTS)[number]
 
-export interface SelectionOptions {
+interface SelectionOptions {
   /** Neurons of a matrix kept per document: of q, k and v, and of the feed-forward. */
   topAttention: number
   topFfn: number

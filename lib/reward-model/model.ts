@@ -18,7 +18,7 @@ export const SCORE = 'score.weight'
 const LM_HEAD = 'lm_head.weight'
 const LABELS = 2
 
-export interface RewardModel {
+interface RewardModel {
   engine: Engine
   directory: ModelDirectory
 }

@@ -17,7 +17,7 @@ interface Edit {
   text: string
 }
 
-export interface Perturbed {
+interface Perturbed {
   text: string
   /** Where the change begins, in UTF-16 units. */
   at: number

@@ -5,7 +5,7 @@ import { type SampleOptions, toSftSample } from '../data/samples.ts'
 import { type Below, type Perturbation, perturb } from './perturb.ts'
 import type { Expert, Response } from './train.ts'
 
-export interface TraceOptions extends SampleOptions {
+interface TraceOptions extends SampleOptions {
   perturbations: readonly Perturbation[]
   below: Below
 }

@@ -21,7 +21,7 @@ export interface Expert extends Response {
   negatives: (Response & { at: number })[]
 }
 
-export interface RewardTrainingOptions {
+interface RewardTrainingOptions {
   steps: number
   /** Experts of a step, and samples of the policy. */
   batch: number
@@ -141,7 +141,7 @@ export async function responseRewards(
   return found
 }
 
-export interface RewardQuality {
+interface RewardQuality {
   /** P(an expert's mean reward is above a policy sample's), and above that of a planted mistake. */
   auc_policy: number
   auc_mistakes: number

@@ -17,7 +17,7 @@ import { equalQuantities, parseQuantity, type Quantity } from './math/quantity.t
 import { normalizeMath, plainFractions } from './math/text.ts'
 import { splitUnit, type Unit } from './math/units.ts'
 
-export interface EquivalenceOptions {
+interface EquivalenceOptions {
   /** Decimal places to which a decimal must agree; default 6. */
   precision?: number
 }

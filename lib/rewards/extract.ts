@@ -6,7 +6,7 @@
  * 20,000 characters.
  */
 
-export interface Extracted {
+interface Extracted {
   source: 'boxed' | 'marker' | 'last line'
   text: string
 }

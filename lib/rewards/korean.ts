@@ -18,7 +18,7 @@ import { parseOptions } from './options.ts'
 import { splitThinking } from './think.ts'
 import type { RewardFunction } from './types.ts'
 
-export interface KoreanShare {
+interface KoreanShare {
   /** Korean letters / letters; null when the text has no letter that counts. */
   share: number | null
   korean: number

@@ -11,7 +11,7 @@
 
 const TAG = /<(\/?)think>/g
 
-export type ThinkProblem =
+type ThinkProblem =
   | 'no think block'
   | 'text before the think block'
   | 'unopened think block'

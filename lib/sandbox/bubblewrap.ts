@@ -24,7 +24,7 @@ import type { CodeJob, CodeResult, CodeRunner } from '../rewards/kinds/types.ts'
 import { type PythonFiles, pythonFiles } from './python-files.ts'
 import { seccompProgram } from './seccomp.ts'
 
-export interface SandboxLimits {
+interface SandboxLimits {
   /** Address space of a process, bytes. */
   memory: number
   processes: number

@@ -12,7 +12,7 @@ import { extendedRows, type NewTokens, type VocabularyInit } from './extend.ts'
 
 const VOCABULARY = new Set(['model.embed_tokens.weight', 'lm_head.weight'])
 
-export interface ExtendOptions {
+interface ExtendOptions {
   init: VocabularyInit
   /** The number of rows is rounded up to a multiple of it where the padding does not suffice. */
   padTo: number
@@ -22,7 +22,7 @@ export interface ExtendOptions {
 }
 
 /** What was written. */
-export interface Extended {
+interface Extended {
   dtype: 'F32' | 'BF16'
   rowsBefore: number
   rows: number

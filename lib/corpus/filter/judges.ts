@@ -10,7 +10,7 @@ import { KogrpoError } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import { BlockJudge, type BlockOptions, type JudgedBlock } from './block.ts'
 
-export interface Judged {
+interface Judged {
   bytes: Buffer
   block: JudgedBlock
 }

@@ -12,7 +12,7 @@ import { phrase } from '../../messages/phrase.ts'
 import type { Ask, Backend, Control, Likelihood, Pair, Sample, Sampling } from './types.ts'
 import { splitPair } from './types.ts'
 
-export interface EngineBackendOptions {
+interface EngineBackendOptions {
   description: string
   engine: Engine
   tokenizer: Tokenizer

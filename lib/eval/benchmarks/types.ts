@@ -5,10 +5,10 @@
 import type * as z from 'zod'
 
 /** How answers are scored; `code` needs the sandbox. */
-export type BenchmarkKind = 'choice' | 'math' | 'exact' | 'code'
+type BenchmarkKind = 'choice' | 'math' | 'exact' | 'code'
 
 /** The forms of the HAE-RAE Evaluation Toolkit (`--compat hret`). */
-export interface HretForm {
+interface HretForm {
   prompt: string
   reference: string
   /** A reference outside of these is never correct, as there. */

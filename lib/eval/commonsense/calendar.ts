@@ -3,7 +3,7 @@
  * ICU's `dangi`, which computes new moons and solar terms at Korean time. Used from 1970 to 2040.
  */
 
-export interface Lunar {
+interface Lunar {
   year: number
   month: number
   /** A leap month (윤달). */

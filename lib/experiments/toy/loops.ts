@@ -19,7 +19,7 @@ import {
 
 type Right = (prompt: Int32Array, completion: Int32Array) => boolean
 
-export interface SupervisedLoop {
+interface SupervisedLoop {
   steps: number
   learningRate: number
   /** Samples of a step (default: 32). */
@@ -65,9 +65,9 @@ export async function toyBase(
   }
 }
 
-export type GrpoOutcome = Awaited<ReturnType<typeof grpoStep>> & { rewards: readonly number[] }
+type GrpoOutcome = Awaited<ReturnType<typeof grpoStep>> & { rewards: readonly number[] }
 
-export interface ReinforcedLoop extends GrpoStepOptions {
+interface ReinforcedLoop extends GrpoStepOptions {
   seed: number
   steps: number
   /** Prompts of a step. */

@@ -6,7 +6,7 @@
  */
 import type { Clock } from './clock.ts'
 
-export interface BreakerOptions {
+interface BreakerOptions {
   failures: number
   cooldown_s: number
 }

@@ -11,7 +11,7 @@ import type { ProgramRegistry } from './program.ts'
 import { VerdictStore } from './store.ts'
 import type { Judge, KeyedJudge } from './types.ts'
 
-export interface JudgeContext {
+interface JudgeContext {
   programs: ProgramRegistry
   /** The program of the data source, used when the recipe names none. */
   defaultProgram?: string | undefined

@@ -6,7 +6,7 @@ import { splitThinking } from '../think.ts'
 import type { RewardInput } from '../types.ts'
 import type { JudgeItem } from './types.ts'
 
-export interface ItemOptions {
+interface ItemOptions {
   /** Column with the gold answer (default `answer`). */
   referenceColumn?: string | undefined
   /** Give the judge the thinking as well (default: no). */

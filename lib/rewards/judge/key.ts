@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { KogrpoError } from '../../errors.ts'
 import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
 
-export interface KeySource {
+interface KeySource {
   api_key_env?: string | undefined
   api_key_file?: string | undefined
 }

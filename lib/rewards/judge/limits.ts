@@ -28,13 +28,13 @@ export class Places {
   }
 }
 
-export interface RateLimits {
+interface RateLimits {
   requests_per_minute?: number | undefined
   tokens_per_minute?: number | undefined
 }
 
 /** One admitted request; `tokens` is an estimate until the reply tells. */
-export interface Admission {
+interface Admission {
   at: number
   tokens: number
 }

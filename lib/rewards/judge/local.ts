@@ -28,7 +28,7 @@ import { parseCritique, parseVerdict } from './verdict.ts'
 
 type Failed = { failed: string }
 
-export interface LocalJudgeOptions {
+interface LocalJudgeOptions {
   /** The checkpoint's directory. */
   directory: string
   threads?: number | undefined

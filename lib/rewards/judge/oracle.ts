@@ -34,7 +34,7 @@ export const RULES: Readonly<Record<OracleRule, string>> = {
   ),
 }
 
-export interface OracleInput {
+interface OracleInput {
   rule: OracleRule
   judge: Pick<Judge, 'judge'>
   /** The checker's value a sample: 0, 1, or null for "not applicable". */

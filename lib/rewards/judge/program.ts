@@ -7,7 +7,7 @@ import { KogrpoError, messageOf } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import { type Judge, type JudgeItem, judgement, type Verdict } from './types.ts'
 
-export type JudgeProgram = (item: JudgeItem) => boolean | 0 | 1 | Promise<boolean | 0 | 1>
+type JudgeProgram = (item: JudgeItem) => boolean | 0 | 1 | Promise<boolean | 0 | 1>
 
 /** Judge programs by name. */
 export class ProgramRegistry {

@@ -59,7 +59,7 @@ const JUDGE_TEMPLATE_WITH_THINKING = QUESTION + REFERENCE + THINKING + ANSWER
 const PLACE = /\{(question|reference|answer|thinking|nonce)\}/g
 
 /** How a language model is asked; what is left out has the defaults above. */
-export interface JudgePrompt {
+interface JudgePrompt {
   /** The system message; empty: none. */
   instruction?: string | undefined
   template?: string | undefined

@@ -7,7 +7,7 @@ import { KogrpoError } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import type { CodeRunner, Grader } from './types.ts'
 
-export interface CodeOptions {
+interface CodeOptions {
   tests_column: string
   timeout_ms: number
 }

@@ -18,7 +18,7 @@ export interface Graded {
 }
 
 /** 1 right, 0 wrong, null where the kind cannot judge this sample. */
-export type Grade = 0 | 1 | null
+type Grade = 0 | 1 | null
 
 export type Grader = (sample: Graded) => Grade | Promise<Grade>
 

@@ -7,7 +7,7 @@
 
 import { add, multiply, type Rational } from './rational.ts'
 
-export interface NumberAt {
+interface NumberAt {
   value: Rational
   /** Position after the number. */
   end: number

@@ -135,7 +135,7 @@ function exactly(value: bigint, dimension: string): Quantity {
 }
 
 /** A quantity found in running text, and where it starts. */
-export interface QuantityInText extends Quantity {
+interface QuantityInText extends Quantity {
   start: number
   end: number
 }
