@@ -56,8 +56,25 @@ function partsOf(argv: CheckArguments): { parts: RecipeSource[]; model: string; 
     return { parts: [part], model: argv.model ?? 'builtin:mini', seed: 42 }
   }
   const { recipe } = loadRecipe(argv.input)
+  for (const [name, idle] of [
+    ['max-length', argv.maxLength !== undefined],
+    // The file of --against may need them.
+    ['columns', argv.columns !== undefined && argv.against === undefined],
+  ] as const) {
+    if (idle) throw new UsageError(phrase('--{name}: a recipe says it itself; remove it', { name }))
+  }
   const all = recipeSources(recipe)
   const parts = argv.stage ? all.filter(({ stage }) => stage === argv.stage) : all
+  if (parts.length === 0) {
+    throw new UsageError(
+      argv.stage
+        ? phrase(
+            '--stage {stage}: {input} has no such stage',
+            argv as { stage: string; input: string },
+          )
+        : phrase('{input} has no stage whose data could be checked', { input: argv.input }),
+    )
+  }
   return { parts, model: argv.model ?? recipe.model.path, seed: recipe.seed }
 }
 

@@ -194,6 +194,16 @@ async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
       phrase('--endpoint needs --endpoint-model, the name that the server knows'),
     )
   }
+  const ofModel = {
+    'base-model': argv.baseModel,
+    init: argv.init,
+    dtype: argv.dtype,
+    smooth: argv.smooth,
+  }
+  for (const [name, value] of Object.entries(ofModel)) {
+    if (argv.endpoint === undefined || value === undefined) continue
+    throw new UsageError(phrase('--{name}: has no effect with --endpoint; remove it', { name }))
+  }
   if (argv.output === '-')
     throw new UsageError(phrase('--output -: the figures need a file; name one'))
   const plan = planOf(argv)

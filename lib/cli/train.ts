@@ -4,7 +4,7 @@
  */
 
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recipeJsonSchema } from '../config/json-schema.ts'
 import { describeKeys } from '../config/keys.ts'
@@ -105,6 +105,11 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
   const { findState, statePaths, STAGES } = await import('../train/find-state.ts')
   // One of a run's states may be named itself.
   const path = /(^|\/)checkpoints\/state-[\w-]+\/?$/.test(place) ? join(place, '../..') : place
+  if (argv.outputDir !== undefined && resolve(argv.outputDir) !== resolve(path)) {
+    throw new UsageError(
+      phrase('--output-dir: the run goes on in {path}, where it is; remove it', { path }),
+    )
+  }
   if (auto && (await statePaths(path)).length === 0) return null
   const state = await findState(place, { earlier: auto })
   const directory = runDirectory(path)

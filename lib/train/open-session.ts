@@ -66,25 +66,22 @@ async function sessionOf(
       : `${directory.dir} with other weights`,
   )
   const oracle = await Oracle.open(config, io.resume?.oracle)
-  const cache = io.resume?.judge_cache
-  if (oracle && cache) same.checkThat('judge cache', oracle.checkCache(cache))
-  const dense = await DenseReward.open(config, tokenizerHash).catch(async error => {
+  let dense: DenseReward | null = null
+  try {
+    const { judge_cache: cache, dense_reward: rewarding } = io.resume ?? {}
+    if (oracle && cache) same.checkThat('judge cache', oracle.checkCache(cache))
+    dense = await DenseReward.open(config, tokenizerHash)
+    if (dense && rewarding !== undefined && rewarding !== dense.hash) {
+      const { path } = config.grpo!.dense_reward!
+      same.checkThat('grpo.dense_reward', `${path} with other weights`)
+    }
+    if (io.resume && ranks.first) {
+      await returnTo(config.output_dir, io.resume, statesToKeep(config, io.resume.stage))
+    }
+  } catch (error) {
+    await dense?.close()
     await oracle?.close()
     throw error
-  })
-  const rewarding = io.resume?.dense_reward
-  if (dense && rewarding !== undefined && rewarding !== dense.hash) {
-    try {
-      const problem = `${config.grpo!.dense_reward!.path} with other weights`
-      same.checkThat('grpo.dense_reward', problem)
-    } catch (error) {
-      await dense.close()
-      await oracle?.close()
-      throw error
-    }
-  }
-  if (io.resume && ranks.first) {
-    await returnTo(config.output_dir, io.resume, statesToKeep(config, io.resume.stage))
   }
   return {
     config,

@@ -7,7 +7,7 @@
 
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { joined, phrase, written } from '../messages/phrase.ts'
 import type { AcceptedChange } from '../report/events.ts'
 import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -78,13 +78,16 @@ export class SameRun {
   #take(found: readonly { key: string; from: string; to: string }[]): void {
     if (found.length === 0) return
     const { stage, step, path } = this.#saved!
-    const lines = found.map(({ key, from, to }) => `  ${key}: was ${from}, is now ${to}`)
+    const lines = found.map(({ key, from, to }) =>
+      phrase('  {key}: was {from}, is now {to}', { key, from: written(from), to: written(to) }),
+    )
+    const differences = joined(lines, '\n')
     if (!this.#accepts) {
       throw new KogrpoError(
         'E_RESUME',
         phrase(
           '{path} was saved by a run of which this differs:\n{differences}\nGo on with what the run had; or add --accept-changes, which is recorded in summary.json: the run is then no longer to the bit that of its recipe',
-          { path, differences: lines.join('\n') },
+          { path, differences },
         ),
       )
     }
@@ -92,9 +95,7 @@ export class SameRun {
     this.#reporter.emit(
       note(
         'warning',
-        phrase('resumed with changes that were accepted:\n{differences}', {
-          differences: lines.join('\n'),
-        }),
+        phrase('resumed with changes that were accepted:\n{differences}', { differences }),
       ),
     )
   }

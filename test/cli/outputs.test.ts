@@ -81,3 +81,24 @@ test('lines are trimmed a chunk at a time, characters across its edge and an unf
   expect(() => trimLines(path, () => true)).toThrow(/metrics\.jsonl:2: /)
   expect(existsSync(path)).toBe(true)
 })
+
+test('options that would have no effect are refused', async () => {
+  const refused = async (line: string): Promise<string> => {
+    const { code, stderr } = await kogrpo(line.split(' '))
+    return `${code} ${stderr.split('\n')[0]}`
+  }
+  const run = 'train --resume runs/a --output-dir runs/b'
+  expect(await refused(run)).toBe(
+    '2 kogrpo: --output-dir: the run goes on in runs/a, where it is; remove it',
+  )
+  expect(await refused('data check mini --max-length 9')).toContain(
+    '2 kogrpo: --max-length: a recipe says it itself',
+  )
+  expect(await refused('data check mini --stage pretrain')).toBe(
+    '2 kogrpo: --stage pretrain: mini has no such stage',
+  )
+  const endpoint = '--endpoint http://localhost:1/v1 --endpoint-model m --dtype bfloat16'
+  expect(await refused(`eval --benchmark gsm8k --data x --output y ${endpoint}`)).toBe(
+    '2 kogrpo: --dtype: has no effect with --endpoint; remove it',
+  )
+})

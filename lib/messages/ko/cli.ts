@@ -140,4 +140,12 @@ export const cli = catalogue({
   '--tokens {file}: cannot be read: {reason}': '--tokens {file}: 읽을 수 없습니다: {reason}',
   '{model} is an adapter; merge it first (kogrpo merge), then extend the merged model':
     '{model}: 어댑터입니다. 먼저 병합한 뒤(kogrpo merge) 병합한 모델을 늘리세요',
+  '--output-dir: the run goes on in {path}, where it is; remove it':
+    '--output-dir: 실행은 있던 곳 {path}에서 이어집니다. 이 옵션을 빼세요',
+  '--{name}: a recipe says it itself; remove it':
+    '--{name}: 레시피에 이미 있는 설정입니다. 이 옵션을 빼세요',
+  '--stage {stage}: {input} has no such stage': '--stage {stage}: {input}에는 없는 단계입니다',
+  '{input} has no stage whose data could be checked': '{input}: 데이터를 확인할 단계가 없습니다',
+  '--{name}: has no effect with --endpoint; remove it':
+    '--{name}: --endpoint와 함께 쓰면 아무 효과가 없습니다. 이 옵션을 빼세요',
 })

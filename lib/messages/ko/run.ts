@@ -167,4 +167,7 @@ export const run = catalogue({
   '--host {host} --port {port}: cannot listen: {reason}; give another --port':
     '--host {host} --port {port}: 연결을 받을 수 없습니다: {reason}. 다른 --port를 주세요',
   'none was saved': '저장하지 않음',
+  '  {key}: was {from}, is now {to}': '  {key}: 저장된 값 {from}, 지금 값 {to}',
+  'not there': '없음',
+  'as it was saved': '저장된 그대로',
 })

@@ -9,7 +9,11 @@ import { Reporter } from '../../../lib/report/reporter.ts'
 import { BestKeeper } from '../../../lib/train/best.ts'
 import { isDue } from '../../../lib/train/checkpoint.ts'
 import { findState } from '../../../lib/train/find-state.ts'
+import { openSession } from '../../../lib/train/open-session.ts'
+import { Oracle } from '../../../lib/train/oracle.ts'
 import { runTraining } from '../../../lib/train/run.ts'
+import type { SavedState } from '../../../lib/train/run-state.ts'
+import { SameRun } from '../../../lib/train/same-run.ts'
 import type { Session } from '../../../lib/train/session.ts'
 import { kogrpo } from '../../cli/running.ts'
 import { recorder, temporaryDirectory, tinyModelDirectory, tinyRecipe } from '../tiny.ts'
@@ -125,6 +129,26 @@ it('weights behind the last boundary are not saved as its own', async () => {
   const io = { reporter: new Reporter([{ handle }]), signal: controller.signal }
   await expect(runTraining(config, io)).rejects.toThrow('the disk is full')
   expect(statesOf(config)).toEqual([])
+})
+
+it('closes the judge where a resume is refused', async () => {
+  const config = await tinyRecipe({
+    threads: 1,
+    grpo: {
+      ...{ data: grpo.data, num_generations: 2, per_device_train_batch_size: 2 },
+      oracle: { rule: 'override', judge: { kind: 'program' } },
+    },
+  })
+  const close = vi.spyOn(Oracle.prototype, 'close')
+  vi.spyOn(Oracle.prototype, 'checkCache').mockReturnValue('another cache')
+  vi.spyOn(SameRun.prototype, 'checkHash').mockReturnValue()
+  vi.spyOn(SameRun.prototype, 'checkThat').mockImplementation((_, problem) => {
+    if (problem === 'another cache') throw new Error(problem)
+  })
+  const resume = { config, judge_cache: {} } as SavedState
+  const io = { reporter: recorder().reporter, signal: new AbortController().signal, resume }
+  await expect(openSession(config, io)).rejects.toThrow('another cache')
+  expect(close).toHaveBeenCalledOnce()
 })
 
 it('--resume with --dry-run leaves the run as it is', async () => {
