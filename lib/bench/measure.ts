@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Engine } from '../engine/engine.ts'
 
-export interface Spread {
+interface Spread {
   median: number
   min: number
   max: number
@@ -40,13 +40,13 @@ export interface BenchResult {
 }
 
 /** Seconds of the runs, and the operations per second of one core's registers before each. */
-export interface Timing {
+interface Timing {
   seconds: ArrayLike<number>
   peakFlops: ArrayLike<number>
 }
 
 /** What one run amounts to. */
-export interface Work {
+interface Work {
   /** Floating-point operations. */
   flops: number
   tokens?: number

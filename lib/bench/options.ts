@@ -29,7 +29,7 @@ export const SIZES = {
 } as const satisfies Record<Mode, Partial<Record<SizeName, number>>>
 
 export type SizeName = 'm' | 'n' | 'k' | 'batch' | 'seq' | 'prompt' | 'new' | 'group' | 'micro'
-export type Sizes = Partial<Record<SizeName, number>>
+type Sizes = Partial<Record<SizeName, number>>
 
 export interface BenchOptions {
   mode: Mode

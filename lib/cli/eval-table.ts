@@ -85,7 +85,7 @@ export function summaryTable(title: string, summary: EvaluationSummary, say: Say
   return lines
 }
 
-export interface Compared {
+interface Compared {
   name: string
   summary: EvaluationSummary
   /** Against the first; null for the first itself. */

@@ -14,7 +14,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error.name === 'AbortError' || ('code' in error && error.code === 'ABORT_ERR')
 }
 
-export interface InterruptOptions {
+interface InterruptOptions {
   /** Called once, when the first signal comes: tell the user. */
   onInterrupt(): void
   /** Called when the task has stopped: how to go on. */

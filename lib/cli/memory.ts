@@ -9,7 +9,7 @@ import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 
 /** In bytes. */
-export interface Memory {
+interface Memory {
   total: number
   available: number
   /** Whether a control group sets the total. */

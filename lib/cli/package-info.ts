@@ -1,7 +1,7 @@
 /** What the package says of itself. */
 import { readFileSync } from 'node:fs'
 
-export interface PackageInfo {
+interface PackageInfo {
   version: string
   /** What `engines` asks of Node, e.g. `>=20.17`. */
   node: string

@@ -45,7 +45,7 @@ export const probeOptions = {
   ...sharedOptions('seed', 'threads'),
 } as const satisfies Record<string, Options>
 
-export interface Probed {
+interface Probed {
   session: Session
   stage: GrpoStage
   prompts: GrpoSample[]

@@ -45,7 +45,7 @@ export function requireOptions(command: string, argv: object, names: readonly st
   )
 }
 
-export interface BatchControl {
+interface BatchControl {
   signal: AbortSignal
   /** Tokens done so far in this batch. */
   onProgress(tokens: number): void
@@ -63,7 +63,7 @@ export interface RecordWork<T> {
   close(): Promise<void>
 }
 
-export interface RecordJobOptions<T> {
+interface RecordJobOptions<T> {
   context: CliContext
   /** What is done, for the progress line, e.g. "generate". */
   name: string

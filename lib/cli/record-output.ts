@@ -36,7 +36,7 @@ export interface RecordOutput {
   abandon(keep: boolean): Promise<void>
 }
 
-export interface RecordOutputOptions {
+interface RecordOutputOptions {
   /** A file, or `-` for `stdout`. */
   path: string
   stdout: Output

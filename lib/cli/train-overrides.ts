@@ -5,7 +5,7 @@
  */
 import type { Override } from '../config/overrides.ts'
 
-export interface SplitArguments {
+interface SplitArguments {
   overrides: Override[]
   /** The arguments that are not overrides, in their order. */
   rest: string[]

@@ -11,7 +11,7 @@ import { describeKeys } from '../config/keys.ts'
 import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
 import type { DeviceName } from '../engine/device.ts'
-import { inEnglish, type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
+import { type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
 import type { Consumer, StageName } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
@@ -76,7 +76,7 @@ function allOverrides(argv: TrainArguments): Override[] {
 }
 
 /** Says how to go on after the run in `directory` was stopped. */
-export function howToGoOn(directory: RunDirectory, say: Say = inEnglish): string {
+function howToGoOn(directory: RunDirectory, say: Say): string {
   const shell = (word: string): string =>
     /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   return hasState(directory.path)

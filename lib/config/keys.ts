@@ -80,7 +80,7 @@ export function isChosen(path: readonly PropertyKey[], value: unknown): boolean 
   return value !== undefined && !(schema !== undefined && value === defaultOf(schema))
 }
 
-export type ValueKind = 'number' | 'boolean' | 'text' | 'list' | 'keys' | 'any'
+type ValueKind = 'number' | 'boolean' | 'text' | 'list' | 'keys' | 'any'
 
 /** What kind of value a schema takes, which decides how a word of the command line is read. */
 export function kindOf(schema: Schema): ValueKind {
@@ -94,7 +94,7 @@ export function kindOf(schema: Schema): ValueKind {
   return 'text'
 }
 
-export interface KeyDescription {
+interface KeyDescription {
   /** Dotted key; `N` stands for an index of a list. */
   key: string
   /** `number`, `text`, `a|b|c` … */

@@ -6,7 +6,7 @@ import type * as z from 'zod'
 import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { overlongOptions, repetitionOptions } from './schema/reward-options.ts'
 
-export interface LimitFinding {
+interface LimitFinding {
   /** The option to change. */
   key: string
   message: Phrase

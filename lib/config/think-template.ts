@@ -4,7 +4,7 @@
  */
 
 export const THINK_TEMPLATES = ['free', 'structured'] as const
-export type ThinkTemplate = (typeof THINK_TEMPLATES)[number]
+type ThinkTemplate = (typeof THINK_TEMPLATES)[number]
 
 /** Titles of the sections, in their order. */
 export const THINK_SECTIONS: readonly string[] = ['계획', '이해', '풀이', '정리']

@@ -10,7 +10,7 @@ import { KogrpoError, messageOf } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { CudaStatus } from './device.ts'
 
-export interface NativeTensor {
+interface NativeTensor {
   name: string
   file: string
   begin: number
@@ -24,7 +24,7 @@ export interface OpenedEngine {
   memoryPlan: string
 }
 
-export interface NativeTokenValues {
+interface NativeTokenValues {
   logprobs: Float32Array
   entropies: Float32Array
   correct: Uint8Array
@@ -85,7 +85,7 @@ export interface ServingStats {
   preemptions: number
 }
 
-export interface NativeSnapshot {
+interface NativeSnapshot {
   blocks: Uint8Array<ArrayBuffer>[]
   release(): void
 }
@@ -169,7 +169,7 @@ export interface NativeEngine {
   ): Promise<{ seconds: Float64Array; peakFlops: Float64Array }>
 }
 
-export interface NativeAddon {
+interface NativeAddon {
   NativeEngine: new () => NativeEngine
   Control: new () => Control
   machine(): { instructionSets: string[]; threads: number }

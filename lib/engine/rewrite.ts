@@ -31,7 +31,7 @@ export interface FurtherRows {
 }
 
 /** Where the values of a matrix lie. */
-export type StoredValues = Pick<TensorSource, 'file' | 'begin' | 'dtype'>
+type StoredValues = Pick<TensorSource, 'file' | 'begin' | 'dtype'>
 
 /**
  * Writes `header` (a safetensors header of the sources in this order as `dtype`) and the values

@@ -47,7 +47,7 @@ export interface ServedToken {
   topIds: Int32Array
   topLogprobs: Float32Array
 }
-export type ServedEvent = ServedToken | { kind: 'finish'; reason: 'stop' | 'length' }
+type ServedEvent = ServedToken | { kind: 'finish'; reason: 'stop' | 'length' }
 
 /** Seconds that a call of the engine steps on before it comes back with events. */
 const STEP_SECONDS = 0.002

@@ -19,7 +19,7 @@ import { KogrpoError, messageOf } from '../errors.ts'
 import { failure, type Phrase, phrase } from '../messages/phrase.ts'
 import { StoreServer } from './store.ts'
 
-export interface LaunchOptions {
+interface LaunchOptions {
   /** Ranks on this machine. */
   nprocPerNode: number
   nnodes: number

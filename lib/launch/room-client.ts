@@ -6,7 +6,7 @@
 import { Room } from './room.ts'
 
 /** Sends an answer. */
-export type Reply = (parts: (string | Buffer)[]) => void
+type Reply = (parts: (string | Buffer)[]) => void
 
 const MOST_RANKS = 65_536
 /** Attempts of runs that one store serves at a time. */

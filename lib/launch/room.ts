@@ -5,7 +5,7 @@
  * have come to it, or as soon as one cannot come any more; the others are then told who.
  */
 
-export type Answer = (parts: string[]) => void
+type Answer = (parts: string[]) => void
 
 interface Rank {
   heard: number

@@ -48,7 +48,7 @@ export function outerElements(g: Geometry): number {
 }
 
 /** Multiplied parameters of the head, and of the layers. */
-export const headElements = (g: Geometry): number => g.hidden * g.vocabulary
+const headElements = (g: Geometry): number => g.hidden * g.vocabulary
 export const layerElements = (g: Geometry): number => g.multiplied - headElements(g)
 
 /** Operations of a token's forward pass in sequences of `sample` tokens, a share `scored` of which have logits. */

@@ -7,7 +7,7 @@
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 
-export interface Gpu {
+interface Gpu {
   name: string
   /** Operations per second on dense bf16. */
   flops: number
@@ -22,9 +22,9 @@ export interface Gpu {
 const T = 1e12
 const GIB = 2 ** 30
 /** One 400 Gbit/s network port a GPU, as in the usual 8-GPU nodes. */
-export const NETWORK = 50e9
+const NETWORK = 50e9
 
-export const GPUS: readonly Gpu[] = [
+const GPUS: readonly Gpu[] = [
   { name: 'H200', flops: 989 * T, bandwidth: 4.8 * T, memory: 139 * GIB, link: 450e9 },
   { name: 'H100-80GB', flops: 989 * T, bandwidth: 3.35 * T, memory: 79 * GIB, link: 450e9 },
   { name: 'B200', flops: 2250 * T, bandwidth: 8 * T, memory: 178 * GIB, link: 900e9 },

@@ -26,9 +26,9 @@ export type Shard = 'none' | 'optimizer' | 'gradients' | 'parameters'
 export const SHARDS: readonly Shard[] = ['none', 'optimizer', 'gradients', 'parameters']
 
 /** How a device stores what is trained: a GPU and a CPU. */
-export type Stores = 'bf16' | 'fp32'
+type Stores = 'bf16' | 'fp32'
 
-export interface Workload {
+interface Workload {
   stores: Stores
   /** Tokens of a micro-batch of one rank. */
   microBatchTokens: number

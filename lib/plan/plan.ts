@@ -21,7 +21,7 @@ import {
   trainSecondsPerToken,
 } from './time.ts'
 
-export interface Settings {
+interface Settings {
   shard: Shard
   recompute: Recompute
   /** Sequences (or packed rows) of a micro-batch of one rank. */

@@ -12,7 +12,7 @@ import { forwardFlops, type Geometry, geometryOf, layerElements } from './geomet
 import type { Load, PhaseTime } from './plan.ts'
 
 /** How the engine of the run computes. */
-export interface ProcessorOptions {
+interface ProcessorOptions {
   /** Of one rank; 0: one per core. */
   threads: number
   dtype: 'float32' | 'bfloat16'
@@ -35,7 +35,7 @@ const CONTEXT = 512
 
 /** What was measured, of the whole model: seconds of a decoding step and of each of its tokens, of an operation of
  *  reading prompts and of training, of an element's update. */
-export interface ProcessorTimes {
+interface ProcessorTimes {
   step: number
   token: number
   reading: number

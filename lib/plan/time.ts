@@ -31,7 +31,7 @@ const LOGIT_TRAFFIC = 12
 const EXPOSED = 0.15
 
 /** What a trained token costs depends on: tokens of its sample, and the share of tokens that have logits. */
-export interface Trained {
+interface Trained {
   sample: number
   scored: number
 }

@@ -21,7 +21,7 @@ export interface Output {
   columns?: number
 }
 
-export interface ProgressOptions {
+interface ProgressOptions {
   /** Where progress goes. */
   output: Output
   /** Where the final table goes (default: `output`). */

@@ -17,7 +17,7 @@ import type {
 import { writeJson } from './run-directory.ts'
 import { printable, table, wrap } from './width.ts'
 
-export const STAGE_TITLES: Record<EvalStageName, string> = { base: 'base', sft: 'SFT', rl: 'RL' }
+const STAGE_TITLES: Record<EvalStageName, string> = { base: 'base', sft: 'SFT', rl: 'RL' }
 
 const COMPARISON_TITLES: Record<ComparisonName, string> = {
   sft_minus_base: 'SFT − base',

@@ -1,7 +1,7 @@
 /** Errors in OpenAI's form: `{"error": {"message", "type", "param", "code"}}` with an HTTP status. */
 import type { z } from 'zod'
 
-export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 429 | 500 | 503
+type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 429 | 500 | 503
 
 export class HttpError extends Error {
   readonly status: ErrorStatus

@@ -21,7 +21,7 @@ export interface Reply {
 }
 
 /** Called when the response has ended, however. */
-export type Ended = (status: number | 'cancelled') => void
+type Ended = (status: number | 'cancelled') => void
 
 function usage(prompt: number, completion: number): object {
   return {

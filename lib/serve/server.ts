@@ -11,7 +11,7 @@ import { makeApp } from './app.ts'
 import { Metrics } from './metrics.ts'
 import type { Service, ServiceLimits } from './service.ts'
 
-export interface ServerOptions {
+interface ServerOptions {
   host: string
   /** 0: any free one. */
   port: number

@@ -38,7 +38,7 @@ export interface Service {
   shutdown: AbortSignal
 }
 
-export interface ChoiceOptions {
+interface ChoiceOptions {
   ids: Int32Array
   maxTokens: number
   stops: readonly string[]

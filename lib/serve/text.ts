@@ -52,7 +52,7 @@ export class StoppingText {
 const OPEN = '<think>'
 const CLOSE = '</think>'
 
-export interface ChatDelta {
+interface ChatDelta {
   reasoning: string
   content: string
 }

@@ -9,7 +9,7 @@ import { note } from '../report/events.ts'
 import type { Session } from './session.ts'
 
 /** A source's samples that stay, with the bucket of each (null: a plain shuffle). */
-export interface Ordered {
+interface Ordered {
   items: GrpoSample[]
   buckets: number[] | null
   /** Left out because no attempt at them was right. */

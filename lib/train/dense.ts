@@ -23,7 +23,7 @@ import { modelPath } from './sources.ts'
 type Settings = NonNullable<GrpoStage['dense_reward']>
 
 /** What the reward model says of a generation. */
-export interface DenseAdvantages {
+interface DenseAdvantages {
   /** weight · D, one array a rollout, one number a token of its completion. */
   tokens: Float32Array[]
   metrics: Metrics

@@ -67,7 +67,7 @@ export interface GroupSource {
 }
 
 /** Which round it is. */
-export interface RoundPlace {
+interface RoundPlace {
   /** From 0. */
   round: number
   /** The optimizer step whose end's weights sample. */

@@ -32,8 +32,6 @@ import { FRESH_WATCH, severity } from './guards/watch.ts'
 import type { Session } from './session.ts'
 import { isPartOf, partOf, partsOf } from './state-parts.ts'
 
-export type { GuardRecord, GuardState } from './guards/decide.ts'
-
 /** The guards of one grpo stage. */
 export class Guards {
   readonly #session: Session

@@ -20,7 +20,7 @@ import { isBuiltin, sourceRecords } from './sources.ts'
 /** How a stage turns records into samples. */
 export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => SampleOutcome<T>
 
-export interface SampleSettings {
+interface SampleSettings {
   /** The key of the recipe that names the source, such as "sft.data[0]". */
   use: string
   maxLength: number

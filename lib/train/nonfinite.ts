@@ -29,7 +29,7 @@ export const MAX_SKIPPED = 10
 
 type What = 'reward' | 'loss' | 'gradient'
 
-export interface NonFiniteOptions {
+interface NonFiniteOptions {
   on_nonfinite: 'stop' | 'skip_step'
 }
 

@@ -2,7 +2,7 @@
 import { learningRate, type ScheduleOptions } from './schedule.ts'
 import type { Session } from './session.ts'
 
-export interface OptimizerOptions extends ScheduleOptions {
+interface OptimizerOptions extends ScheduleOptions {
   adam_beta1: number
   adam_beta2: number
   adam_epsilon: number

@@ -27,7 +27,7 @@ const CHUNK = 64
 /** Seeds of a probe differ from those of the training that follows. */
 const PROBE_SEED = 0x9e37_79b9
 
-export interface Probe {
+interface Probe {
   prompt: GrpoSample
   /** k completions. */
   rollouts: Rollout[]

@@ -24,7 +24,7 @@ import type { Session } from './session.ts'
 import { partsOf } from './state-parts.ts'
 
 /** A value that is not finite, in words, in the order in which they arise. */
-export interface Finding {
+interface Finding {
   where: 'rewards' | 'weights' | 'forward' | 'log-probs' | 'loss' | 'backward'
   /** From 0; absent for rewards and weights. */
   batch?: number

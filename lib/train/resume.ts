@@ -13,9 +13,6 @@ import { WEIGHTS_FILE } from './find-state.ts'
 import type { SavedState } from './run-state.ts'
 import type { Session } from './session.ts'
 
-export { findState, STAGES } from './find-state.ts'
-export { saveState } from './save-state.ts'
-
 /**
  * Prepares the engine for a stage: fresh moments, or the saved state if the run was stopped in this
  * stage. Returns the first step to make, the tokens seen before it, and how many steps before it were

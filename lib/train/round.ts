@@ -64,7 +64,7 @@ export function forwardOptions({ tokenizer, signal }: Session, stage: GrpoStage)
 }
 
 /** What the completions are worth. */
-export interface RolloutAdvantages {
+interface RolloutAdvantages {
   /** One a rollout. */
   advantages: Float32Array
   /** Added to them, one array a rollout and one number a token of its completion (dense_reward). */

@@ -12,7 +12,7 @@ import { phrase } from '../messages/phrase.ts'
 import { type Rollout, toRollout } from '../rollout/rollout.ts'
 
 /** One completion: token ids as int32, log-probs as float32, little endian. */
-export interface SavedCompletion {
+interface SavedCompletion {
   tokens: string
   logprobs: string
   finish_reason: Completion['finishReason']

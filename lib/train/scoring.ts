@@ -46,7 +46,7 @@ export interface RatedGroup {
 }
 
 /** What settling a generation needs to know besides its ratings. */
-export interface Settling {
+interface Settling {
   /** How long judging was under way. */
   judge_s: number
   /** The optimizer step it is for. */

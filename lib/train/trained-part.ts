@@ -51,7 +51,7 @@ export async function setTrainedPart(
 }
 
 /** Whether a stage of the recipe names what it trains. */
-export function trainsParts({ pretrain, sft, grpo }: Pick<Recipe, StageName>): boolean {
+function trainsParts({ pretrain, sft, grpo }: Pick<Recipe, StageName>): boolean {
   return [pretrain, sft, grpo].some(
     stage => stage?.train_only !== undefined || stage?.trainable_neurons !== undefined,
   )

@@ -10,7 +10,7 @@ import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { Consumer, RunEvent } from '../report/events.ts'
 
-export type WatchdogLimits = Recipe['watchdog']
+type WatchdogLimits = Recipe['watchdog']
 type Phase = keyof WatchdogLimits
 
 /** Longer than 24 days a timer of JavaScript cannot be. */

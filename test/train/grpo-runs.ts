@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { RecipeInput } from '../../lib/config/schema.ts'
 import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
 import { Reporter } from '../../lib/report/reporter.ts'
-import { findState } from '../../lib/train/resume.ts'
+import { findState } from '../../lib/train/find-state.ts'
 import { runTraining } from '../../lib/train/run.ts'
 import { recorder, tinyRecipe } from './tiny.ts'
 

@@ -6,7 +6,7 @@ import { resolveRecipe } from '../../lib/config/load.ts'
 import type { Recipe, RecipeInput } from '../../lib/config/schema.ts'
 import { isTimingKey, type Metrics, type RunEvent } from '../../lib/report/events.ts'
 import { Reporter } from '../../lib/report/reporter.ts'
-import { findState } from '../../lib/train/resume.ts'
+import { findState } from '../../lib/train/find-state.ts'
 import { runTraining } from '../../lib/train/run.ts'
 import { temporaryDirectory, tinyModelDirectory } from './tiny.ts'
 

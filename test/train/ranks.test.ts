@@ -14,7 +14,7 @@ import { adapterParameters, elementsOf, type LoraConfig } from '../../lib/model/
 import { geometryOf } from '../../lib/plan/geometry.ts'
 import { planMemory, SHARDS, type Shard } from '../../lib/plan/memory.ts'
 import { isTimingKey, type RunEvent } from '../../lib/report/events.ts'
-import { findState } from '../../lib/train/resume.ts'
+import { findState } from '../../lib/train/find-state.ts'
 import { runTraining } from '../../lib/train/run.ts'
 import { tinyConfig } from '../tiny-config.ts'
 import { modelWithWeights, recorder, tinyRecipe } from './tiny.ts'

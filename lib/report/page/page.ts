@@ -29,7 +29,7 @@ const NEEDS_SCRIPT: Record<Language, string> = {
   ko: '이 페이지에는 JavaScript가 필요합니다.',
 }
 
-export interface PageOptions {
+interface PageOptions {
   /** What the page is written in (default: English); names of metrics and recipe keys never change. */
   language?: Language
   /** Ask for newer data at this address every so often (`report --watch`). */

@@ -14,7 +14,7 @@ import type { CompletionRow, Summary } from '../events.ts'
 import { runDirectory } from '../run-directory.ts'
 
 /** One stage's metrics: `series[key][i]` belongs to `steps[i]`; null where a step lacks the key. */
-export interface StageSeries {
+interface StageSeries {
   stage: string
   steps: number[]
   series: Record<string, (number | null)[]>

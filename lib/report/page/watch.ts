@@ -14,7 +14,7 @@ import { runDirectory } from '../run-directory.ts'
 import { packRuns, reportPage } from './page.ts'
 import { readRun } from './run-data.ts'
 
-export interface WatchOptions {
+interface WatchOptions {
   /** Port on the loopback address; 0: one that is free. */
   port: number
   maxCompletions: number

@@ -19,12 +19,12 @@ import {
   type WatchState,
 } from './watch.ts'
 
-export type GuardAction = GuardDecision['action']
+type GuardAction = GuardDecision['action']
 
 type Watches = Partial<Record<WatchName, WatchState>>
 
 /** A watch beyond its limit. */
-export interface Trip {
+interface Trip {
   watch: WatchName
   average: number
   baseline: number
@@ -32,7 +32,7 @@ export interface Trip {
 }
 
 /** A decision with its trips typed. */
-export interface GuardRecord extends GuardDecision {
+interface GuardRecord extends GuardDecision {
   trips: Trip[]
 }
 

@@ -12,7 +12,7 @@
 
 export type Direction = 'rises' | 'falls'
 
-export interface WatchLimit {
+interface WatchLimit {
   factor: number
   margin: number
 }

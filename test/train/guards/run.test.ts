@@ -12,9 +12,9 @@ import {
   type Summary,
 } from '../../../lib/report/events.ts'
 import { Reporter } from '../../../lib/report/reporter.ts'
+import { findState } from '../../../lib/train/find-state.ts'
 import { Guards } from '../../../lib/train/guards.ts'
 import { optimizerStep } from '../../../lib/train/optimizer.ts'
-import { findState } from '../../../lib/train/resume.ts'
 import { runTraining } from '../../../lib/train/run.ts'
 import { temporaryDirectory, tinyRecipe, tinySession } from '../tiny.ts'
 
