@@ -47,7 +47,7 @@ interface Workload {
   packed?: boolean
 }
 
-export interface MemoryItem {
+interface MemoryItem {
   name: Phrase
   bytes: number
 }
