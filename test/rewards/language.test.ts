@@ -80,6 +80,33 @@ describe('exemptions', () => {
     expect(share(hidden)!).toBeLessThan(0.2)
   })
 
+  it('counts prose that hides in formulas, commands, code and links, in any script', () => {
+    for (const hidden of [
+      '$我们先计算苹果的总数$',
+      '\\(我们先计算苹果的总数\\)',
+      '\\mathrm{first we add three apples}',
+      '$\\mathrm{first we add three apples}$',
+      '\\begin{align*} \\mathrm{first we add three apples} \\end{align*}',
+      '$сначала сложим яблоки$',
+      '`我们先计算苹果的总数再减去三`',
+      '```\n我们先计算苹果的总数再减去三\n```',
+      'https://我们先计算苹果的总数',
+    ]) {
+      expect(share(`가 ${hidden}`)!, hidden).toBeLessThan(0.15)
+    }
+    // 10 letters, of which half of the one Korean letter is free.
+    expect(share('가 $我们先计算苹果的总数$')).toBeCloseTo(1 / (1 + 10 - 0.5), 12)
+    for (const neutral of [
+      '$\\mathrm{cm} + \\overline{AB} = α + βγ$',
+      '\\operatorname{lcm}(3, 5)',
+      '$\\text{넓이} = 3$',
+      '`x = f(y)`',
+      'https://ko.wikipedia.org/wiki/사과?a=b',
+    ]) {
+      expect(share(`가 ${neutral}`), neutral).toBe(1)
+    }
+  })
+
   it('counts each broken character like a foreign letter, wherever it stands', async () => {
     expect(share('사과가 다섯 개')).toBe(1)
     expect(share('사과가 다섯\u{fffd} 개')).toBe(6 / 7)

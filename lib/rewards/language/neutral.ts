@@ -3,8 +3,8 @@
  * links, units of measure, single Latin letters (variables, choices) and short runs of capitals
  * (points, abbreviations). Numbers have no letters anyway. Every pattern is linear or bounded.
  *
- * Prose cannot hide there: a formula with two words in a row, or "code" that reads as prose, stays in
- * between the marks SOFT_BEGIN and SOFT_END, for profile.ts to treat as it treats quotations.
+ * Prose cannot hide there: a formula or a command's argument with two words in a row (or two characters of a
+ * script without spaces), or "code" that reads as prose, stays in between the marks SOFT_BEGIN and SOFT_END, for profile.ts to treat as it treats quotations.
  */
 
 /** Private-use characters around prose of formulas and code. */
@@ -13,9 +13,14 @@ export const SOFT_END = '\u{e001}'
 
 /** LaTeX commands, with the argument of those whose argument is a name or a style. */
 const COMMAND =
-  /\\(?:begin|end|math[a-z]+|operatorname|overline|ref|label)\s*\{[^{}]*\}|\\[a-zA-Z]+/g
+  /\\(?:begin|end|math[a-z]+|operatorname|overline|ref|label)\s*\{([^{}]*)\}|\\[a-zA-Z]+/g
 const DOLLARS = /\$\$[^$]*\$\$|\$[^$\n]*\$/g
-const FORMULA_PROSE = /(?<![A-Za-z])[A-Za-z]{3,}\s+[A-Za-z]{2,}/
+const CJK = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}]'
+/** Two Latin words, two characters of Chinese or Japanese, or a word of another script than formulas have. */
+const FORMULA_PROSE = new RegExp(
+  `(?<![A-Za-z])[A-Za-z]{3,}\\s+[A-Za-z]{2,}|${CJK}{2}|(?:(?![\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Hangul}])\\p{L}){3}`,
+  'u',
+)
 
 /** Longest formula and figure, in characters. */
 const LONGEST_FORMULA = 2000
@@ -27,11 +32,11 @@ const ENVIRONMENTS = [
 
 /** Fenced blocks (one that is cut off runs to the end) and inline code. */
 const CODE = /```[^`]*(?:```|$)|`[^`\n]*`/g
-const WORD = /\p{L}{2,}/gu
+const WORD = new RegExp(`${CJK}{2}|\\p{L}{2,}`, 'gu')
 const CODE_SYMBOL = /[=(){}[\]<>;_/*+|&"'#$%^~\\]/g
 
 const PATTERNS: readonly RegExp[] = [
-  /https?:\/\/\S+/g,
+  /https?:\/\/(?:[!-~]|\p{Script=Hangul})+/gu,
   // Differentials.
   /(?<!\p{Script=Latin})d[xyzt](?!\p{Script=Latin})/gu,
   // Units, alone or after a number, with powers and "per": km, kg, m/s, cm^2, km/h.
@@ -52,7 +57,8 @@ function readsAsProse(code: string): boolean {
   return words >= 5 && count(code.replaceAll('`', ''), CODE_SYMBOL) < words / 4
 }
 
-const soft = (text: string): string => `${SOFT_BEGIN}${text}${SOFT_END}`
+const MARKS = /[\u{e000}\u{e001}]/gu
+const soft = (text: string): string => `${SOFT_BEGIN}${text.replace(MARKS, ' ')}${SOFT_END}`
 
 /**
  * `text` with every stretch from `open` to the next `close`, of at most `longest` characters, replaced.
@@ -86,15 +92,20 @@ function replaceBetween(
 const formula = (stretch: string): string => (FORMULA_PROSE.test(stretch) ? soft(stretch) : ' ')
 const code = (stretch: string): string => (readsAsProse(stretch) ? soft(stretch) : ' ')
 
+const withoutCommands = (text: string): string =>
+  text.replace(COMMAND, (_, argument?: string) =>
+    argument !== undefined && FORMULA_PROSE.test(argument) ? soft(argument) : ' ',
+  )
+
 /** `text` in composed form (NFC), with a blank for everything that belongs to no language. */
 export function withoutNeutral(text: string): string {
-  let rest = text.normalize('NFC').replace(/[\u{e000}\u{e001}]/gu, ' ')
+  let rest = text.normalize('NFC').replace(MARKS, ' ')
   for (const name of rest.includes('\\begin{') ? ENVIRONMENTS : []) {
     rest = replaceBetween(rest, `\\begin{${name}}`, `\\end{${name}}`, LONGEST_FORMULA, stretch =>
-      formula(stretch.replace(COMMAND, ' ')),
+      formula(withoutCommands(stretch)),
     )
   }
-  rest = rest.replace(COMMAND, ' ').replace(DOLLARS, formula)
+  rest = withoutCommands(rest).replace(DOLLARS, formula)
   rest = replaceBetween(rest, '\\[', '\\]', LONGEST_FORMULA, formula)
   rest = replaceBetween(rest, '\\(', '\\)', LONGEST_FORMULA, formula)
   rest = replaceBetween(rest.replace(CODE, code), '[asy]', '[/asy]', LONGEST_FIGURE, code)
