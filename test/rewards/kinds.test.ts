@@ -54,6 +54,9 @@ describe('choice', () => {
     ['B', 'Because B is valid'],
     ['J', '정답: J'],
     ['10', '정답: ⑩'],
+    // What is denied is not chosen.
+    ['B', '정답: A가 아니라 B'],
+    ['3', '정답은 2번이 아니고 3번'],
   ]
   it.each(right)('%j is chosen by %j', async (gold, answer) => {
     expect(await rate('choice', `<think>x</think>${answer}`, gold)).toBe(1)
@@ -74,6 +77,8 @@ describe('choice', () => {
     ['나', '나는 모르겠습니다'],
     ['A', 'No valid answer here'],
     ['A', 'An apple'],
+    ['A', '정답: A가 아니라 B'],
+    ['A', '정답: A가 아닙니다'],
     ['A', 'A와 B를 비교하면 알 수 없습니다'],
     ['A', ''],
   ]

@@ -25,6 +25,9 @@ const LEADING = new RegExp(`^(?:선택지|보기|option|choice)?\\s*${LABEL}`, '
 const ANY = new RegExp(`(?<![\\p{L}\\p{N}.])${LABEL}`, 'gu')
 const HEDGE = /^[)\]}.\s번]*(?:,|\/|또는|혹은|이나|나\s|와|과|and\b|or\b)\s*[([{<]?(.)/i
 
+/** Behind a label that is denied: "A가 아니라 B". */
+const DENIED = /^[)\]}>.]?\s*(?:번)?(?:은|는|이|가)?\s*(?:아니|아닌|아닙)\S*/
+
 /** Throws `E_REWARD` for a gold answer that names no option. */
 export const choiceGrader: Grader = sample => {
   const choices = choiceTexts(sample.row.choices)
@@ -67,7 +70,10 @@ function optionOf(statement: string, choices: readonly string[]): number | null 
   if (named >= 0) return named
   const leading = LEADING.exec(text)
   if (leading !== null && /[A-Z가-하①-⑳\d]/.test(leading[1]!)) {
-    const next = HEDGE.exec(text.slice(leading[0].length))?.[1]
+    const rest = text.slice(leading[0].length)
+    const denied = DENIED.exec(rest)
+    if (denied !== null) return optionOf(rest.slice(denied[0].length), choices)
+    const next = HEDGE.exec(rest)?.[1]
     return next !== undefined && position(next) !== null ? null : position(leading[1]!)
   }
   // In running text digits and Hangul syllables are rarely labels; circled and capital ones are.

@@ -2,9 +2,10 @@
 import type { Rational } from './rational.ts'
 
 const CLOCK = /^(오전|오후|AM|PM|am|pm)?\s?(\d{1,2}):([0-5]\d)\s?(AM|PM|am|pm|a\.m\.|p\.m\.)?$/
-const HALF_DAY = /^(오전|아침|새벽|오후|저녁|밤)\s?/
+const HALF_DAY = /^(오전|아침|새벽|낮|오후|저녁|밤)\s?/
 const DATE = /^(\d{4})\s?(?:년|[-./])\s?(\d{1,2})\s?(?:월|[-./])\s?(\d{1,2})\s?(?:일|\.)?$/
 const NOON = 43_200n
+const HOUR = 3600n
 
 /** Seconds since midnight of "오후 3:30", "15:30"; null for anything else. */
 export function clockTime(text: string): Rational | null {
@@ -25,7 +26,15 @@ export function splitHalfDay(text: string): [half: string, rest: string] | null 
 /** Seconds since midnight where the clock of twelve hours shows `seconds` in that half of the day. */
 export function halfDay(seconds: Rational, half: string): Rational {
   const noon = NOON * seconds.den
-  const afternoon = /오후|저녁|밤|p\.?m/i.test(half)
+  // 밤 12시 and 밤 1시 are the next morning's, 낮 11시 is still this morning's.
+  const small = seconds.num < noon / 2n
+  const twelve = seconds.num >= noon && seconds.num < noon + HOUR * seconds.den
+  const afternoon =
+    half === '밤'
+      ? !small && !twelve
+      : half === '낮'
+        ? small || seconds.num >= noon
+        : /오후|저녁|p\.?m/i.test(half)
   if (afternoon && seconds.num < noon) return { num: seconds.num + noon, den: seconds.den }
   if (!afternoon && seconds.num >= noon && seconds.num < 2n * noon) {
     return { num: seconds.num - noon, den: seconds.den }

@@ -29,8 +29,8 @@ const SPELLED: readonly [RegExp, string][] = [
   [/^정오$/, '12시'],
   [/^자정$/, '0시'],
   [/^(?:절반|반)$/, '1/2'],
-  [/^유월(?=\s?[\d가-힣])/, '6월'],
-  [/^시월(?=\s?[\d가-힣])/, '10월'],
+  [/^유월(?=\s?[\d가-힣]|$)/, '6월'],
+  [/^시월(?=\s?[\d가-힣]|$)/, '10월'],
 ]
 /** Native names of a number of days. */
 const DAYS: readonly [string, bigint][] = [
