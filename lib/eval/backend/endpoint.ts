@@ -12,7 +12,7 @@
 import * as z from 'zod'
 import { KogrpoError, messageOf } from '../../errors.ts'
 import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
-import { retryAfter } from '../../rewards/judge/endpoint.ts'
+import { isRetryable, LONGEST_WAIT_S, retryAfter } from '../../rewards/judge/endpoint.ts'
 import { Places } from '../../rewards/judge/limits.ts'
 import type { Ask, Backend, Control, Likelihood, Pair, Sample, Sampling } from './types.ts'
 import { splitPair } from './types.ts'
@@ -60,10 +60,6 @@ const chatSchema = z.object({
     .min(1),
   usage: z.object({ completion_tokens: z.int().nonnegative() }).nullish(),
 })
-
-const RETRYABLE = new Set([408, 409, 425, 429])
-/** Seconds; a server that asks for a longer wait than this has refused. */
-const LONGEST_WAIT_S = 120
 
 export class EndpointBackend implements Backend {
   readonly description: string
@@ -254,7 +250,7 @@ export class EndpointBackend implements Backend {
       })
       const text = clean(await response.text())
       if (!response.ok) {
-        const again = RETRYABLE.has(response.status) || response.status >= 500
+        const again = isRetryable(response.status)
         const failed = `HTTP ${response.status}: ${text.slice(0, 300)}`
         return { failed, again, after_s: retryAfter(response.headers.get('retry-after')) }
       }

@@ -30,6 +30,8 @@ export type Attempt<T = Verdict> =
   | { verdict: { failed: string }; retry: true; after_s: number | null; tokens: null }
 
 const RETRYABLE = new Set([408, 409, 425, 429])
+/** Seconds; a server that asks for a longer wait than this has refused. */
+export const LONGEST_WAIT_S = 120
 const LONGEST_BODY = 1 << 20
 
 const replySchema = z.object({
@@ -89,11 +91,16 @@ export async function attempt<T>(
   }
   if (!response.ok) {
     const reason = `HTTP ${response.status}: ${excerpt(body)}`
-    return RETRYABLE.has(response.status) || response.status >= 500
+    return isRetryable(response.status)
       ? again(reason, retryAfter(response.headers.get('retry-after')))
       : { verdict: { failed: reason }, retry: false, tokens: null }
   }
   return { ...readReply(body, read), retry: false }
+}
+
+/** Whether a reply of this status is worth another attempt. */
+export function isRetryable(status: number): boolean {
+  return RETRYABLE.has(status) || status >= 500
 }
 
 function again(reason: string, after_s: number | null = null): Attempt<never> {

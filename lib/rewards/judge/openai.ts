@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events'
 import type { OpenAiJudgeSpec } from '../../config/schema/oracle.ts'
 import { Breaker } from './breaker.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { type Attempt, attempt, type EndpointOptions } from './endpoint.ts'
+import { type Attempt, attempt, type EndpointOptions, LONGEST_WAIT_S } from './endpoint.ts'
 import { readKey } from './key.ts'
 import { Places, Rates } from './limits.ts'
 import { checkPrompt, critiqueMessages, judgeMessages, type PromptMessage } from './prompt.ts'
@@ -26,8 +26,6 @@ import { parseCritique, parseVerdict } from './verdict.ts'
 type Failed = { failed: string }
 type Read<T> = (content: string) => T | Failed
 
-/** Seconds; a server that asks for a longer wait than this has refused. */
-const LONGEST_WAIT_S = 120
 /** Seconds; the back-off does not grow beyond it. */
 const LONGEST_BACKOFF_S = 30
 /** Bytes of UTF-8 to a token, on the low side for Korean and English alike. */
@@ -77,26 +75,28 @@ class OpenAiJudge implements KeyedJudge {
     return createHash('sha256').update(asked).digest('hex')
   }
 
-  async judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement> {
-    // One signal for all that is under way: many listeners are no leak.
-    if (signal) setMaxListeners(0, signal)
-    const started = this.#clock.now()
-    const messages = judgeMessages(item, this.#spec)
-    const ask = () => this.#ask(messages, parseVerdict, signal)
-    const result = await this.#places.run(ask, signal)
-    return { ...result, latency_s: (this.#clock.now() - started) / 1000 }
+  judge(item: JudgeItem, signal?: AbortSignal): Promise<Judgement> {
+    return this.#timed(judgeMessages(item, this.#spec), parseVerdict, signal)
   }
 
-  async critique(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>> {
-    if (signal) setMaxListeners(0, signal)
-    const started = this.#clock.now()
-    const messages = critiqueMessages(item, this.#spec.seed)
-    const ask = () => this.#ask(messages, parseCritique, signal)
-    const result = await this.#places.run(ask, signal)
-    return { ...result, latency_s: (this.#clock.now() - started) / 1000 }
+  critique(item: JudgeItem, signal?: AbortSignal): Promise<Judgement<Critique>> {
+    return this.#timed(critiqueMessages(item, this.#spec.seed), parseCritique, signal)
   }
 
   async close(): Promise<void> {}
+
+  /** Asks when a place is free. */
+  async #timed<T extends object>(
+    messages: PromptMessage[],
+    read: Read<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<Judgement<T | Failed>> {
+    // One signal for all that is under way: many listeners are no leak.
+    if (signal) setMaxListeners(0, signal)
+    const started = this.#clock.now()
+    const result = await this.#places.run(() => this.#ask(messages, read, signal), signal)
+    return { ...result, latency_s: (this.#clock.now() - started) / 1000 }
+  }
 
   async #ask<T extends object>(
     messages: PromptMessage[],
