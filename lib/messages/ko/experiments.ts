@@ -9,13 +9,13 @@ export const experiments = catalogue({
   'RL alone ≤ 0.02 with dead groups ≥ 0.99 at its start; SFT then RL ≥ 0.95':
     'RL만: ≤ 0.02, 시작할 때 죽은 그룹 ≥ 0.99. SFT 뒤 RL: ≥ 0.95',
   'a fixed reference holds training back; resetting it lets training go on':
-    '고정된 기준 모델은 학습을 붙잡아 두며, 기준 모델을 다시 맞추면 학습이 이어집니다',
+    '고정된 참조 모델은 학습을 붙잡아 두며, 참조 모델을 다시 맞추면 학습이 이어집니다',
   'accuracy with a reset every 40 steps ≥ 0.9, with a fixed reference ≤ 0.6; KL exactly 0 after each reset':
-    '정확도: 40스텝마다 다시 맞추면 ≥ 0.9, 기준 모델이 고정되면 ≤ 0.6. 다시 맞춘 직후의 KL은 정확히 0',
+    '정확도: 40스텝마다 다시 맞추면 ≥ 0.9, 참조 모델이 고정되면 ≤ 0.6. 다시 맞춘 직후의 KL은 정확히 0',
   'a consistency bonus under a slow reference makes answers follow from their reasoning, at no cost in accuracy':
-    '느린 기준 모델의 일관성 보너스를 주면 정확도를 잃지 않고 답이 추론을 따릅니다',
+    '느린 참조 모델의 일관성 보너스를 주면 정확도를 잃지 않고 답이 추론을 따릅니다',
   'consistency with the EMA reference ≥ 0.9, outcome only ≤ 0.5, reference = policy ≤ 0.6; accuracy within 0.03 of outcome only':
-    '일관성: EMA 기준 모델로 ≥ 0.9, 결과 보상만으로 ≤ 0.5, 기준 모델이 정책이면 ≤ 0.6. 정확도는 결과 보상만일 때와 0.03 이내',
+    '일관성: EMA 참조 모델로 ≥ 0.9, 결과 보상만으로 ≤ 0.5, 참조 모델이 정책이면 ≤ 0.6. 정확도는 결과 보상만일 때와 0.03 이내',
   'refinements after a critique, shaped by p/(p + γ), teach what plain GRPO fails at':
     '비평 뒤에 고쳐 쓴 응답을 p/(p + γ)로 다듬어 배우면 보통의 GRPO가 못 배우는 것을 배웁니다',
   'accuracy with shaped refinements ≥ GRPO + 0.15 and ≥ unshaped refinements + 0.1':

@@ -26,7 +26,7 @@ export const neighbours = catalogue({
   'cannot be had with loss_type: {loss_type}; use dr_grpo, grpo, dapo or bnpo':
     'loss_type: {loss_type} 값과 함께 쓸 수 없습니다. dr_grpo, grpo, dapo, bnpo 중 하나를 쓰세요',
   'cannot be had with importance_sampling_level: sequence: one ratio a completion takes the advantages of its tokens together':
-    'importance_sampling_level: sequence와 함께 쓸 수 없습니다. 완성문에 비율이 하나뿐이어서 토큰마다 다른 이득이 하나로 합쳐집니다',
+    'importance_sampling_level: sequence와 함께 쓸 수 없습니다. 응답에 비율이 하나뿐이어서 토큰마다 다른 어드밴티지가 하나로 합쳐집니다',
   'cannot be had with dynamic_sampling.mode: {mode}: groups of equal rewards are left out, though the tokens of their completions differ; use off':
     'dynamic_sampling.mode: {mode} 값과 함께 쓸 수 없습니다. 보상이 같은 그룹은 빠지는데 그 토큰들의 보상은 서로 다릅니다. off를 쓰세요',
   "grpo.dense_reward.path: {file} is not the policy's tokenizer; train the reward model from a model with the same tokens":

@@ -72,7 +72,7 @@ export const notes = catalogue({
     '먼저 기술을 학습하거나(sft, 예: kogrpo data self-correct), 더 쉬운 프롬프트를 쓰거나(kogrpo data difficulty, curriculum.drop_zero_pass), num_generations를 늘리세요',
   '{reasons}. Remedy: {remedy}': '{reasons}. 할 일: {remedy}',
   "{stage} step {step}: reward '{reward}' is {value} for sample {sample}: the step is skipped. The batch: {saved}":
-    "{stage} 단계 {step}스텝: 표본 {sample}의 보상 '{reward}' 값이 {value}이므로 이 스텝을 건너뜁니다. 배치: {saved}",
+    "{stage} 단계 {step}스텝: 샘플 {sample}번의 보상 '{reward}' 값이 {value}이므로 이 스텝을 건너뜁니다. 배치: {saved}",
   '{stage} step {step}: the {what} is not finite ({value}): the step is skipped. The batch: {saved}':
     '{stage} {step}스텝: {what} 값이 유한하지 않아({value}) 이 스텝을 건너뜁니다. 배치: {saved}',
   'resumed with changes that were accepted:\n{differences}':

@@ -5,7 +5,7 @@ export const plan = {
   'moments ({type})': '모멘트 ({type})',
   '8 bit': '8비트',
   'gradients ({type})': '그래디언트 ({type})',
-  'reference weights ({type})': '기준 모델 가중치 ({type})',
+  'reference weights ({type})': '참조 모델 가중치 ({type})',
   'packed copy for sampling': '샘플링용 재배열 사본',
   'activations (recompute: {recompute})': '활성값 (recompute: {recompute})',
   'LM head': 'LM 헤드',

@@ -15,7 +15,7 @@ export const rewardModel = catalogue({
   'there is no sample of the policy to train the reward model on':
     '보상 모델을 학습할 정책의 샘플이 없습니다',
   'the gradient of the reward model is not finite; the weights are those before the step. Lower --learning-rate':
-    '보상 모델의 기울기가 유한하지 않습니다. 가중치는 이 스텝 이전의 것입니다. --learning-rate를 낮추세요',
+    '보상 모델의 그래디언트가 유한하지 않습니다. 가중치는 이 스텝 이전의 것입니다. --learning-rate를 낮추세요',
   'neither "index" nor "prompt_ids" says which prompt the sample is of; give the output of kogrpo generate --num-generations':
     '"index"도 "prompt_ids"도 없어 어느 프롬프트의 샘플인지 알 수 없습니다. kogrpo generate --num-generations의 출력을 주세요',
   'no "tokens"; give the output of kogrpo generate':

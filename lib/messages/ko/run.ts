@@ -138,7 +138,7 @@ export const run = catalogue({
     '--resume auto는 실행 디렉터리를 봅니다. --output-dir를 주세요',
   '--accept-changes goes with --resume': '--accept-changes는 --resume와 함께 씁니다',
   '{stage} step {step}: reward \'{reward}\' is {value} for sample {sample}; it must be a finite number, or null for "not applicable". The weights are those before the step; what it was given: npx kogrpo replay {saved}. Repair the reward, or let on_nonfinite: skip_step leave such steps out':
-    "{stage} 단계 {step}스텝: 표본 {sample}의 보상 '{reward}' 값이 {value}입니다. 유한한 수이거나, 해당하지 않으면 null이어야 합니다. 가중치는 이 스텝 전의 것입니다. 보상 함수가 받은 것을 보려면: npx kogrpo replay {saved}. 보상 함수를 고치거나, on_nonfinite: skip_step으로 이런 스텝을 건너뛰세요",
+    "{stage} 단계 {step}스텝: 샘플 {sample}번의 보상 '{reward}' 값이 {value}입니다. 유한한 수이거나, 해당하지 않으면 null이어야 합니다. 가중치는 이 스텝 전의 것입니다. 보상 함수가 받은 것을 보려면: npx kogrpo replay {saved}. 보상 함수를 고치거나, on_nonfinite: skip_step으로 이런 스텝을 건너뛰세요",
   '{stage} step {step}: the {what} is not finite ({value}); the weights are those before the step. Where it arose: npx kogrpo replay {saved}. Lower learning_rate or max_grad_norm, or let on_nonfinite: skip_step leave such steps out':
     '{stage} 단계 {step}스텝: {what}의 값이 유한하지 않습니다({value}). 가중치는 이 스텝 전의 것입니다. 어디서 생겼는지 보려면: npx kogrpo replay {saved}. learning_rate나 max_grad_norm을 낮추거나, on_nonfinite: skip_step으로 이런 스텝을 건너뛰세요',
   '{stage} step {step}: the {what} is not finite ({value}), {skipped} steps in a row: it is not the data. Go back to an earlier checkpoint, with a lower learning_rate':
