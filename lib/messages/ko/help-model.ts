@@ -105,10 +105,10 @@ export const helpModel = catalogue({
     '중국어 토큰의 LM 헤드 행을 줄이고(Smoothie-Qwen, arXiv 2507.05686), 글자의 일부인 토큰은 중국어 글자가 될 위험만큼 줄입니다. 다른 가중치는 그대로입니다. 가중치를 바꾸지 않고 같은 효과를 얻으려면 레시피의 model.smooth나 generate와 score의 --smooth를 쓰세요.',
   'Model directory to write': '쓸 모델 디렉터리',
   'Factor on the logits of Chinese tokens': '중국어 토큰의 로짓에 곱할 계수',
-  'Base of the logarithm by which a broken token is scaled': '쪼개진 토큰을 줄이는 로그의 밑',
+  'Base of the logarithm by which a broken token is scaled': '깨진 토큰을 줄이는 로그의 밑',
   'Weights of the risks within 2, 3 and 4 tokens': '2, 3, 4토큰 안의 위험에 주는 가중치',
   'leave alone the symbols of Korean text (「」 ㈜ ㎏ …) and broken tokens with which no Chinese character begins':
-    '한국어 글의 기호(「」 ㈜ ㎏ …)와 중국어 글자가 시작될 수 없는 쪼개진 토큰은 그대로 둡니다',
+    '한국어 글의 기호(「」 ㈜ ㎏ …)와 중국어 글자가 시작될 수 없는 깨진 토큰은 그대로 둡니다',
   'true; --no-keep-korean: as published': 'true, --no-keep-korean이면 논문 그대로',
   'further characters to leave alone, e.g. "韓國"': '더 그대로 둘 글자(예: "韓國")',
   'Print what would be scaled, write nothing': '무엇을 줄일지 출력만 하고 쓰지 않습니다',
