@@ -53,6 +53,14 @@ function planOf(argv: EvalArguments): Plan {
       : phrase('{title} has no options', { title: benchmark.title })
     throw new UsageError(phrase('--mode likelihood: {why}; use --mode generation', { why }))
   }
+  // What decides alone would leave the judge unasked.
+  const code = benchmark.kind === 'code'
+  if (argv.judge !== undefined && (code || compat === 'hret')) {
+    const what = code ? phrase('the unit tests of the benchmark') : '--compat hret'
+    throw new UsageError(
+      phrase('--judge: has no effect, because this decides: {what}; leave one out', { what }),
+    )
+  }
   const samples = argv.numSamples ?? 1
   const temperature = argv.temperature ?? (samples > 1 ? 0.6 : 0)
   if (samples > 1 && (mode === 'likelihood' || temperature === 0)) {

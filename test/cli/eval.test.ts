@@ -240,6 +240,14 @@ describe('errors', () => {
     [['eval'], 'required: --benchmark, --data'],
     [base, 'give --model DIR or --endpoint URL'],
     [[...base, '--endpoint', 'http://x/v1'], '--endpoint needs --endpoint-model'],
+    [
+      [...base, '--model', model, '--compat', 'hret', '--judge', 'recipe.yaml'],
+      '--judge: has no effect, because this decides: --compat hret',
+    ],
+    [
+      [...base.slice(0, 2), 'humaneval', ...base.slice(3), '--model', model, '--judge', 'r.yaml'],
+      '--judge: has no effect, because this decides: the unit tests of the benchmark',
+    ],
     [['eval', '--benchmark', 'kmlu', '--data', data, '--model', model], 'did you mean "kmmlu"?'],
     [
       [...base, '--model', model, '--num-samples', '4'],
