@@ -41,6 +41,17 @@ const CODE_TIMEOUT_MS = 10_000
 const LIKELIHOOD_BUDGET = 16_384
 const BATCHES_OF_RUNNING = 4
 
+/** What only answers that are sampled depend on. */
+const SAMPLING_OPTIONS = [
+  'temperature',
+  'topK',
+  'topP',
+  'minP',
+  'maxNewTokens',
+  'system',
+  'enableThinking',
+] as const
+
 function planOf(argv: EvalArguments): Plan {
   const benchmark = benchmarkOf(argv.benchmark)
   const choice = benchmark.kind === 'choice'
@@ -59,6 +70,15 @@ function planOf(argv: EvalArguments): Plan {
     const what = code ? phrase('the unit tests of the benchmark') : '--compat hret'
     throw new UsageError(
       phrase('--judge: has no effect, because this decides: {what}; leave one out', { what }),
+    )
+  }
+  const unread = SAMPLING_OPTIONS.find(name => argv[name] !== undefined)
+  if (mode === 'likelihood' && unread !== undefined) {
+    const name = unread.replaceAll(/[A-Z]/g, capital => `-${capital.toLowerCase()}`)
+    throw new UsageError(
+      phrase('--{name}: has no effect with --mode likelihood, which samples nothing; remove it', {
+        name,
+      }),
     )
   }
   const samples = argv.numSamples ?? 1

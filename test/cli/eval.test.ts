@@ -241,6 +241,10 @@ describe('errors', () => {
     [base, 'give --model DIR or --endpoint URL'],
     [[...base, '--endpoint', 'http://x/v1'], '--endpoint needs --endpoint-model'],
     [
+      [...base, '--model', model, '--max-new-tokens', '9'],
+      '--max-new-tokens: has no effect with --mode likelihood',
+    ],
+    [
       [...base, '--model', model, '--compat', 'hret', '--judge', 'recipe.yaml'],
       '--judge: has no effect, because this decides: --compat hret',
     ],

@@ -22,6 +22,8 @@ export const cli = catalogue({
   ' (KOGRPO_DEBUG=1 shows where)': ' (KOGRPO_DEBUG=1로 실행하면 발생한 위치가 보입니다)',
   '--judge {judge}: has no grpo.oracle.judge':
     '--judge {judge}: 레시피에 grpo.oracle.judge가 없습니다',
+  '--{name}: has no effect with --mode likelihood, which samples nothing; remove it':
+    '--{name}: --mode likelihood에서는 아무것도 생성하지 않으므로 효과가 없습니다. 지우세요',
   '--judge: has no effect, because this decides: {what}; leave one out':
     '--judge: 아무 효과가 없습니다. 다음이 정답을 정합니다: {what}. 하나를 빼세요',
   'the unit tests of the benchmark': '벤치마크의 단위 테스트',
