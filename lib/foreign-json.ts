@@ -41,3 +41,16 @@ export async function readForeignText(file: string, most: number): Promise<strin
   if (info.size > most) throw new Error(`it has ${info.size} bytes; at most ${most} are read`)
   return await readFile(file, 'utf8')
 }
+
+/** The body of an HTTP reply. Throws `Error` as soon as it has more than `most` bytes. */
+export async function readForeignReply(response: Response, most: number): Promise<string> {
+  if (response.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    size += chunk.length
+    if (size > most) throw new Error(`the reply exceeds ${most} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

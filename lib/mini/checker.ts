@@ -36,7 +36,7 @@ interface Quantity {
   readonly end: number
 }
 
-const MARKER = /(?:정답|답|[Aa]nswer)\s*(?:은|는|is)?\s*[::]/u
+const MARKER = /(?:정답|답|[Aa]nswer)\s*(?:은|는|is)?\s*[:：]/u
 const HEDGE =
   /아니|아닙|아닌|않|또는|혹은|아마|모르|모름|정도|쯤|\bor\b|\bnot\b|\bmaybe\b|[~?=+×÷*/]/u
 const UNITS = [

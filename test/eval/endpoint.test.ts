@@ -56,5 +56,7 @@ describe('an endpoint', () => {
   test('that says no JSON', async () => {
     respond = response => response.end('<html>')
     await expect(ask()).rejects.toThrow('/chat/completions: the reply is no JSON: <html>')
+    respond = response => response.end('['.repeat(100_000) + ']'.repeat(100_000))
+    await expect(ask()).rejects.toThrow('/chat/completions: the reply is no JSON: [[[')
   })
 })

@@ -21,6 +21,7 @@ const afternoon: MiniTask = { answer: '2', unit: '시', question: '마친 시각
 const right: readonly [MiniTask, string][] = [
   [won('6000'), '정답: 6000원'],
   [won('6000'), '정답: 6,000원'],
+  [won('6000'), '정답：6000원'],
   [won('6000'), '정답: 6천원입니다.'],
   [won('6000'), '정답: 육천원'],
   [won('6000'), '정답: 육천 원입니다'],

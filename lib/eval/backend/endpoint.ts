@@ -11,6 +11,7 @@
  */
 import * as z from 'zod'
 import { KogrpoError, messageOf } from '../../errors.ts'
+import { parseForeignJson, readForeignReply } from '../../foreign-json.ts'
 import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
 import { isRetryable, LONGEST_WAIT_S, retryAfter } from '../../rewards/judge/endpoint.ts'
 import { Places } from '../../rewards/judge/limits.ts'
@@ -60,6 +61,9 @@ const chatSchema = z.object({
     .min(1),
   usage: z.object({ completion_tokens: z.int().nonnegative() }).nullish(),
 })
+
+/** Bytes of a reply: the log-probs of the longest prompts have some of them. */
+const LONGEST_REPLY = 1 << 26
 
 export class EndpointBackend implements Backend {
   readonly description: string
@@ -248,14 +252,14 @@ export class EndpointBackend implements Backend {
         redirect: 'error',
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
       })
-      const text = clean(await response.text())
+      const text = clean(await readForeignReply(response, LONGEST_REPLY))
       if (!response.ok) {
         const again = isRetryable(response.status)
         const failed = `HTTP ${response.status}: ${text.slice(0, 300)}`
         return { failed, again, after_s: retryAfter(response.headers.get('retry-after')) }
       }
       try {
-        return { reply: JSON.parse(text) as unknown }
+        return { reply: parseForeignJson(text) }
       } catch {
         return {
           failed: phrase('the reply is no JSON: {text}', { text: text.slice(0, 200) }),

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod'
 import { messageOf } from '../../errors.ts'
-import { parseForeignJson } from '../../foreign-json.ts'
+import { parseForeignJson, readForeignReply } from '../../foreign-json.ts'
 import type { PromptMessage } from './prompt.ts'
 import type { TokenUse, Verdict } from './types.ts'
 import { excerpt } from './verdict.ts'
@@ -79,7 +79,7 @@ export async function attempt<T>(
       redirect: 'error',
       signal: limit.signal,
     })
-    body = clean(await readBounded(response))
+    body = clean(await readForeignReply(response, LONGEST_BODY))
   } catch (error) {
     signal?.throwIfAborted()
     if (limit.signal.aborted) return again(`no reply within ${timeout_s} s`)
@@ -133,18 +133,6 @@ function readReply<T>(
   if (finish_reason === 'content_filter') return failed('the reply was filtered', tokens)
   if (typeof message.content !== 'string') return failed('the reply has no text', tokens)
   return { verdict: read(message.content), tokens }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  if (response.body === null) return ''
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > LONGEST_BODY) throw new Error(`the reply exceeds ${LONGEST_BODY} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** Seconds that a Retry-After header asks for, given in seconds or as a date (RFC 9110 10.2.3). */
