@@ -21,8 +21,7 @@ JobQueue::~JobQueue() {
 uint64_t JobQueue::post(Job job) {
   ++posted_;
   if (!thread_.joinable()) {
-    job();
-    done_ = posted_;
+    if (!failure_) run(job);
     return posted_;
   }
   {
@@ -47,19 +46,24 @@ void JobQueue::work() {
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    std::exception_ptr failure;
-    try {
-      job();
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    run(job);
     lock.lock();
-    if (failure)
-      failure_ = failure;
-    else
-      ++done_;
-    changed_.notify_all();
   }
+}
+
+void JobQueue::run(const Job& job) {
+  std::exception_ptr failure;
+  try {
+    job();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const std::lock_guard lock(mutex_);
+  if (failure)
+    failure_ = failure;
+  else
+    ++done_;
+  changed_.notify_all();
 }
 
 }  // namespace kogrpo

@@ -16,7 +16,8 @@ class JobQueue {
  public:
   using Job = std::function<void()>;
 
-  // Without a thread of its own (one rank has nobody to wait for) post() runs the job.
+  // Without a thread of its own (one rank has nobody to wait for) post() runs the job; what that
+  // throws wait() does, all the same.
   explicit JobQueue(bool threaded);
   // Ends the job that is running; drops those that wait.
   ~JobQueue();
@@ -32,6 +33,7 @@ class JobQueue {
 
  private:
   void work();
+  void run(const Job& job);
 
   std::mutex mutex_;
   std::condition_variable changed_;
