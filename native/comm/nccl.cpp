@@ -234,7 +234,12 @@ std::unique_ptr<Communicator> make_nccl(int rank, int size, std::shared_ptr<Stor
 
 std::unique_ptr<Communicator> connect_ranks(const StoreOptions& o, const Device& device) {
   if (o.size == 1) return make_single();
-  std::shared_ptr<Store> store = connect_store(o);
+  std::shared_ptr<Store> store;
+  try {
+    store = connect_store(o);
+  } catch (const StoreError& e) {
+    throw CommError(e.what());
+  }
   if (device.memory().total > 0)
     return make_nccl(o.rank, o.size, std::move(store), {.limit_s = o.limit_s});
   return make_gloo(o.rank, o.size, std::move(store), o.patience_s);

@@ -86,11 +86,12 @@ class Connection {
     }
     for (const addrinfo* a = found; a && fd_ < 0; a = a->ai_next) {
       const int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      if (fd < 0) continue;
-      if ((connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS) && connected(fd))
-        fd_ = fd;
-      else
-        ::close(fd);
+      if (fd >= 0 && (connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+        if (connected(fd)) fd_ = fd;
+      } else {
+        problem_ = std::strerror(errno);
+      }
+      if (fd >= 0 && fd_ < 0) ::close(fd);
     }
     freeaddrinfo(found);
     if (fd_ < 0) return false;

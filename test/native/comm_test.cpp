@@ -6,6 +6,7 @@
 #include "comm/job_queue.h"
 #include "comm_testing.h"
 #include "doctest/doctest.h"
+#include "ops/device.h"
 
 using namespace kogrpo;
 using kogrpo::testing::on_ranks;
@@ -112,14 +113,17 @@ TEST_CASE("comm: jobs run in order beside their owner; after one that fails none
     CHECK(order.size() == 1000);
     CHECK(std::is_sorted(order.begin(), order.end()));
   }
-  JobQueue queue(true);
-  int later = 0;
-  const uint64_t fails = queue.post([] { throw std::runtime_error("the link is down"); });
-  const uint64_t next = queue.post([&] { ++later; });
-  CHECK_THROWS_WITH(queue.wait(fails), "the link is down");
-  CHECK_THROWS_WITH(queue.wait(next), "the link is down");
-  CHECK_THROWS_WITH(queue.wait_all(), "the link is down");
-  CHECK(later == 0);
+  for (const bool threaded : {false, true}) {
+    CAPTURE(threaded);
+    JobQueue queue(threaded);
+    int later = 0;
+    const uint64_t fails = queue.post([] { throw std::runtime_error("the link is down"); });
+    const uint64_t next = queue.post([&] { ++later; });
+    CHECK_THROWS_WITH(queue.wait(fails), "the link is down");
+    CHECK_THROWS_WITH(queue.wait(next), "the link is down");
+    CHECK_THROWS_WITH(queue.wait_all(), "the link is down");
+    CHECK(later == 0);
+  }
 }
 
 TEST_CASE("comm: a queue that goes ends the job that runs and drops the others") {
@@ -135,4 +139,13 @@ TEST_CASE("comm: a queue that goes ends the job that runs and drops the others")
   }
   CHECK(begun == 1);
   CHECK(dropped == 0);
+}
+
+TEST_CASE("comm: a store that nobody keeps is a failed collective that says why") {
+  StoreOptions options{.host = "127.0.0.1", .port = 1, .run = "run", .rank = 0, .size = 2};
+  options.patience_s = 0.2;
+  const auto device = make_cpu_device(1);
+  CHECK_THROWS_WITH_AS(connect_ranks(options, *device),
+                       doctest::Contains("127.0.0.1:1 is lost: no answer: Connection refused"),
+                       CommError);
 }
