@@ -70,6 +70,12 @@ struct Pool::State {
   std::condition_variable start, done;
   std::exception_ptr failure;  // the loop's first exception
 
+  ~State() {
+    stop.store(true);
+    wake();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void work(int worker) {
     const InsideLoop inside;
     try {
@@ -150,11 +156,7 @@ Pool::Pool(int threads) : state_(std::make_unique<State>()) {
     state_->workers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
 }
 
-Pool::~Pool() {
-  state_->stop.store(true);
-  state_->wake();
-  for (std::thread& worker : state_->workers) worker.join();
-}
+Pool::~Pool() = default;
 
 int Pool::threads() const {
   return state_->threads;

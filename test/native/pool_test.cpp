@@ -3,12 +3,17 @@
 #include "cpu/pool.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -144,6 +149,30 @@ TEST_CASE("pool: starts and ends without work") {
   for (int i = 0; i < 50; ++i) Pool pool(1 + i % 5);
   CHECK(default_threads() >= 1);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("pool: threads that the system refuses are an error, not the end of the process") {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {  // room for the stacks of a few threads
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    statm >> pages;
+    const rlim_t most = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{256} << 20);
+    const rlimit limit{most, most};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(2);
+    try {
+      Pool pool(512);
+    } catch (const std::system_error&) {
+      _exit(0);
+    }
+    _exit(1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+#endif
 
 }  // namespace
 }  // namespace kogrpo
