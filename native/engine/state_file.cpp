@@ -1,9 +1,11 @@
 #include "engine/state_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <string_view>
 
 #include "engine/errors.h"
 #include "engine/tensor_file.h"
@@ -30,14 +32,14 @@ struct Place {
   int part = 0, parts = 0;
 };
 Place place_of(const std::string& name, const std::string& begins) {
-  const size_t of = name.find("-of-");
-  if (!name.starts_with(begins) || of == std::string::npos || name.size() > begins.size() + 24)
-    return {};
-  Place p{std::atoi(name.c_str() + begins.size()), std::atoi(name.c_str() + of + 4)};
-  return name == begins + std::to_string(p.part) + "-of-" + std::to_string(p.parts) && p.part > 0 &&
-                 p.part <= p.parts
-             ? p
-             : Place{};
+  if (!name.starts_with(begins)) return {};
+  Place p;
+  const char* const end = name.data() + name.size();
+  const char* const of = std::from_chars(name.data() + begins.size(), end, p.part).ptr;
+  if (!std::string_view(of, end).starts_with("-of-")) return {};
+  std::from_chars(of + 4, end, p.parts);
+  const bool written = name == begins + std::to_string(p.part) + "-of-" + std::to_string(p.parts);
+  return written && p.part > 0 && p.part <= p.parts ? p : Place{};
 }
 
 // The files of the state at `path`, those of one number of parts.
