@@ -96,6 +96,12 @@ void DataParallel::begin_turn(int contributors, const std::string& label) {
   summed_ = true;
 }
 
+void DataParallel::require_no_turn(const char* what) const {
+  if (in_turn_)
+    throw std::invalid_argument(std::string(what) + ": " + label_ +
+                                " is under way: accumulate first");
+}
+
 void DataParallel::begin_pass(const std::string& label) {
   label_ = label;
 }

@@ -65,6 +65,8 @@ class DataParallel {
   // Takes part in the exchanges that were not called for; when it returns the turn is in the sum.
   void end_turn();
   bool in_turn() const { return in_turn_; }
+  // Throws std::invalid_argument within a turn, whose micro-batches `what` would leave out.
+  void require_no_turn(const char* what) const;
   // Whether this rank has one of the turn's micro-batches.
   bool contributes() const { return communicator_->rank() < contributors_; }
   // A pass over the model outside of turns, whose weights are gathered ahead.

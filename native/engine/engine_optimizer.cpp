@@ -46,9 +46,10 @@ ModelView Engine::gradient_view() {
 }
 
 void Engine::require_turn() const {
-  if (gradients_in_turns() && !ranks_->in_turn())
+  if (ranks_ && !ranks_->in_turn())
     throw std::invalid_argument(
-        "backward: with sharded gradients there is no room for a whole one: begin a turn first");
+        "backward: among ranks a gradient outside of turns would be in nobody's sum: begin a turn "
+        "first");
 }
 
 BlockHooks Engine::gradient_hooks() {
@@ -183,6 +184,7 @@ double Engine::optimizer_step(const OptimizerArguments& a, const std::string& la
   require_idle("optimizerStep");
   if (type_ == DType::bf16 && !use_.training)
     throw std::invalid_argument("optimizerStep: this engine was opened without training");
+  if (ranks_) ranks_->require_no_turn("optimizerStep");
   const Tensor g = with_plan([&] { return gradients(); });
   if (!ranks_ && trainable_.has_parts())
     trainable_.clear_frozen(*device_, {0, trainable_.total()}, g);
@@ -208,6 +210,7 @@ void Engine::join(std::unique_ptr<Communicator> communicator, Shard shard) {
       std::move(communicator), *device_, type_,
       Partition(trainable_.units(layout_), size, layout_.alignment()), shard);
   gradients_.release();
+  gradient_state_ = Gradients::scrap;
   divide();
 }
 
@@ -227,6 +230,7 @@ DataParallel& Engine::ranks() {
 }
 
 void Engine::begin_turn(int contributors, const std::string& label) {
+  ranks().require_no_turn("beginTurn");
   drop_weights();
   ranks().begin_turn(contributors, label);
   block_begun_.assign(static_cast<size_t>(layout_.blocks()), 0);

@@ -85,6 +85,8 @@ std::vector<float> Engine::read_gradient(const std::string& name) const {
   const std::optional<int64_t> at = trainable_.find(p);
   if (!at)
     throw std::invalid_argument("readGradient: '" + name + "' is frozen, it has no gradient");
+  if (ranks_)
+    throw std::invalid_argument("readGradient: among ranks no rank has the whole gradient");
   if (gradient_state_ != Gradients::sum)
     return std::vector<float>(static_cast<size_t>(p.size()), 0.0f);
   const Tensor all = gradients_.view(type_, 1, trainable_.total());

@@ -53,8 +53,7 @@ void Engine::visit_parameters(const std::vector<std::string>& names, const std::
       for (const Parameter* p : all) parameters_.visit(p->offset, p->size(), see);
     return;
   }
-  if (ranks_->in_turn())
-    throw std::invalid_argument("saving parameters: a turn is under way: accumulate first");
+  ranks_->require_no_turn("saving parameters");
   // The others wait for this rank in every block: what fails here is told when all are through.
   std::exception_ptr failed;
   for (size_t i = 0; i < all.size();) {

@@ -119,8 +119,7 @@ void Engine::gather_unit(const WeightRun& w, size_t unit, const std::string& lab
 
 void Engine::hold_weights(bool slots, const std::string& label) {
   if (!weights_in_pieces()) return;
-  if (ranks_->in_turn())
-    throw std::invalid_argument("holdWeights: a turn is under way: accumulate first");
+  ranks_->require_no_turn("holdWeights");
   if (!parameters_.there()) {
     parameters_ = ParameterStore(*device_, type_, layout_.total(), parameters_.master_from());
     for (const WeightRun& w : weight_runs())

@@ -642,3 +642,41 @@ TEST_CASE("data parallel: a part of the model is trained with its weights in pie
     for (int rank = 0; rank < most; ++rank) std::filesystem::remove(part_path(path, rank, most));
   }
 }
+
+TEST_CASE("data parallel: what is no part of a turn is refused, not left out of the sum") {
+  for (const Shard shard : kShards) {
+    CAPTURE(int(shard));
+    auto e = engine();
+    backward(*e, 0);  // before the ranks meet: nobody's
+    e->join(make_single(), shard);
+    const std::string name = "model.norm.weight";
+    const auto refused = [](auto&& call, const char* why) {
+      CHECK_THROWS_WITH_AS(call(), doctest::Contains(why), std::invalid_argument);
+    };
+    refused([&] { e->read_gradient(name); }, "no rank has the whole gradient");
+    refused([&] { backward(*e, 0); }, "begin a turn first");
+    e->begin_turn(1, "turn 1");
+    backward(*e, 0);
+    refused([&] { e->read_gradient(name); }, "no rank has the whole gradient");
+    refused([&] { e->begin_turn(1, "turn 2"); }, "turn 1 is under way");
+    refused([&] { e->optimizer_step(kStep, "update"); }, "turn 1 is under way");
+    e->accumulate();
+    const double norm = e->optimizer_step(kStep, "update");
+    auto alone = engine();
+    backward(*alone, 0);
+    CHECK(norm == doctest::Approx(alone->optimizer_step(kStep)).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("data parallel: the parts of a state are found whatever its name says") {
+  if (!has_gloo()) return;
+  const TemporaryDirectory directory;
+  const std::string path = directory / "2-of-3.bin";
+  among(2, Shard::optimizer, 1, "", path);
+  auto e = engine();
+  e->load_state(path);
+  CHECK(whole_weights(*e) == among(1, Shard::none, 1).weights);
+  // A number that no int holds is no part's.
+  std::ofstream(path + ".1-of-99999999999999999999") << "x";
+  e->load_state(path);
+}
