@@ -214,8 +214,10 @@ TokenValues Engine::forward(const BatchArguments& arguments, const std::string& 
   const bool streams = weights_in_pieces() && ranks_->in_turn();
   const ModelView& weights = streams ? *streamed_ : view(slot);
   if (keep) require_gradients("forward with keep");
-  if ((keep || streams) && slot != "policy")
+  if (keep && slot != "policy")
     throw std::invalid_argument("keep: only the slot 'policy' has gradients");
+  if (streams && slot != "policy")
+    throw std::invalid_argument("slot: within a turn only 'policy' has its weights in the rooms");
   return pass(arguments, weights, packed_of(slot), streams ? weight_hooks() : BlockHooks{},
               keep ? handle : nullptr, abort);
 }
@@ -268,12 +270,17 @@ void Engine::backward(int64_t handle, std::span<const float> coef,
   if (found == kept_.end())
     throw std::invalid_argument("handle " + std::to_string(handle) +
                                 " is unknown: already used by backward or released");
-  Kept& kept = *found->second;
-  check_coefficients(kept.batch, kept.rows, coef, "coef");
-  if (!coef_entropy.empty()) check_coefficients(kept.batch, kept.rows, coef_entropy, "entropyCoef");
+  const Kept& checked = *found->second;
+  check_coefficients(checked.batch, checked.rows, coef, "coef");
+  if (!coef_entropy.empty())
+    check_coefficients(checked.batch, checked.rows, coef_entropy, "entropyCoef");
+  require_turn();
+  // Whatever ends the pass half way has left a part of the gradient: it cannot be made again.
+  std::unique_ptr<Kept> kept = std::move(found->second);
+  kept_.erase(found);
   TokenValues values(coef.size());
-  with_plan([&] { backward_from_rows(kept, coef, coef_entropy, values, abort); });
-  release(handle);
+  with_plan([&] { backward_from_rows(*kept, coef, coef_entropy, values, abort); });
+  spare_ = std::move(kept);
 }
 
 void Engine::release(int64_t handle) {
@@ -311,7 +318,7 @@ void Engine::set_logit_scale(std::vector<float> scale) {
   require_idle("setLogitScale");
   if (!scale.empty() && static_cast<int64_t>(scale.size()) != config_.head_size())
     throw std::invalid_argument("scale must have one element per vocabulary id (" +
-                                std::to_string(config_.vocab_size) + "), not " +
+                                std::to_string(config_.head_size()) + "), not " +
                                 std::to_string(scale.size()));
   for (size_t i = 0; i < scale.size(); ++i)
     if (!(scale[i] > 0.0f) || !std::isfinite(scale[i]))

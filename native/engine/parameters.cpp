@@ -25,9 +25,6 @@ void check_config(const ModelConfig& c) {
   if (c.num_labels < 0 || c.num_labels > kMostSize)
     throw std::invalid_argument("config: the number of labels must be from 0 to 2^31, not " +
                                 std::to_string(c.num_labels));
-  if (c.num_labels < 0 || c.num_labels > kMostSize)
-    throw std::invalid_argument("config: the number of labels must be from 0 to 2^31, not " +
-                                std::to_string(c.num_labels));
   if (c.head_dim % 16 != 0 || c.num_heads % c.num_kv_heads != 0)
     throw std::invalid_argument(
         "config: head_dim must be a multiple of 16, num_attention_heads a multiple of "
@@ -36,7 +33,8 @@ void check_config(const ModelConfig& c) {
   const double h = double(c.hidden_size), d = double(c.head_dim);
   const double attention = h * d * (2 * double(c.num_heads) + 2 * double(c.num_kv_heads));
   const double layer = attention + 3 * h * double(c.intermediate_size) + 2 * h + 2 * d;
-  if (double(c.num_layers) * layer + 2 * h * double(c.vocab_size) + h > kMostParameters)
+  const double ends = h * (double(c.vocab_size) + double(c.head_size()) + 1);
+  if (double(c.num_layers) * layer + ends > kMostParameters)
     throw std::invalid_argument("config: a model of these sizes has more than 2^46 parameters");
 }
 

@@ -9,10 +9,12 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "engine/errors.h"
+#include "ops/bf16.h"
 
 namespace kogrpo {
 namespace {
@@ -87,12 +89,6 @@ float from_half(uint16_t h) {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
 }
 
-uint16_t to_bf16(float x) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  if (std::isnan(x)) return static_cast<uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-}
-
 }  // namespace
 
 void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n) {
@@ -109,7 +105,7 @@ void read_tensor(const std::string& path, int64_t offset, DType dtype, float* ou
     const int64_t count = std::min(kBlock, n - begin);
     file.read(offset + 2 * begin, block.data(), static_cast<size_t>(count) * 2);
     std::transform(block.begin(), block.begin() + count, out + begin, [dtype](uint16_t bits) {
-      return dtype == DType::bf16 ? std::bit_cast<float>(uint32_t{bits} << 16) : from_half(bits);
+      return dtype == DType::bf16 ? widen({bits}) : from_half(bits);
     });
   }
 }
@@ -118,11 +114,14 @@ int64_t file_size(const std::string& path) {
   return static_cast<int64_t>(InputFile(path).size());
 }
 
-TensorFileWriter::TensorFileWriter(const std::string& path, std::span<const uint8_t> header)
-    : path_(path) {
+TensorFileWriter::TensorFileWriter(const std::string& path) : path_(path) {
   fd_ =
       retried([&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); });
   if (fd_ < 0) fail("cannot create", path);
+}
+
+TensorFileWriter::TensorFileWriter(const std::string& path, std::span<const uint8_t> header)
+    : TensorFileWriter(path) {  // from here on the destructor removes what was not completed
   write(header.data(), header.size());
 }
 
@@ -135,10 +134,11 @@ TensorFileWriter::~TensorFileWriter() {
 void encode_tensor(const float* data, int64_t n, DType dtype,
                    const std::function<void(const void*, size_t)>& write) {
   if (dtype == DType::f32) return write(data, static_cast<size_t>(n) * 4);
-  std::vector<uint16_t> block(static_cast<size_t>(std::min(n, kBlock)));
+  if (dtype != DType::bf16) throw std::invalid_argument("weights are written as F32 or BF16 only");
+  std::vector<bf16> block(static_cast<size_t>(std::min(n, kBlock)));
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t count = std::min(kBlock, n - begin);
-    std::transform(data + begin, data + begin + count, block.begin(), to_bf16);
+    std::transform(data + begin, data + begin + count, block.begin(), round_to_bf16);
     write(block.data(), static_cast<size_t>(count) * 2);
   }
 }

@@ -17,7 +17,7 @@ namespace kogrpo {
 void read_tensor(const std::string& path, int64_t offset, DType dtype, float* out, int64_t n);
 
 // Hands n values to `write` as `dtype`, f32 or bf16 (rounded to nearest, ties to even), piece by
-// piece.
+// piece. Throws std::invalid_argument for another type.
 void encode_tensor(const float* data, int64_t n, DType dtype,
                    const std::function<void(const void*, size_t)>& write);
 
@@ -39,6 +39,8 @@ class TensorFileWriter {
   void finish();
 
  private:
+  explicit TensorFileWriter(const std::string& path);
+
   std::string path_;
   int fd_ = -1;
 };

@@ -3,8 +3,11 @@
 
 #include "engine/engine.h"
 
+#include <sys/resource.h>
+
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -85,6 +88,37 @@ TEST_CASE("tensor files: one that was not finished is not left behind") {
   CHECK_FALSE(std::filesystem::exists(file.path));
 }
 
+TEST_CASE("tensor files: one whose header does not fit on the disk is not left behind either") {
+  const TemporaryFile file;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto signal = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{4, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const std::vector<uint8_t> header(16);
+  CHECK_THROWS_AS(TensorFileWriter(file.path, header), IoError);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, signal);
+  CHECK_FALSE(std::filesystem::exists(file.path));
+}
+
+TEST_CASE("tensor files: what is not written as f32 or bf16 is refused, not written otherwise") {
+  const float x = 1;
+  for (const DType type : {DType::f16, DType::i32})
+    CHECK_THROWS_AS(encode_tensor(&x, 1, type, [](const void*, size_t) { FAIL("written"); }),
+                    std::invalid_argument);
+}
+
+TEST_CASE("config: a head of labels counts among the parameters") {
+  ModelConfig config = tiny_model();
+  config.num_labels = INT32_MAX;
+  CHECK_NOTHROW(check_config(config));
+  config.hidden_size =
+      int64_t{1} << 30;  // 2^61 values of the head: in bytes more than 64 bits hold
+  CHECK_THROWS_WITH_AS(check_config(config), doctest::Contains("more than 2^46 parameters"),
+                       std::invalid_argument);
+}
+
 TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left behind on an error") {
   const TemporaryFile file;
   const std::string copy = file.path + "-copy";
@@ -123,6 +157,12 @@ TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left beh
   CHECK_THROWS_WITH_AS(rewrite_tensors(
                            copy, {}, bad, DType::f32, [] {}, AbortFlag()),
                        doctest::Contains("truncated"), IoError);
+  // Row 1 of the file is not one of this tensor of one row.
+  bad = {{file.path, 1, DType::f32, 1, 7, {}}};
+  bad[0].further = {{0, 1}, {0, 2}, {0}, {}};
+  CHECK_THROWS_WITH_AS(rewrite_tensors(
+                           copy, {}, bad, DType::f32, [] {}, AbortFlag()),
+                       "further: id 1 is none of the tensor's 1 rows", std::invalid_argument);
   CHECK_FALSE(std::filesystem::exists(copy));
 }
 
@@ -193,6 +233,23 @@ TEST_CASE("engine: an aborted forward throws and leaves the engine usable") {
   const TokenValues values = engine.forward({tokens, cu, {}}, "policy", false, &handle, {});
   CHECK(values.logprobs[0] == 0);
   CHECK(values.logprobs[9] < 0);
+}
+
+TEST_CASE("engine: a handle is used up by a backward that was aborted half way") {
+  Engine engine(tiny_model(), {.threads = 1, .recompute = true});
+  engine.initialize({.seed = 1, .std = 0.1});
+  const std::vector<int32_t> tokens = sequence(10, 1), cu{0, 10};
+  std::vector<float> coef(10, 0.5f);
+  coef[0] = 0;
+  int64_t handle = 0;
+  engine.forward({tokens, cu, {}}, "policy", true, &handle, {});
+  CHECK_THROWS_WITH_AS(engine.backward(handle, std::span(coef).first(9), {}, {}),
+                       doctest::Contains("coef must have"), std::invalid_argument);
+  AbortFlag abort;
+  abort.set();
+  CHECK_THROWS_AS(engine.backward(handle, coef, {}, abort), Aborted);
+  CHECK_THROWS_WITH_AS(engine.backward(handle, coef, {}, {}), doctest::Contains("is unknown"),
+                       std::invalid_argument);
 }
 
 TEST_CASE("engine: a slot follows the policy by the mix-up rule") {
