@@ -46,6 +46,16 @@ inline int64_t integer_or(const Napi::Object& o, const char* key, int64_t fallba
   return o.Get(key).IsUndefined() ? fallback : integer(o, key);
 }
 
+inline int32_t int32(const Napi::Object& o, const char* key) {
+  const int64_t x = integer(o, key);
+  if (x != static_cast<int32_t>(x)) throw bad(o.Env(), key, "an integer of at most 32 bits");
+  return static_cast<int32_t>(x);
+}
+
+inline int32_t int32_or(const Napi::Object& o, const char* key, int32_t fallback) {
+  return o.Get(key).IsUndefined() ? fallback : int32(o, key);
+}
+
 inline bool boolean_or(const Napi::Object& o, const char* key, bool fallback) {
   const Napi::Value value = o.Get(key);
   if (value.IsUndefined()) return fallback;

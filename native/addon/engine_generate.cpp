@@ -15,12 +15,12 @@ GenerateRequest generate_request(const Napi::Object& o) {
   r.max_new_tokens = integer(o, "maxNewTokens");
   r.stop_tokens = array_or_empty<int32_t>(o.Get("stopTokens"), "stopTokens");
   r.sampling.temperature = static_cast<float>(number_or(o, "temperature", 1.0));
-  r.sampling.top_k = static_cast<int32_t>(integer_or(o, "topK", 0));
+  r.sampling.top_k = int32_or(o, "topK", 0);
   r.sampling.top_p = static_cast<float>(number_or(o, "topP", 1.0));
   r.sampling.min_p = static_cast<float>(number_or(o, "minP", 0.0));
   r.sampling.seed = static_cast<uint64_t>(integer_or(o, "seed", 0));
   r.sampling.stream = static_cast<uint64_t>(integer_or(o, "stream", 0));
-  r.logprobs = static_cast<int32_t>(integer_or(o, "logprobs", -1));
+  r.logprobs = int32_or(o, "logprobs", -1);
   r.prompt_logprobs = boolean_or(o, "promptLogprobs", false);
   return r;
 }

@@ -68,7 +68,7 @@ MemoryOptions memory_options(const Napi::Object& o) {
   use.head_chunk_rows = integer_or(o, "headChunk", use.head_chunk_rows);
   use.cache_tokens = integer_or(o, "cacheTokens", 0);
   use.step_rows = integer_or(o, "stepRows", 0);
-  use.ranks = static_cast<int>(integer_or(o, "ranks", 0));
+  use.ranks = int32_or(o, "ranks", 0);
   use.streamed = boolean_or(o, "streamed", false);
   if (const Napi::Value shard = o.Get("shard"); !shard.IsUndefined()) use.shard = shard_of(shard);
   return use;
@@ -147,7 +147,7 @@ Napi::Value EngineWrap::open(Info info) {
   options.deterministic = boolean_or(o, "deterministic", false);
   if (!o.Get("moments").IsUndefined()) options.moments = moment_type(o.Get("moments"));
   if (!o.Get("use").IsUndefined()) options.use = memory_options(object(o.Get("use"), "use"));
-  options.threads = static_cast<int>(integer_or(o, "threads", 0));
+  options.threads = int32_or(o, "threads", 0);
   options.recompute = boolean_or(o, "gradientCheckpointing", false);
   options.lm_head_chunk = integer_or(o, "lmHeadChunk", 0);
   if (!o.Get("dtype").IsUndefined()) options.precision = precision(o.Get("dtype"));
@@ -191,10 +191,10 @@ Napi::Value EngineWrap::join(Info info) {
   const Napi::Object o = object(info[0], "options");
   StoreOptions store;
   store.host = string(o.Get("host"), "host");
-  store.port = static_cast<int>(integer(o, "port"));
+  store.port = int32(o, "port");
   store.run = string(o.Get("run"), "run");
-  store.rank = static_cast<int>(integer(o, "rank"));
-  store.size = static_cast<int>(integer(o, "size"));
+  store.rank = int32(o, "rank");
+  store.size = int32(o, "size");
   store.patience_s = number(o, "patience");
   store.limit_s = number(o, "limit");
   const Shard shard = shard_of(o.Get("shard"));
@@ -207,8 +207,8 @@ Napi::Value EngineWrap::join(Info info) {
 Napi::Value EngineWrap::begin_turn(Info info) {
   const Napi::Object o = object(info[0], "arguments");
   return run(info, info[1],
-             [contributors = static_cast<int>(integer(o, "contributors")),
-              label = string(o.Get("label"), "label")](Engine& engine, JobControl&) {
+             [contributors = int32(o, "contributors"), label = string(o.Get("label"), "label")](
+                 Engine& engine, JobControl&) {
                engine.begin_turn(contributors, label);
                return undefined();
              });

@@ -113,10 +113,10 @@ void EngineThread::loop() {
       ending_ = ending_ || job->then == Then::end;
     }
     Job* raw = job.release();
-    // The queue has no limit, so this does not wait. Once the environment is gone the job is left
-    // behind: its references belong to that environment.
+    // The queue has no limit, so this does not wait. Where it takes no more or is gone, so is the
+    // environment, and the job is left behind: this is no thread to free its references on.
     const std::lock_guard lock(lifeline_->mutex);
-    if (!lifeline_->gone && settle_.BlockingCall(raw) != napi_ok) job.reset(raw);
+    if (!lifeline_->gone) settle_.BlockingCall(raw);
   }
 }
 
