@@ -29,7 +29,7 @@ struct SoftmaxSums {
   double weighted = 0;  // Σ eᵈ·d
 };
 
-// The scalars of one AdamW step, from AdamW's fields in double precision.
+// What an instruction set provides; every entry of its table is there.
 struct KernelTable {
   const char* isa = "";
 

@@ -23,10 +23,6 @@ std::vector<uint8_t> chosen(const std::string& name, const char* what,
   return flags;
 }
 
-size_t index_of(const ParameterLayout& layout, const std::string& name) {
-  return static_cast<size_t>(&layout.find(name) - layout.all().data());
-}
-
 }  // namespace
 
 Trainable::Trainable(const ParameterLayout& layout) {
@@ -42,10 +38,10 @@ Trainable::Trainable(const ParameterLayout& layout, std::span<const std::string>
   const std::vector<Parameter>& all = layout.all();
   std::vector<uint8_t> trained(all.size());
   std::vector<int> part_of(all.size(), -1);
-  for (const std::string& name : names) trained[index_of(layout, name)] = 1;
+  for (const std::string& name : names) trained[layout.index(layout.find(name))] = 1;
   if (names.empty()) throw std::invalid_argument("trainable: no parameter is named");
   for (const TrainedPart& part : parts) {
-    const size_t i = index_of(layout, part.name);
+    const size_t i = layout.index(layout.find(part.name));
     const Parameter& p = all[i];
     if (!trained[i] || part_of[i] >= 0 || p.rows == 1 || part.rows.empty() == part.columns.empty())
       throw std::invalid_argument("trainable: '" + part.name +
@@ -111,12 +107,6 @@ void Trainable::build(const ParameterLayout& layout, std::span<const uint8_t> tr
     total_ += p.size();
   }
   align();
-}
-
-int64_t Trainable::elements() const {
-  int64_t n = 0;
-  for (const Piece& p : pieces_) n += p.size;
-  return n;
 }
 
 std::optional<int64_t> Trainable::find(const Parameter& parameter) const {

@@ -42,8 +42,7 @@ class Trainable {
   // ranks divide it as they do this one (shard: parameters).
   Trainable rest(const ParameterLayout& layout) const;
 
-  // Elements of the run, with what the alignment adds; and without.
-  int64_t elements() const;
+  // Elements of the run, with what the alignment adds.
   int64_t total() const { return total_; }
 
   // A stretch that is consecutive in both runs, with or without decay.
