@@ -8,8 +8,9 @@
 
 namespace kogrpo {
 
-// The tables that run here, fastest first. The environment variable KOGRPO_CPU_ISA (a table's `isa`:
-// scalar, neon, avx2, avx512, …) puts the named one first; naming one that cannot run throws.
+// The tables that run here, fastest first. The environment variable KOGRPO_CPU_ISA (a table's
+// `isa`: scalar, neon, avx2, avx512, …) puts the named one first; naming one that cannot run
+// throws.
 std::vector<const KernelTable*> available_kernels();
 
 }  // namespace kogrpo
