@@ -13,6 +13,8 @@ import type { BenchOptions } from './options.ts'
 
 /** Of a matrix's element in the packed copy; what int8 adds a row is not counted. */
 const WEIGHT_BYTES = { float32: 4, bfloat16: 2, int8: 1 } as const
+/** Of an element of keys and values. */
+const CACHE_BYTES = { float32: 4, bfloat16: 2, int8: 4 } as const
 
 /** Far more than a cache holds, in floats: 256 MiB. */
 const READ_FLOATS = 1 << 26
@@ -31,7 +33,7 @@ export async function benchDecode(options: BenchOptions, engine: Engine): Promis
     steps.push((performance.now() - start) / 1000 / fresh)
   })
   const seconds = steps.slice(1) // the first was the warm-up
-  const bytes = weightBytes(geometry, dtype) + cacheBytes(geometry, batch, fresh / 2)
+  const bytes = weightBytes(geometry, dtype) + cacheBytes(options, batch, fresh / 2)
   const context = Math.ceil(fresh / 2)
   const flops =
     batch *
@@ -59,7 +61,11 @@ function weightBytes(c: ModelConfig, dtype: BenchOptions['dtype']): number {
   return elements * WEIGHT_BYTES[dtype]
 }
 
-/** Keys and values of a context, fp32. */
-function cacheBytes(c: ModelConfig, batch: number, context: number): number {
-  return batch * c.numLayers * 2 * c.numKvHeads * c.headDim * context * 4
+/** Keys and values of a context. */
+function cacheBytes(
+  { geometry: c, dtype }: Pick<BenchOptions, 'geometry' | 'dtype'>,
+  batch: number,
+  context: number,
+): number {
+  return batch * c.numLayers * 2 * c.numKvHeads * c.headDim * context * CACHE_BYTES[dtype]
 }

@@ -61,7 +61,7 @@ export async function* benchGemm(
 
 /** One layer's attention: forward, backward, and a decode step against `seq` cached tokens. */
 export async function* benchAttention(
-  { geometry, sizes, runs, seed, signal }: BenchOptions,
+  { geometry, sizes, runs, seed, signal, dtype }: BenchOptions,
   engine: Engine,
 ): AsyncGenerator<BenchResult> {
   const { batch = 1, seq = 1 } = sizes
@@ -71,10 +71,11 @@ export async function* benchAttention(
     backward: { flops: forward * ATTENTION_BACKWARD, tokens: batch * seq },
     decode: { flops: batch * attentionFlops(geometry, seq - 1, seq), tokens: batch },
   }
-  for (const variant of ['forward', 'backward', 'decode'] as const) {
+  for (const pass of ['forward', 'backward', 'decode'] as const) {
+    const variant = dtype === 'bfloat16' ? `bf16_${pass}` : pass
     const kind = `attention_${variant}`
     const timing = await engine.benchmark({ kind, batch, seq, runs, seed, signal })
-    yield report(engine, 'attention', { variant, batch, seq }, timing, work[variant])
+    yield report(engine, 'attention', { variant, batch, seq }, timing, work[pass])
   }
 }
 

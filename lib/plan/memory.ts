@@ -147,7 +147,7 @@ function roomOf(g: Geometry): number {
   return outer + Math.min(2, g.layers) * (layers / g.layers)
 }
 
-/** Tokens that a cache of so many bytes holds. */
+/** Tokens that a cache of so many bytes holds; `stores`: keys and values. */
 export function cacheTokens(g: Geometry, bytes: number, stores: Stores = 'bf16'): number {
-  return Math.floor(bytes / (kvBytes(g) * (BYTES[stores].weight / 2)))
+  return Math.floor(bytes / (kvBytes(g) * (BYTES[stores].weight / BYTES.bf16.weight)))
 }

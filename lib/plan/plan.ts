@@ -60,6 +60,8 @@ export interface Load {
   adapters?: number
   /** The weights under adapters are 8-bit integers. */
   int8?: boolean
+  /** Products, and with them a processor's keys and values, are of bfloat16. */
+  bf16?: boolean
   stage: 'sft' | 'grpo'
   /** Tokens of a sequence or packed row: they bound the memory. */
   length: number
@@ -154,7 +156,7 @@ export function planRecipe(
   const loads = [
     ...(recipe.sft ? [sftLoad(recipe.sft, lengths)] : []),
     ...(recipe.grpo ? [grpoLoad(recipe.grpo, lengths)] : []),
-  ].map(load => ({ ...load, adapters, int8 }))
+  ].map(load => ({ ...load, adapters, int8, bf16: recipe.model.dtype === 'bfloat16' }))
   const asked = loads.map(load => {
     const settings = {
       shard: wanted.shard ?? recipe.shard,
@@ -222,7 +224,7 @@ function planStage(g: Geometry, load: Load, cluster: Cluster, settings: Settings
   let fits = memory.total <= gpu.memory
   let tokens: number | null = null
   if (load.rollout) {
-    tokens = cacheTokens(g, memory.cache, work.stores)
+    tokens = cacheTokens(g, memory.cache, load.bf16 ? 'bf16' : work.stores)
     const { seconds, running } = rolloutSeconds(
       g,
       { ...load.rollout, completions: Math.ceil(load.rollout.completions / ranks) },

@@ -12,8 +12,8 @@ import { geometryOf, kvBytes } from '../plan/geometry.ts'
 import { planMemory } from '../plan/memory.ts'
 import { engineUse } from './engine-use.ts'
 
-/** Keys and values are fp32 on a CPU, and geometry counts them in bf16. */
-const FP32 = 2
+/** Keys and values on a CPU are as products read them; geometry counts them in bf16. */
+const TIMES = { float32: 2, bfloat16: 1, int8: 2 }
 
 /**
  * Whether a rank of `place` is to stream; `available`: bytes that its machine has left, the rank's whole
@@ -43,7 +43,7 @@ export function streamsRollout(
   const { cache } = planMemory(geometry, work, available / localSize + whole)
   // The packed copy that products read while a rank samples is as large as the weights.
   const tokens = (use.cacheTokens ?? 0) / size
-  return cache < whole + tokens * kvBytes(geometry) * FP32
+  return cache < whole + tokens * kvBytes(geometry) * TIMES[recipe.model.dtype]
 }
 
 /** How a run is divided, for its log. */

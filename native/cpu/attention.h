@@ -11,6 +11,8 @@
 
 namespace kogrpo {
 
+// Most of a head's dimensions.
+constexpr int64_t kAttentionDepth = 256;
 // Most query rows of a forward item.
 constexpr int64_t kAttentionRows = 192;
 // Most query rows of a backward block: whole tokens, a power of two of them (at most a tile), so
@@ -52,8 +54,8 @@ constexpr size_t attention_scratch(int64_t head_dim) {
 // `tokens`: the most rows of the sequences [sequence, last) of an item.
 constexpr size_t attention_backward_scratch(int64_t head_dim, int64_t group, int64_t tokens) {
   const int64_t rows = attention_block_tokens(group) * group;
-  return static_cast<size_t>(3 * rows * head_dim + 2 * rows * 64 + 5 * 64 * head_dim + 2 * rows +
-                             64 + 2 * tokens * group + 8 * 16);
+  return static_cast<size_t>(3 * rows * head_dim + 2 * rows * 64 + 5 * 64 * head_dim +
+                             32 * (rows + 1) + 2 * rows + 64 + 2 * tokens * group + 16 * 16);
 }
 
 }  // namespace kogrpo

@@ -1,10 +1,12 @@
 #include "engine/benchmarks.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <functional>
 #include <random>
+#include <span>
 #include <stdexcept>
 
 #include "cpu/cpu_ops.h"
@@ -124,11 +126,17 @@ BenchmarkTimes gemm(CpuOps& ops, const BenchmarkOptions& o, const AbortFlag& abo
   });
 }
 
+// Kinds "attention_bf16_…" have bf16 products, and pages.
+bool is_bf16(const BenchmarkOptions& o) {
+  return o.kind.starts_with("attention_bf16");
+}
+
 BenchmarkTimes attention(CpuOps& ops, const ModelConfig& c, const BenchmarkOptions& o,
                          const AbortFlag& abort) {
   RandomTensors random(o.seed);
   const int64_t t = o.batch * o.seq;
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  const Precision precision = is_bf16(o) ? Precision::bf16 : Precision::f32;
   std::vector<int32_t> cu;
   for (int64_t b = 0; b <= o.batch; ++b) cu.push_back(static_cast<int32_t>(b * o.seq));
   const Tensor cu_seqlens = ints(cu.data(), o.batch + 1);
@@ -136,15 +144,31 @@ BenchmarkTimes attention(CpuOps& ops, const ModelConfig& c, const BenchmarkOptio
                v = random.make(t, c.kv_size()), out = random.make(t, c.q_size()),
                lse = random.make(t, c.num_heads);
   const AttentionForward forward{
-      q, k, v, out, lse, cu_seqlens, c.num_heads, c.num_kv_heads, c.head_dim, scale};
-  if (o.kind == "attention_forward")
+      q,          k,     v,  out,  lse,      cu_seqlens, c.num_heads, c.num_kv_heads,
+      c.head_dim, scale, {}, true, precision};
+  if (o.kind.ends_with("forward"))
     return measure(ops, o, abort, [&] { ops.attention_forward(forward); });
   ops.attention_forward(forward);
   const Tensor dout = random.make(t, c.q_size()), dq = random.make(t, c.q_size()),
                dk = random.make(t, c.kv_size()), dv = random.make(t, c.kv_size());
   return measure(ops, o, abort, [&] {
-    ops.attention_backward({dout, q, k, v, out, lse, cu_seqlens, dq, dk, dv, c.num_heads,
-                            c.num_kv_heads, c.head_dim, scale});
+    ops.attention_backward({dout,
+                            q,
+                            k,
+                            v,
+                            out,
+                            lse,
+                            cu_seqlens,
+                            dq,
+                            dk,
+                            dv,
+                            c.num_heads,
+                            c.num_kv_heads,
+                            c.head_dim,
+                            scale,
+                            {},
+                            true,
+                            precision});
   });
 }
 
@@ -156,6 +180,13 @@ BenchmarkTimes attention_decode(CpuOps& ops, const ModelConfig& c, const Benchma
   const Tensor keys = random.make(o.batch * max_pages, c.kv_size() * kPageTokens),
                values = random.make(o.batch * max_pages, c.kv_size() * kPageTokens),
                q = random.make(o.batch, c.q_size()), out = random.make(o.batch, c.q_size());
+  // Words of two bf16 are to be numbers too.
+  if (is_bf16(o))
+    for (const Tensor& side : {keys, values})
+      for (float& word : std::span(side.f32(), static_cast<size_t>(side.size()))) {
+        const uint32_t upper = std::bit_cast<uint32_t>(word) >> 16;
+        word = std::bit_cast<float>(upper << 16 | upper);
+      }
   std::vector<int32_t> table, cu_rows{0}, position;
   for (int64_t page = 0; page < o.batch * max_pages; ++page)
     table.push_back(static_cast<int32_t>(page));
@@ -163,13 +194,13 @@ BenchmarkTimes attention_decode(CpuOps& ops, const ModelConfig& c, const Benchma
     cu_rows.push_back(static_cast<int32_t>(b + 1));
     position.push_back(static_cast<int32_t>(o.seq - 1));
   }
-  const AttentionCached cached{
-      q,
-      out,
-      {keys.f32(), values.f32(), table.data(), max_pages, c.num_kv_heads, c.head_dim},
-      {cu_rows.data(), position.data(), o.batch},
-      c.num_heads,
-      1.0f / std::sqrt(static_cast<float>(c.head_dim))};
+  const AttentionCached cached{q,
+                               out,
+                               {keys.f32(), values.f32(), table.data(), max_pages, c.num_kv_heads,
+                                c.head_dim, is_bf16(o) ? DType::bf16 : DType::f32},
+                               {cu_rows.data(), position.data(), o.batch},
+                               c.num_heads,
+                               1.0f / std::sqrt(static_cast<float>(c.head_dim))};
   return measure(ops, o, abort, [&] { ops.attention_cached(cached); });
 }
 
@@ -228,8 +259,10 @@ BenchmarkTimes run_benchmark(Device& device, const ModelConfig& config,
     return gemm(ops, options, abort);
   }
   require({{"batch", options.batch}, {"seq", options.seq}});
-  if (kind == "attention_decode") return attention_decode(ops, config, options, abort);
-  if (is({"attention_forward", "attention_backward"}))
+  if (is({"attention_decode", "attention_bf16_decode"}))
+    return attention_decode(ops, config, options, abort);
+  if (is({"attention_forward", "attention_backward", "attention_bf16_forward",
+          "attention_bf16_backward"}))
     return attention(ops, config, options, abort);
   if (is({"lm_head_forward", "lm_head_train"})) return lm_head(device, ops, config, options, abort);
   throw std::invalid_argument("kind: there is no benchmark '" + kind + "'");

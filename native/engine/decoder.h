@@ -54,8 +54,9 @@ class Decoder {
         transformer_(transformer),
         head_(head) {}
 
-  // Of weights, activations, keys and values.
+  // Of weights and activations; of keys and values.
   DType type() const { return transformer_.type(); }
+  DType cache_type() const { return transformer_.attention_type(); }
 
   // Told of the model's blocks in forward(), as Transformer's: a block's weights need to be there
   // from then on only. They must stay until other ones are set; null: none.

@@ -68,7 +68,7 @@ Engine::Engine(const ModelConfig& config, const EngineOptions& options)
       optimizer_(*device_, type_, options.moments),
       pieces_(*device_, type_, 0, 0),
       frozen_pieces_(*device_, type_, 0, 0),
-      transformer_(*device_, config_, type_),
+      transformer_(*device_, config_, type_, options.precision),
       // On a GPU the head's weight and its gradient are read and written once a chunk: with too few
       // rows that takes longer than the products (docs/cuda.md).
       head_(*device_, config_, device_->memory().total > 0 ? use_.head_chunk_rows : 0),

@@ -128,7 +128,8 @@ KvPages KvCache::layer(int64_t index, const int32_t* block_table, int64_t max_pa
           block_table,
           max_pages,
           config_.num_kv_heads,
-          config_.head_dim};
+          config_.head_dim,
+          type_};
 }
 
 }  // namespace kogrpo

@@ -15,7 +15,7 @@ namespace kogrpo {
 Scheduler::Scheduler(Device& device, const ModelConfig& config, Decoder& decoder)
     : config_(config),
       decoder_(decoder),
-      cache_(device, config, decoder.type()),
+      cache_(device, config, decoder.cache_type()),
       queue_(device.step_queue()) {}
 Scheduler::~Scheduler() = default;
 

@@ -178,7 +178,7 @@ void Transformer::layer_forward(const LayerView& w, const PackedModel::Layer* pa
                           a.lse.view(DType::f32, t, config_.num_heads), cu, config_.num_heads,
                           config_.num_kv_heads, config_.head_dim,
                           1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
-                          prefixes_of(batch), !config_.bidirectional});
+                          prefixes_of(batch), !config_.bidirectional, attention_precision()});
   copy(device_, x0, x1);
   ops_.linear({attention, w.o, x1, packed ? packed->o.get() : nullptr, true});
   lora_.forward(w.lora_o, attention, x1, dropout);
@@ -294,7 +294,7 @@ void Transformer::layer_backward(const LayerView& w, const PackedModel::Layer* p
                            dqk.columns(0, q), dqk.columns(q, kv), dqkv.columns(q + kv, kv),
                            config_.num_heads, config_.num_kv_heads, config_.head_dim,
                            1.0f / std::sqrt(static_cast<float>(config_.head_dim)),
-                           prefixes_of(batch), !config_.bidirectional});
+                           prefixes_of(batch), !config_.bidirectional, attention_precision()});
   ops_.qk_norm_rope_backward({dqk, qkv, w.q_norm, w.k_norm, positions, rope_.cos(), rope_.sin(),
                               dqkv, gradient(g.q_norm), gradient(g.k_norm, 1), config_.num_heads,
                               config_.num_kv_heads, config_.head_dim, config_.rms_norm_eps});

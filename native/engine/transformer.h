@@ -103,12 +103,13 @@ struct BlockHooks {
 class Transformer {
  public:
   // `type` is that of weights, gradients and activations, but for those that nothing but products
-  // reads: operands().
-  Transformer(Device& device, const ModelConfig& config, DType type)
+  // reads: operands(). `precision` is that of products with the weights.
+  Transformer(Device& device, const ModelConfig& config, DType type, Precision precision)
       : device_(device),
         ops_(device.ops()),
         config_(config),
         type_(type),
+        attention_type_(device.operands(type, precision)),
         rope_(device, config),
         lora_(device) {}
 
@@ -129,6 +130,8 @@ class Transformer {
   RopeTable& rope() { return rope_; }
   Lora& lora() { return lora_; }
   DType type() const { return type_; }
+  // What attention's products take queries, keys and values for: so generation may store them.
+  DType attention_type() const { return attention_type_; }
   // Of what nothing but products with `weight` reads.
   DType operands(const Tensor& weight) const { return device_.operands(type_, weight.precision); }
 
@@ -145,6 +148,9 @@ class Transformer {
   DType operands(const LayerView& w, const LoraDropout& dropout) const {
     return dropout.p > 0 ? type_ : operands(w.qkv);
   }
+  Precision attention_precision() const {
+    return attention_type_ == DType::bf16 ? Precision::bf16 : Precision::f32;
+  }
   // A gradient that is wanted, or a place for one that is not: the norms' backwards make it anyway.
   Tensor gradient(const Tensor& wanted, size_t place = 0);
   // dw += dyᵀ x unless w is frozen.
@@ -153,7 +159,7 @@ class Transformer {
   Device& device_;
   Ops& ops_;
   const ModelConfig& config_;
-  DType type_;
+  DType type_, attention_type_;
   RopeTable rope_;
   Lora lora_;
   LayerActivations recomputed_;

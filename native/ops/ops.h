@@ -122,6 +122,7 @@ struct AttentionForward {
   float scale = 1.0f;
   Tensor prefixes = {};  // [1,B] i32, optional: all 0
   bool causal = true;    // false: every row sees its whole sequence; then without prefixes
+  Precision precision = Precision::f32;  // of its products; bf16 where KvPages' type is that
 };
 // dq [T,Hq·D], dk and dv [T,Hkv·D] are overwritten (strided views allowed). A shared key's gradient
 // is summed over the rows of its own sequence, then over those that continue it, in their order.
@@ -131,14 +132,16 @@ struct AttentionBackward {
   float scale = 1.0f;
   Tensor prefixes = {};  // as in AttentionForward
   bool causal = true;
+  Precision precision = Precision::f32;
 };
 
 // Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:
 //   keys   [page][Hkv][D][kPageTokens]   (token index fastest, so a tile of scores is D fused
 //   steps) values [page][Hkv][kPageTokens][D]
-// A backend may order a page otherwise (cuda/attention.cu does) and store bf16 in it: the pointers
-// are its own business. block_table[seq · max_pages + i] is the page of that sequence's tokens
-// [i·kPageTokens, …).
+// Of type bf16 the CPU has pairs in 32-bit words: keys [page][Hkv][D/2][kPageTokens], of two d;
+// values [page][Hkv][kPageTokens/2][D], of two tokens. A backend may order a page otherwise
+// (cuda/attention.cu does): the pointers are its own business. block_table[seq · max_pages + i] is
+// the page of that sequence's tokens [i·kPageTokens, …).
 constexpr int64_t kPageTokens = 64;
 struct KvPages {
   float* keys = nullptr;
@@ -146,6 +149,7 @@ struct KvPages {
   const int32_t* block_table = nullptr;
   int64_t max_pages = 0;  // row length of block_table
   int64_t kv_heads = 0, head_dim = 0;
+  DType type = DType::f32;  // of keys and values
 };
 // Rows of a generation step: sequence s owns rows [cu_rows[s], cu_rows[s+1]); its first row stands
 // at position first_position[s] of the sequence (a prompt chunk has many rows, a decode step one).

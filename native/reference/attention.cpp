@@ -1,19 +1,36 @@
 // Attention as its definition: softmax(scale·q·k) over the keys up to the row's own position, and
-// the derivative of that; one row at a time, sums in double precision.
+// the derivative of that; one row at a time, sums in double precision. Of Precision::bf16 the query
+// times scale, keys, values and the output's gradient are rounded; probabilities and their
+// gradients are not.
 
 #include <cmath>
 #include <vector>
 
+#include "reference/bf16.h"
 #include "reference/reference_ops.h"
 
 namespace kogrpo {
 namespace {
 
-double dot(const float* a, const float* b, int64_t n) {
+double dot(const double* a, const double* b, int64_t n) {
   double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += double(a[i]) * b[i];
+  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
   return sum;
 }
+
+// A tensor's values as products take them, times `scale` in single precision.
+struct Operand {
+  std::vector<double> values;
+  int64_t cols;
+
+  Operand(const Tensor& x, Precision precision, float scale = 1) : cols(x.cols) {
+    for (int64_t r = 0; r < x.rows; ++r)
+      for (int64_t c = 0; c < x.cols; ++c)
+        values.push_back(precision == Precision::bf16 ? rounded(x.row(r)[c] * scale, precision)
+                                                      : double(x.row(r)[c]) * double(scale));
+  }
+  const double* row(int64_t r) const { return values.data() + r * cols; }
+};
 
 // Turns scores into probabilities; returns log Σ exp.
 double softmax(std::vector<double>& s) {
@@ -50,6 +67,7 @@ std::vector<int64_t> seen(const Tensor& cu, const Tensor& prefixes, int64_t b, i
 
 void ReferenceOps::attention_forward(const AttentionForward& op) {
   const int32_t* cu = op.cu_seqlens.i32();
+  const Operand q(op.q, op.precision, op.scale), k(op.k, op.precision), v(op.v, op.precision);
   for (int64_t b = 0; b + 1 < op.cu_seqlens.cols; ++b)
     for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
       for (int64_t h = 0; h < op.q_heads; ++h) {
@@ -57,12 +75,11 @@ void ReferenceOps::attention_forward(const AttentionForward& op) {
         const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t, op.causal);
         std::vector<double> p;
         for (int64_t key : keys)
-          p.push_back(double(op.scale) *
-                      dot(op.q.row(t) + at.q_column, op.k.row(key) + at.k_column, op.head_dim));
+          p.push_back(dot(q.row(t) + at.q_column, k.row(key) + at.k_column, op.head_dim));
         op.lse.row(t)[h] = float(softmax(p));
         for (int64_t d = 0; d < op.head_dim; ++d) {
           double sum = 0;
-          for (size_t i = 0; i < keys.size(); ++i) sum += p[i] * op.v.row(keys[i])[at.k_column + d];
+          for (size_t i = 0; i < keys.size(); ++i) sum += p[i] * v.row(keys[i])[at.k_column + d];
           op.out.row(t)[at.q_column + d] = float(sum);
         }
       }
@@ -72,27 +89,29 @@ void ReferenceOps::attention_backward(const AttentionBackward& op) {
   const int64_t depth = op.head_dim, width = op.kv_heads * depth;
   std::vector<double> dk(size_t(op.k.rows * width)), dv(dk.size());
   const int32_t* cu = op.cu_seqlens.i32();
+  const Operand queries(op.q, op.precision, op.scale), douts(op.dout, op.precision);
+  const Operand all_keys(op.k, op.precision), values(op.v, op.precision);
   for (int64_t b = 0; b + 1 < op.cu_seqlens.cols; ++b)
     for (int64_t t = cu[b]; t < cu[b + 1]; ++t)
       for (int64_t h = 0; h < op.q_heads; ++h) {
         const Head at = head_of(h, op.q_heads, op.kv_heads, depth);
-        const float* q = op.q.row(t) + at.q_column;
-        const float* dout = op.dout.row(t) + at.q_column;
+        const double* q = queries.row(t) + at.q_column;
+        const double* dout = douts.row(t) + at.q_column;
         const std::vector<int64_t> keys = seen(op.cu_seqlens, op.prefixes, b, t, op.causal);
         std::vector<double> p, dp, dq(static_cast<size_t>(depth));
         for (int64_t key : keys) {
-          p.push_back(double(op.scale) * dot(q, op.k.row(key) + at.k_column, depth));
-          dp.push_back(dot(dout, op.v.row(key) + at.k_column, depth));
+          p.push_back(dot(q, all_keys.row(key) + at.k_column, depth));
+          dp.push_back(dot(dout, values.row(key) + at.k_column, depth));
         }
         softmax(p);
         double delta = 0;
         for (size_t i = 0; i < p.size(); ++i) delta += p[i] * dp[i];
         for (size_t i = 0; i < keys.size(); ++i) {
-          const double ds = p[i] * (dp[i] - delta) * op.scale;
-          const float* k = op.k.row(keys[i]) + at.k_column;
+          const double ds = p[i] * (dp[i] - delta);
+          const double* k = all_keys.row(keys[i]) + at.k_column;
           const size_t to = size_t(keys[i] * width + at.k_column);
           for (int64_t d = 0; d < depth; ++d) {
-            dq[size_t(d)] += ds * k[d];
+            dq[size_t(d)] += ds * k[d] * double(op.scale);
             dk[to + size_t(d)] += ds * q[d];
             dv[to + size_t(d)] += p[i] * dout[d];
           }

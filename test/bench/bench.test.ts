@@ -94,12 +94,15 @@ describe('kogrpo bench', () => {
     }
   })
 
-  test('attention: forward, backward and decode', async () => {
-    const lines = await measured('attention', '--batch', '3', '--seq', '70')
+  test.each([
+    ['float32', ''],
+    ['bfloat16', 'bf16_'],
+  ])('attention in %s: forward, backward and decode', async (dtype, prefix) => {
+    const lines = await measured('attention', '--batch', '3', '--seq', '70', '--dtype', dtype)
     expect(lines.map(({ variant, tokens }) => [variant, tokens])).toEqual([
-      ['forward', 210],
-      ['backward', 210],
-      ['decode', 3],
+      [`${prefix}forward`, 210],
+      [`${prefix}backward`, 210],
+      [`${prefix}decode`, 3],
     ])
   })
 
@@ -143,8 +146,8 @@ describe('kogrpo bench', () => {
     const [line] = await measured('decode', '--new', '8', '--dtype', dtype)
     const { bytes, bandwidth } = line as unknown as { bytes: number; bandwidth: { min: number } }
     const weights = (blockFlops(config) + headFlops(config)) / 2
-    const cached = config.numLayers * 2 * config.numKvHeads * config.headDim * 4 * 4
-    expect(bytes).toBe(weights * (dtype === 'bfloat16' ? 2 : 4) + cached)
+    const cached = config.numLayers * 2 * config.numKvHeads * config.headDim * 4
+    expect(bytes).toBe((weights + cached) * (dtype === 'bfloat16' ? 2 : 4))
     expect(bandwidth.min).toBeGreaterThan(1e8)
     expect(line!.dtype).toBe(dtype)
   })

@@ -97,6 +97,22 @@ describe('bfloat16', () => {
     expect(await other.score(batch)).toEqual(await rounded.score(batch))
   })
 
+  it('keeps keys and values in half the memory', async () => {
+    const pageBytes = async (dtype: 'float32' | 'bfloat16'): Promise<number> => {
+      await using engine = await create(dtype)
+      const request = { tokens: sequence(3, 1), maxNewTokens: 3, seed: 1, stream: 0 }
+      const refusal = engine.generate([request], { maxCacheBytes: 1 })
+      const { message } = await refusal.then(
+        () => new Error('it fits'),
+        (error: Error) => error,
+      )
+      return Number(/ needs 1 \((\d+) bytes\)/.exec(message)?.[1])
+    }
+    const values = 2 * config.numLayers * config.numKvHeads * config.headDim * 64
+    expect(await pageBytes('float32')).toBe(4 * values)
+    expect(await pageBytes('bfloat16')).toBe(2 * values)
+  })
+
   it('keeps what an optimizer step adds, however little', async () => {
     await using engine = await create('bfloat16')
     const name = 'model.layers.0.mlp.up_proj.weight'

@@ -2,28 +2,12 @@
 // finite differences, and the promise that a row's bits depend on its own inputs alone (packing,
 // threads, instruction sets, prompt chunks, decoding row by row, garbage in unused page slots).
 
-#include <algorithm>
-
 #include "attention_testing.h"
 
 namespace kogrpo {
 namespace {
 
 using namespace testing;
-
-Geometry random_geometry(std::mt19937& engine, int64_t group, int64_t head_dim) {
-  Geometry g;
-  g.kv_heads = 1 + int64_t(engine() % 2);
-  g.q_heads = g.kv_heads * group;
-  g.head_dim = head_dim;
-  const int64_t sequences = 1 + int64_t(engine() % 3);
-  const uint32_t longest = head_dim * group > 128 ? 100 : 300;  // the scalar kernels are slow
-  for (int64_t i = 0; i < sequences; ++i) {
-    const int64_t choices[] = {1, 63, 64, 65, 97, 1 + int64_t(engine() % longest)};
-    g.lengths.push_back(choices[std::min<uint32_t>(engine() % 9, 5)]);
-  }
-  return g;
-}
 
 // Query heads per key/value head, and whether rows see only what precedes them.
 constexpr std::pair<int64_t, bool> kGroupsAndKinds[] = {{1, true},  {2, true},  {5, true},
@@ -126,57 +110,6 @@ TEST_CASE("attention: a sequence alone has the bits it has in any batch and on a
         }
       }
     }
-}
-
-// Feeds the sequences of a batch through the cache in steps: `next` says how many rows a sequence
-// gets that has `left` to go. Pages are scattered and full of NaN until written.
-template <class Next>
-std::vector<float> cached(Ops& ops, Batch& b, uint32_t seed, Next next) {
-  const Geometry& g = b.geometry;
-  const int64_t sequences = int64_t(g.lengths.size());
-  const int64_t longest = *std::max_element(g.lengths.begin(), g.lengths.end());
-  const int64_t max_pages = (longest + kPageTokens - 1) / kPageTokens;
-  std::vector<int32_t> table(size_t(sequences * max_pages), -1), free(table.size() + 3);
-  std::iota(free.begin(), free.end(), 0);
-  std::shuffle(free.begin(), free.end(), std::mt19937(seed));
-  const size_t page_floats = size_t(g.narrow() * kPageTokens);
-  std::vector<float> keys = poisoned(free.size() * page_floats);
-  std::vector<float> values = poisoned(free.size() * page_floats);
-  KvPages pages{keys.data(), values.data(), table.data(), max_pages, g.kv_heads, g.head_dim};
-
-  std::vector<float> out = poisoned(size_t(g.tokens() * g.wide()));
-  std::vector<int32_t> done(size_t(sequences), 0);
-  for (;;) {
-    std::vector<int32_t> rows{0}, source;
-    for (int64_t s = 0; s < sequences; ++s) {
-      const int64_t left = g.lengths[size_t(s)] - done[size_t(s)];
-      const int64_t n = left == 0 ? 0 : next(left);
-      for (int64_t i = 0; i < n; ++i)
-        source.push_back(b.cu[size_t(s)] + done[size_t(s)] + int32_t(i));
-      rows.push_back(rows.back() + int32_t(n));
-      for (int64_t p = 0; p * kPageTokens < done[size_t(s)] + n; ++p)
-        if (int32_t& page = table[size_t(s * max_pages + p)]; page < 0)
-          page = free.back(), free.pop_back();
-    }
-    if (source.empty()) return out;
-    std::vector<float> step;
-    for (int32_t row : source)
-      step.insert(step.end(), b.qkv.begin() + row * b.width(),
-                  b.qkv.begin() + (row + 1) * b.width());
-    const int64_t count = int64_t(source.size());
-    const Tensor all = matrix(step.data(), count, b.width());
-    std::vector<float> result = poisoned(size_t(count * g.wide()));
-    const RowSpans spans{rows.data(), done.data(), sequences};
-    ops.kv_append({all.columns(g.wide(), g.narrow()),
-                   all.columns(g.wide() + g.narrow(), g.narrow()), pages, spans});
-    ops.attention_cached({all.columns(0, g.wide()), matrix(result.data(), count, g.wide()), pages,
-                          spans, g.q_heads, g.scale()});
-    for (int64_t i = 0; i < count; ++i)
-      std::copy_n(result.begin() + i * g.wide(), g.wide(),
-                  out.begin() + source[size_t(i)] * g.wide());
-    for (int64_t s = 0; s < sequences; ++s)
-      done[size_t(s)] += rows[size_t(s) + 1] - rows[size_t(s)];
-  }
 }
 
 TEST_CASE("attention: cached, in chunks or row by row, is the forward to the bit") {

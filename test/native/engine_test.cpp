@@ -186,6 +186,10 @@ TEST_CASE(
   cache.release(b);
   cache.reserve(10);
   CHECK(cache.available() == 10);
+  CHECK(cache.page_bytes() == 2 * config.num_layers * config.kv_size() * kPageTokens * 4);
+  KvCache narrow(*device, config, DType::bf16);
+  CHECK(narrow.page_bytes() == cache.page_bytes() / 2);
+  CHECK(narrow.layer(0, nullptr, 0).type == DType::bf16);
 }
 
 TEST_CASE("generation: small memory, any number running and chunk give the same completions") {

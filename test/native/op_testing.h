@@ -60,8 +60,9 @@ void for_each_table(Test&& test, std::string_view but = "") {
     }
 }
 
-// Where avx512bf16 runs, avx512 is left out: all but the products and what writes their operands
-// are its functions, and bf16_test.cpp and bf16_operands_test.cpp hold those against each other.
+// Where avx512bf16 runs, avx512 is left out: all but the products, attention's among them, and
+// what writes their operands are its functions; bf16_test.cpp, bf16_operands_test.cpp and
+// attention_bf16_test.cpp hold those against each other, and avx512vnni has avx512's attention.
 template <class Test>
 void for_each_cpu_backend(Test&& test) {
   bool bf16 = false;

@@ -251,7 +251,7 @@ describe('a recipe', () => {
     const { lora } = resolveRecipe({ ...recipe, lora: { r: 32 } })
     const adapters = 32 * 40 * (2 * (5120 + 5120) + 2 * (5120 + 1024) + 3 * (5120 + 17_408))
     const small = { ...recipe, lora, grpo: { ...recipe.grpo!, beta: 0.01 } }
-    const plan = (dtype: 'int8' | 'float32') =>
+    const plan = (dtype: 'int8' | 'float32' | 'bfloat16') =>
       planRecipe(
         { ...small, model: { ...small.model, dtype } },
         config14b,
@@ -273,6 +273,9 @@ describe('a recipe', () => {
       expect(one).toMatchObject({ phases: [], mfu: null, tokensPerSecond: null })
       expect(one.cacheTokens).toBe(Math.floor(one.memory.cache / (2 * kvBytes(g14b))))
     }
+    const bf16 = plan('bfloat16')
+    expect(bf16.memory.cache).toBe(full.memory.cache)
+    expect(bf16.cacheTokens).toBe(Math.floor(full.memory.cache / kvBytes(g14b)))
     const model = { ...small.model, dtype: 'int8' as const }
     expect(() => planRecipe({ ...small, model }, config14b, parseCluster('H200'), {})).toThrow(
       'CPU-64GB',

@@ -13,12 +13,15 @@ namespace kogrpo::KOGRPO_ISA {
 namespace attn {
 
 // One item's work: scratch, and the tile of keys at hand.
+template <bool Pairs>
 struct BackwardPass {
   const AttentionBackward& op;
   int64_t depth, group, block_tokens, kv_head, key_column, query_column;
   int64_t first_row;  // that lse and delta begin with
   bool queries, keys;
-  float *q, *dout, *dq, *p, *ds, *keys_t, *values_t, *k, *dk, *dv;
+  // As products read them: q and dout along d and along rows, ds along keys and along rows. Of
+  // floats the two are one.
+  float *q, *q_rows, *dout, *dout_rows, *dq, *p, *ds, *ds_rows, *keys_t, *values_t, *k, *dk, *dv;
   int32_t *visible, *from;
   float *lse, *delta;  // per row of the item
 
@@ -35,14 +38,17 @@ struct BackwardPass {
         queries(item.queries),
         keys(item.keys) {
     const int64_t rows = block_tokens * group;
-    q = arena.floats(rows * depth);
-    dout = arena.floats(rows * depth);
+    q = arena.floats(rows * depth / kPer<Pairs>);
+    dout = arena.floats(rows * depth / kPer<Pairs>);
+    q_rows = Pairs ? arena.floats((rows + 1) / 2 * depth) : q;
+    dout_rows = Pairs ? arena.floats((rows + 1) / 2 * depth) : dout;
     dq = arena.floats(rows * depth);
     p = arena.floats(rows * kTile);
     ds = arena.floats(rows * kTile);
-    keys_t = arena.floats(kTile * depth);
-    values_t = arena.floats(kTile * depth);
-    k = arena.floats(kTile * depth);
+    ds_rows = Pairs ? arena.floats((rows + 1) / 2 * kTile) : ds;
+    keys_t = arena.floats(kTile * depth / kPer<Pairs>);
+    values_t = arena.floats(kTile * depth / kPer<Pairs>);
+    k = arena.floats(kTile * depth / kPer<Pairs>);
     dk = arena.floats(kTile * depth);
     dv = arena.floats(kTile * depth);
     visible = arena.ints(rows);
@@ -55,7 +61,8 @@ struct BackwardPass {
         const float* out = op.out.row(row) + column;
         const float* d = op.dout.row(row) + column;
         f32x16 product = zero();
-        for (int64_t i = 0; i < depth; i += 16) product = fma(load(out + i), load(d + i), product);
+        for (int64_t i = 0; i < depth; i += 16)
+          product = fma(load(out + i), rounded(load(d + i)), product);
         delta[r] = sum(product);
         lse[r] = op.lse.row(row)[kv_head * group + g];
       }
@@ -64,10 +71,9 @@ struct BackwardPass {
   // Takes the n keys at rows [row, row + n) for the blocks to come.
   void open(int64_t row, int64_t n) {
     const float* key = op.k.row(row) + key_column;
-    transpose(key, op.k.stride, n, depth, keys_t);
-    transpose(op.v.row(row) + key_column, op.v.stride, n, depth, values_t);
-    if (queries)
-      for (int64_t i = 0; i < n; ++i) copy(k + i * depth, key + i * op.k.stride, depth);
+    transpose_operand<Pairs>(key, op.k.stride, n, depth, keys_t);
+    transpose_operand<Pairs>(op.v.row(row) + key_column, op.v.stride, n, depth, values_t);
+    if (queries) put_keys<Pairs>(k, 0, key, op.k.stride, n, depth);
     if (keys) {
       clear(dk, n * depth);
       clear(dv, n * depth);
@@ -80,15 +86,16 @@ struct BackwardPass {
   void block(int64_t row, int64_t position, int64_t t0, int64_t t1, int64_t key0, int64_t n,
              bool last) {
     const int64_t rows = (t1 - t0) * group, at = (row + t0 - first_row) * group;
-    for (int64_t token = t0; token < t1; ++token)
-      for (int64_t g = 0; g < group; ++g) {
-        const int64_t column = query_column + g * depth, r = (token - t0) * group + g;
-        copy_times(q + r * depth, op.q.row(row + token) + column, op.scale, depth);
-        copy(dout + r * depth, op.dout.row(row + token) + column, depth);
-        visible[r] = int32_t(op.causal ? least(n, position + token + 1 - key0) : n);
-      }
-    scores(q, rows, depth, keys_t, visible, p);
-    scores(dout, rows, depth, values_t, visible, ds);
+    const auto at_row = [&](const Tensor& x, int64_t r) {
+      return x.row(row + t0 + r / group) + query_column + r % group * depth;
+    };
+    for (int64_t r = 0; r < rows; ++r) {
+      copy_operand<Pairs>(q + r * depth / kPer<Pairs>, at_row(op.q, r), op.scale, depth);
+      copy_operand<Pairs>(dout + r * depth / kPer<Pairs>, at_row(op.dout, r), 1.0f, depth);
+      visible[r] = int32_t(op.causal ? least(n, position + t0 + r / group + 1 - key0) : n);
+    }
+    scores<Pairs>(q, rows, depth, keys_t, visible, p);
+    scores<Pairs>(dout, rows, depth, values_t, visible, ds);
     for (int64_t r = 0; r < rows; ++r) {
       const f32x16 l = set1(lse[at + r]), e = set1(delta[at + r]);
       for (int64_t i = r * kTile; i < r * kTile + visible[r]; i += 16) {
@@ -97,22 +104,30 @@ struct BackwardPass {
         store(ds + i, mul(weight, sub(load(ds + i), e)));
       }
     }
+    if constexpr (Pairs) {
+      if (keys)
+        for (int64_t r = 0; r < rows; r += 2) {
+          const int64_t later = r + 1 < rows ? r + 1 : -1;
+          join_rows(q_rows + r / 2 * depth, at_row(op.q, r),
+                    later < 0 ? nullptr : at_row(op.q, later), op.scale, depth);
+          join_rows(dout_rows + r / 2 * depth, at_row(op.dout, r),
+                    later < 0 ? nullptr : at_row(op.dout, later), 1.0f, depth);
+        }
+      join_weights(rows);
+    }
     if (keys) {
       for (int64_t i = 0; i < n; ++i)
         from[i] = op.causal ? int32_t(least(most(key0 + i - position - t0, 0) * group, rows)) : 0;
-      gather(p, rows, n, from, dout, depth, dv);
-      gather(ds, rows, n, from, q, depth, dk);
+      gather<Pairs>(p, rows, n, from, dout_rows, depth, dv);
+      gather<Pairs>(ds_rows, rows, n, from, q_rows, depth, dk);
     }
     if (!queries) return;
     if (key0 > 0)
-      for (int64_t r = 0; r < rows; ++r)
-        copy(dq + r * depth, op.dq.row(row + t0 + r / group) + query_column + r % group * depth,
-             depth);
-    weigh(ds, rows, visible, k, depth, depth, dq, key0 > 0 ? Start::accumulate : Start::zero,
-          nullptr);
+      for (int64_t r = 0; r < rows; ++r) copy(dq + r * depth, at_row(op.dq, r), depth);
+    weigh<Pairs>(ds, rows, visible, k, depth, depth, dq, key0 > 0 ? Start::accumulate : Start::zero,
+                 nullptr);
     for (int64_t r = 0; r < rows; ++r)
-      copy_times(op.dq.row(row + t0 + r / group) + query_column + r % group * depth, dq + r * depth,
-                 last ? op.scale : 1.0f, depth);
+      copy_times(at_row(op.dq, r), dq + r * depth, last ? op.scale : 1.0f, depth);
   }
 
   // Writes the gradients of the open tile's keys.
@@ -122,13 +137,37 @@ struct BackwardPass {
       copy(op.dv.row(row + i) + key_column, dv + i * depth, depth);
     }
   }
+
+ private:
+  KOGRPO_INLINE static f32x16 rounded(f32x16 x) { return Pairs ? floats(bf16_operand(x)) : x; }
+
+  // p and ds of a block become words: p of rows, in its first half, ds of rows in ds_rows, and of
+  // keys in the first half of each of its own rows. What a row does not see is in none that is
+  // read.
+  void join_weights(int64_t rows) {
+    if (keys)
+      for (int64_t r = 0; r < rows; r += 2) {
+        const bool two = r + 1 < rows;
+        for (int64_t i = 0; i < visible[two ? r + 1 : r]; i += 16) {
+          const int64_t at = r * kTile + i, to = r / 2 * kTile + i;
+          const f32x16 later_p = two ? load(p + at + kTile) : zero();
+          const f32x16 later_ds = two ? load(ds + at + kTile) : zero();
+          store(p + to, bf16_pairs(later_p, load(p + at)));
+          store(ds_rows + to, bf16_pairs(later_ds, load(ds + at)));
+        }
+      }
+    if (!queries) return;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < visible[r]; i += 32) {
+        float* row = ds + r * kTile + i;
+        store(row - i / 2, join_keys(load(row), load(row + 16)));
+      }
+  }
 };
 
-}  // namespace attn
-
-inline void attention_backward(const AttentionBackward& op, float* scratch,
-                               const AttentionBackwardItem& item) {
-  using namespace attn;
+template <bool Pairs>
+static void backward(const AttentionBackward& op, float* scratch,
+                     const AttentionBackwardItem& item) {
   const int32_t* cu = op.cu_seqlens.i32();
   const int32_t* prefixes = op.prefixes.data ? op.prefixes.i32() : nullptr;
   const int64_t block_tokens = attention_block_tokens(op.q_heads / op.kv_heads);
@@ -137,7 +176,7 @@ inline void attention_backward(const AttentionBackward& op, float* scratch,
       item.keys ? cu[item.last]
                 : least(cu[item.sequence] + item.block_end * block_tokens, cu[item.last]);
   Arena arena(scratch);
-  BackwardPass pass(op, arena, item, row_begin, row_end);
+  BackwardPass<Pairs> pass(op, arena, item, row_begin, row_end);
 
   // Blocks [begin, end) of sequence s against the open tile of n keys at position key0, which are
   // its own or, with `shared`, its prefix's.
@@ -179,6 +218,14 @@ inline void attention_backward(const AttentionBackward& op, float* scratch,
       pass.close(cu[s] + own0, n);
     }
   }
+}
+
+}  // namespace attn
+
+inline void attention_backward(const AttentionBackward& op, float* scratch,
+                               const AttentionBackwardItem& item) {
+  op.precision == Precision::bf16 ? attn::backward<true>(op, scratch, item)
+                                  : attn::backward<false>(op, scratch, item);
 }
 
 }  // namespace kogrpo::KOGRPO_ISA

@@ -6,26 +6,30 @@
 // A query row's arithmetic is fixed by the row and its keys: key tiles start at multiples of 64; a
 // score is one chain of fused multiply-adds over d, from the query times `scale`; the tile's sum of
 // exponentials is (p0+p1)+(p2+p3) over its four vectors, then the lane tree; the output is one
-// chain over the keys, rescaled where a tile starts. Rows of a block only share loads. So a whole
-// sequence, a prompt chunk and a single decoded row agree to the bit. Keys that a row does not see
-// are left out by selects and loop bounds, never multiplied by zero: what lies there may be NaN.
+// chain over the keys, rescaled where a tile starts. In bfloat16 the query times `scale`, keys,
+// values and exponentials are rounded as products read them; their sum is of the unrounded. Rows of
+// a block only share loads. So a whole sequence, a prompt chunk and a single decoded row agree to
+// the bit. Keys that a row does not see are left out by selects and loop bounds, never multiplied
+// by zero: what lies there may be NaN.
 
 #include "cpu/kernels/attention_products.inl"
 
 namespace kogrpo::KOGRPO_ISA {
 namespace attn {
 
-// A block of query rows between tiles: outputs not yet divided by the sum of exponentials.
+// A block of query rows between tiles, queries as products read them: outputs not yet divided by
+// the sum of exponentials.
 struct Rows {
-  int64_t count, depth;
-  float *q, *out, *score;                 // [count][depth], [count][depth], [count][kTile]
+  int64_t count, depth, q_row;
+  float *q, *out, *score;                 // [count][q_row], [count][depth], [count][kTile]
   float *top, *total, *factor, *partial;  // [count]: maximum, Σ exp, rescaling, the tile's Σ exp
   int32_t *position, *visible;            // [count]
 
-  Rows(Arena& arena, int64_t n, int64_t d)
+  Rows(Arena& arena, int64_t n, int64_t d, int64_t per)
       : count(n),
         depth(d),
-        q(arena.floats(n * d)),
+        q_row(d / per),
+        q(arena.floats(n * q_row)),
         out(arena.floats(n * d)),
         score(arena.floats(n * kTile)),
         top(arena.floats(n)),
@@ -54,7 +58,9 @@ KOGRPO_INLINE f32x16 exp_weight(f32x16 x) {
   return mul(p, floats(shift_left<23>(iadd(n, iset1(127)))));
 }
 
-// Scores of rows [begin, count) become exponentials relative to the new maximum.
+// Scores of rows [begin, count) become exponentials relative to the new maximum; of pairs, words of
+// them, in the first half of the row.
+template <bool Pairs>
 static void softmax_tile(const Rows& x, int64_t begin) {
   const f32x16 nothing = set1(-__builtin_inff());
   float fresh[16];
@@ -91,7 +97,11 @@ static void softmax_tile(const Rows& x, int64_t begin) {
         }
         p[v] = exp_weight(sub(load(s + 16 * v), t));
         if (n < 16 * v + 16) p[v] = first(n - 16 * v, p[v], zero());
-        store(s + 16 * v, p[v]);
+        if constexpr (!Pairs) store(s + 16 * v, p[v]);
+      }
+      if constexpr (Pairs) {
+        store(s, join_keys(p[0], p[1]));
+        store(s + 16, join_keys(p[2], p[3]));
       }
       x.partial[r] = sum(add(add(p[0], p[1]), add(p[2], p[3])));
     }
@@ -102,14 +112,14 @@ static void softmax_tile(const Rows& x, int64_t begin) {
 }
 
 struct TileView {
-  const float* keys;    // [depth][kTile]
-  const float* values;  // [kTile][value_step]
+  const float* keys;    // [depth][kTile], or [depth/2][kTile] words
+  const float* values;  // [kTile][value_step], or [kTile/2][value_step] words
   int64_t value_step;
   Ahead keys_ahead = {}, values_ahead = {};  // the next tile's, if that is worth asking for
 };
 
 // Runs the rows (q scaled, position ascending) over the tiles of `source`.
-template <class Source>
+template <bool Pairs, class Source>
 static void attend(const Rows& x, Source& source) {
   clear(x.out, x.count * x.depth);
   for (int64_t r = 0; r < x.count; ++r) {
@@ -122,11 +132,12 @@ static void attend(const Rows& x, Source& source) {
     for (int64_t r = begin; r < x.count; ++r)
       x.visible[r] = int32_t(least(kTile, x.position[r] + 1 - tile * kTile));
     const TileView view = source.tile(tile);
-    scores(x.q + begin * x.depth, x.count - begin, x.depth, view.keys, x.visible + begin,
-           x.score + begin * kTile, view.keys_ahead);
-    softmax_tile(x, begin);
-    weigh(x.score + begin * kTile, x.count - begin, x.visible + begin, view.values, view.value_step,
-          x.depth, x.out + begin * x.depth, Start::rescale, x.factor + begin, view.values_ahead);
+    scores<Pairs>(x.q + begin * x.q_row, x.count - begin, x.depth, view.keys, x.visible + begin,
+                  x.score + begin * kTile, view.keys_ahead);
+    softmax_tile<Pairs>(x, begin);
+    weigh<Pairs>(x.score + begin * kTile, x.count - begin, x.visible + begin, view.values,
+                 view.value_step, x.depth, x.out + begin * x.depth, Start::rescale,
+                 x.factor + begin, view.values_ahead);
   }
 }
 

@@ -1,4 +1,5 @@
-// bfloat16 operands of the matrix product: the upper half of a float, rounded to nearest, ties to
+#pragma once
+// bfloat16 operands of a product: the upper half of a float, rounded to nearest, ties to
 // even. Two consecutive values of k lie in one 32-bit word, the first in its lower half, and a step
 // of a product's chain takes both:
 //

@@ -3,7 +3,7 @@
 #include "cpu/kernels.h"
 #include "cpu/kernels/partial.inl"
 #include "cpu/simd.h"
-// kernels, bf16 before what uses it
+// kernels
 #include "cpu/kernels/attention_backward.inl"
 #include "cpu/kernels/attention_cached.inl"
 #include "cpu/kernels/attention_packed.inl"
