@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe, type Override, parseRecipe } from '../config/load.ts'
+import { isBuiltin } from '../config/schema/source.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import {
@@ -84,7 +85,7 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
       phrase('{config} has no grpo.oracle.judge to calibrate', { config: argv.config! }),
     )
   }
-  const { isBuiltin, modelPath, sourceRecords } = await import('../train/sources.ts')
+  const { modelPath, sourceRecords } = await import('../train/sources.ts')
   const { builtinPrograms } = await import('../rewards/judge/programs.ts')
   const { openJudge } = await import('../rewards/judge/create.ts')
   const size = argv.size ?? (isBuiltin({ path: file }) ? DEFAULT_SIZE : undefined)

@@ -2,13 +2,14 @@
  * Mean lengths for a plan, from the first records of a recipe's sources. A plan is made before anything is
  * downloaded, too: where the model or a file is not there, that stage's lengths are not known.
  */
+import { isBuiltin } from '../config/schema/source.ts'
 import type { Recipe } from '../config/schema.ts'
 import { ChatTemplate } from '../data/chat-template.ts'
 import { toGrpoSample, toSftSample } from '../data/samples.ts'
 import { Tokenizer } from '../data/tokenizer.ts'
 import { isThere, openModelDirectory } from '../model/directory.ts'
 import type { Lengths } from '../plan/plan.ts'
-import { isBuiltin, modelPath, sourceRecords } from '../train/sources.ts'
+import { modelPath, sourceRecords } from '../train/sources.ts'
 import { type RecipeSource, recipeSources } from './recipe-sources.ts'
 
 /** Of each source. */

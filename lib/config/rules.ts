@@ -10,6 +10,7 @@ import { isChosen } from './keys.ts'
 import { checkOverlong, checkRepetition } from './reward-limits.ts'
 import { repetitionOptions } from './schema/reward-options.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
+import { checkSources } from './source-rules.ts'
 
 /** The nearest multiples-of-`unit` counts around `value`, smaller first, none below 1. */
 function neighbours(value: number, unit: number): number[] {
@@ -247,6 +248,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       ),
     })
   }
+  checkSources(recipe, findings.errors)
   checkFreezing(recipe, findings.errors)
   for (const [name, stage] of [
     ['pretrain', pretrain],

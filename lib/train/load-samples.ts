@@ -1,4 +1,5 @@
 /** The samples of a recipe's sources, of one alone or of several as a mixture. */
+import { isBuiltin } from '../config/schema/source.ts'
 import type { GrpoStage, Source } from '../config/schema.ts'
 import { thinkInstruction } from '../config/think-template.ts'
 import { Mixture } from '../data/mixture.ts'
@@ -15,7 +16,7 @@ import {
 import { joined, phrase } from '../messages/phrase.ts'
 import { note } from '../report/events.ts'
 import type { Session } from './session.ts'
-import { isBuiltin, sourceRecords } from './sources.ts'
+import { sourceRecords } from './sources.ts'
 
 /** How a stage turns records into samples. */
 export type SampleMaker<T> = (record: SourceRecord, options: SampleOptions) => SampleOutcome<T>

@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { OracleSpec } from '../config/schema/oracle.ts'
+import { isBuiltin } from '../config/schema/source.ts'
 import type { Recipe } from '../config/schema.ts'
 import { KogrpoError } from '../errors.ts'
 import { deviceOf, placeOf } from '../launch/place.ts'
@@ -28,7 +29,7 @@ import { agreement, cohensKappa } from '../rewards/judge/table.ts'
 import { type CachePosition, type Judge, sumTokens, type TokenUse } from '../rewards/judge/types.ts'
 import { oracleMetrics } from '../rewards/metrics.ts'
 import type { RewardInput, RewardValues } from '../rewards/types.ts'
-import { isBuiltin, modelPath } from './sources.ts'
+import { modelPath } from './sources.ts'
 
 export const ACCURACY = 'accuracy'
 

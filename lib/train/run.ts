@@ -1,5 +1,6 @@
 /** A whole run: evaluate the base model, run the recipe's stages, evaluate after each, summarise. */
 
+import { isBuiltin } from '../config/schema/source.ts'
 import type { Recipe } from '../config/schema.ts'
 import { thinkInstruction } from '../config/think-template.ts'
 import { type GrpoSample, toGrpoSample } from '../data/samples.ts'
@@ -31,7 +32,6 @@ import { openSession } from './open-session.ts'
 import { JudgeUnwell } from './oracle.ts'
 import { saveState } from './save-state.ts'
 import type { RunIo, Session } from './session.ts'
-import { isBuiltin } from './sources.ts'
 import { trainSupervised } from './supervised.ts'
 import { Watchdog } from './watchdog.ts'
 

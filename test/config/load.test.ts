@@ -350,6 +350,42 @@ describe('rules between keys', () => {
     expect(parseRecipe(idle, 'r.yaml').warnings.join()).toContain('no effect without metric_for')
   })
 
+  test.each([
+    [
+      'sft: {data: [{path: mini:sft}, {path: a.jsonl, options: {noise: 0}}]}',
+      'r.yaml:1:57: sft.data.1.options: are those of a built-in set, and "a.jsonl" is a file; remove them, or name a built-in set such as mini:sft',
+    ],
+    [
+      'grpo: {data: [{path: a.parquet, options: {}}]}',
+      'r.yaml:1:42: grpo.data.0.options: are those of a built-in set, and "a.parquet" is a file',
+    ],
+    [
+      'eval: {data: [{path: mini:eval, weight: 2}]}',
+      'r.yaml:1:41: eval.data.0.weight: is a share of training data, and held-out data is evaluated whole; remove it, or set size to take fewer samples',
+    ],
+    [
+      'sft: {data: [{path: a.jsonl, weight: 2}], eval_data: [{path: b.jsonl, weight: 0.5}]}',
+      'r.yaml:1:79: sft.eval_data.0.weight: is a share of training data',
+    ],
+    [
+      'sft: {data: [{path: a.jsonl, domain: sums}]}',
+      'r.yaml:1:38: sft.data.0.domain: counts the prompts of grpo.data only; remove it',
+    ],
+    [
+      'eval: {data: [{path: a.jsonl, domain: sums}]}',
+      'eval.data.0.domain: counts the prompts of grpo.data only; remove it',
+    ],
+  ])('a source without use for a key: %s', (text, message) => {
+    expect(fails(text)).toContain(message)
+  })
+
+  test('what is of use in a source passes, as does a default that is written out', () => {
+    const text =
+      'grpo: {data: [{path: mini:grpo, weight: 2, domain: sums, options: {noise: 0}}, {path: a.jsonl, weight: 3}]}\n' +
+      'eval: {data: [{path: mini:eval, weight: 1, options: {minSteps: 2}}]}\n'
+    expect(parseRecipe(text, 'r.yaml').warnings).toEqual([])
+  })
+
   test('evaluation steps need evaluation data', () => {
     expect(fails('sft: {data: [{path: a.jsonl}], eval_steps: 2}')).toBe(
       'r.yaml:1:44: sft.eval_steps: needs held-out data; add sft.eval_data, or set eval_steps: 0',
@@ -406,7 +442,7 @@ describe('dotted overrides', () => {
         '5',
         'eval.data',
         '[{path: other.jsonl, size: 3}]',
-        'sft.data.0.options.families',
+        'sft.data.1.options.families',
         '[age, time]',
       ),
     )
@@ -414,8 +450,13 @@ describe('dotted overrides', () => {
     expect(recipe.grpo?.mask_truncated_completions).toBe(true)
     expect(recipe.sft?.packing).toBe(false)
     expect(recipe.sft?.data).toEqual([
-      { path: '7.jsonl', weight: 1, options: { families: ['age', 'time'] } },
-      { path: 'mini:more', weight: 1, columns: { prompt: '3' } },
+      { path: '7.jsonl', weight: 1 },
+      {
+        path: 'mini:more',
+        weight: 1,
+        columns: { prompt: '3' },
+        options: { families: ['age', 'time'] },
+      },
     ])
     expect(recipe.grpo?.rewards.map(r => r.weight)).toEqual([1, 0.5, 0.2, 0.2])
     expect(recipe.grpo?.oracle).toMatchObject({

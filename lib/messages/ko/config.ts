@@ -154,6 +154,11 @@ export const config = catalogue({
     '가중치의 구조를 바꿉니다. init: random이나 init: expanded로 설정하세요',
   '"expanded" needs the new depth: model.config: { num_hidden_layers: … }':
     '"expanded"에는 새 깊이가 필요합니다: model.config: { num_hidden_layers: … }',
+  'are those of a built-in set, and "{path}" is a file; remove them, or name a built-in set such as mini:sft':
+    '내장 데이터의 옵션인데 "{path}": 파일입니다. 지우거나 mini:sft 같은 내장 데이터를 쓰세요',
+  'is a share of training data, and held-out data is evaluated whole; remove it, or set size to take fewer samples':
+    '학습 데이터에서의 비중인데, 평가용 데이터는 전부 평가합니다. 지우거나 size로 샘플 수를 줄이세요',
+  'counts the prompts of grpo.data only; remove it': 'grpo.data의 프롬프트만 셉니다. 지우세요',
   'needs held-out data; add {name}.eval_data, or set eval_steps: 0':
     '평가용 데이터가 필요합니다. {name}.eval_data를 넣거나 eval_steps: 0으로 설정하세요',
   'needs held-out problems; add eval with its data, or set eval_steps: 0':
