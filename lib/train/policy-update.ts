@@ -16,10 +16,15 @@ import {
   entropyThreshold,
   highEntropy,
 } from '../algorithms/entropy.ts'
-import { type PolicyLoss, policyLoss } from '../algorithms/policy-loss.ts'
+import {
+  type PolicyLoss,
+  type PolicyLossInput,
+  type PolicyLossOptions,
+  policyLoss,
+} from '../algorithms/policy-loss.ts'
 import { type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
 import type { GrpoStage } from '../config/schema.ts'
-import type { TokenValues } from '../engine/engine.ts'
+import type { Batch, TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
 import { forwardOptions, type Round, type RoundBatch } from './round.ts'
 import type { Session } from './session.ts'
@@ -33,7 +38,7 @@ export interface PolicyUpdate {
 }
 
 /** Which trained tokens count for the policy term and the entropy bonus, 1 or 0 by token. */
-interface Kept {
+export interface Kept {
   /** By micro-batch. */
   tokens: (Float32Array | Uint8Array)[]
   /** In the whole step. */
@@ -67,7 +72,8 @@ export async function accumulatePolicyGradient(
   step = 0,
 ): Promise<PolicyUpdate> {
   const { ranks, signal } = session
-  const kept = await keptTokens(session, stage, round, step)
+  const micro = round.batches.map(({ batch }) => batch)
+  const kept = await keptTokens(session, stage, micro, step)
   const parts = await ranks.accumulate(round.batches, `grpo step ${step}`, async (_, place) => {
     signal.throwIfAborted()
     return await microBatch(session, stage, round, place, kept, fresh)
@@ -106,20 +112,19 @@ export async function accumulatePolicyGradient(
  * All trained tokens, or those of high entropy. Their threshold is that of the whole step, so it takes
  * a pass over all micro-batches before the first gradient.
  */
-async function keptTokens(
+export async function keptTokens(
   session: Session,
   stage: GrpoStage,
-  round: Round,
+  batches: readonly (Batch & { mask: Uint8Array })[],
   step: number,
 ): Promise<Kept> {
-  const masks = round.batches.map(({ batch }) => batch.mask)
+  const masks = batches.map(({ mask }) => mask)
   let tokens: Kept['tokens'] = masks
   if (stage.top_entropy_quantile < 1) {
     const entropies = await session.ranks.map(
-      round.batches,
+      batches,
       `entropies, step ${step}`,
-      async ({ batch }) =>
-        (await session.engine.score(batch, forwardOptions(session, stage))).entropies,
+      async batch => (await session.engine.score(batch, forwardOptions(session, stage))).entropies,
     )
     const threshold = entropyThreshold(entropies, masks, stage.top_entropy_quantile)
     tokens = entropies.map((values, b) => highEntropy(values, masks[b]!, threshold))
@@ -141,18 +146,13 @@ async function microBatch(
 ): Promise<Measured> {
   const { engine, signal } = session
   const part = batches[index]!
-  const { batch, advantages, sampled, old, reference: refLogprobs } = part
-  const { mask, cuSeqlens } = batch
+  const { batch, sampled, old } = part
+  const { mask } = batch
   const counted = kept.tokens[index]!
   const forward = forwardOptions(session, stage)
-  const entropyCoef =
-    stage.entropy_coef === 0
-      ? undefined
-      : entropyCoefficients(counted, stage.entropy_coef, kept.count)
-  const factors = policyFactors(stage, part, counted)
-  const refinements = part.refined && { sequences: part.refined, gamma: stage.critique!.gamma }
+  const entropyCoef = bonusCoefficients(stage, kept, index)
+  const loss = lossInput(stage, options, { ...batch, ...part }, counted)
   const drops = (engine.lora?.lora_dropout ?? 0) > 0
-  const loss = { advantages, mask, cuSeqlens, options, refLogprobs, factors, refinements }
   let values: TokenValues
   let policy: PolicyLoss
   if (fresh) {
@@ -196,10 +196,35 @@ async function microBatch(
   return measured
 }
 
+/** What the loss of a micro-batch is made of, but for the log-probs; `counted` by token. */
+export function lossInput(
+  stage: GrpoStage,
+  options: PolicyLossOptions,
+  part: Pick<RoundBatch, 'advantages' | 'reference' | 'weights' | 'refined'> &
+    Pick<PolicyLossInput, 'mask' | 'cuSeqlens'>,
+  counted: Float32Array | Uint8Array,
+): Omit<PolicyLossInput, 'logprobs' | 'oldLogprobs'> {
+  const { advantages, mask, cuSeqlens, reference: refLogprobs, weights, refined } = part
+  return {
+    ...{ advantages, mask, cuSeqlens, options, refLogprobs },
+    factors: policyFactors(stage, weights, counted),
+    refinements: refined && { sequences: refined, gamma: stage.critique!.gamma },
+  }
+}
+
+/** ∂L/∂H of micro-batch `index` by token; undefined without an entropy bonus. */
+export function bonusCoefficients(
+  { entropy_coef }: GrpoStage,
+  { tokens, count }: Kept,
+  index: number,
+): Float32Array | undefined {
+  return entropy_coef === 0 ? undefined : entropyCoefficients(tokens[index]!, entropy_coef, count)
+}
+
 /** Factors of the policy term: entropy filter times importance weight; null where all are 1. */
 function policyFactors(
   stage: GrpoStage,
-  { weights }: RoundBatch,
+  weights: Float32Array | null,
   counted: Float32Array | Uint8Array,
 ): Float32Array | null {
   if (stage.top_entropy_quantile === 1) return weights

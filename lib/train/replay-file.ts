@@ -25,6 +25,8 @@ export interface ReplayBatch {
   old?: Float32Array | undefined
   reference?: Float32Array | undefined
   weights?: Float32Array | undefined
+  /** grpo: 1 for every sequence that is a refinement; absent where none is. */
+  refined?: Uint8Array | undefined
   /** grpo: of the whole step. */
   options?: PolicyLossOptions | undefined
 }

@@ -10,7 +10,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NotFinite, policyLoss } from '../algorithms/policy-loss.ts'
+import { NotFinite, type PolicyLoss, policyLoss } from '../algorithms/policy-loss.ts'
+import type { GrpoStage } from '../config/schema.ts'
 import { readSums, verifySums } from '../durable/sums.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
@@ -18,6 +19,7 @@ import { failure, joined } from '../messages/phrase.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { Reporter } from '../report/reporter.ts'
 import { openSession } from './open-session.ts'
+import { bonusCoefficients, type Kept, keptTokens, lossInput } from './policy-update.ts'
 import { parseReplay, type ReplayBatch, type ReplayFile } from './replay-file.ts'
 import { forwardOptions } from './round.ts'
 import type { Session } from './session.ts'
@@ -57,8 +59,9 @@ export async function replay(path: string, signal: AbortSignal): Promise<Finding
   try {
     await session.engine.loadState(join(directory, 'engine.bin'))
     const findings = [...inRewards(file), ...(await inWeights(session.engine))]
+    const policy = await policyOf(session, file)
     for (const [index, batch] of file.batches.entries()) {
-      const found = await inBatch(session, file, batch)
+      const found = await inBatch(session, policy, batch, index)
       findings.push(...found.map(finding => ({ ...finding, batch: index })))
     }
     return findings
@@ -97,10 +100,44 @@ function place(batch: ReplayBatch, token: number): string {
   return `sample ${sample}, token ${token - cuSeqlens[sample]!} (id ${tokens[token]})`
 }
 
+/** The stage grpo, and which tokens of its step count. */
+interface Policy {
+  stage: GrpoStage
+  kept: Kept
+}
+
+/** Null where the step was of another stage. */
+export async function policyOf(session: Session, file: ReplayFile): Promise<Policy | null> {
+  const { grpo } = file.config
+  if (file.stage !== 'grpo' || !grpo) return null
+  return { stage: grpo, kept: await keptTokens(session, grpo, file.batches, file.step) }
+}
+
+/**
+ * The loss of a saved micro-batch of grpo, as the step formed it: bit for bit for the same `logprobs`.
+ * Null where the file holds no such.
+ */
+export function replayedLoss(
+  { stage, kept }: Policy,
+  batch: ReplayBatch,
+  index: number,
+  logprobs: Float32Array,
+): PolicyLoss | null {
+  const { advantages, old, options, reference = null, weights = null, refined = null } = batch
+  if (!old || !advantages || !options) return null
+  const part = { ...batch, advantages, reference, weights, refined }
+  return policyLoss({
+    ...lossInput(stage, options, part, kept.tokens[index]!),
+    logprobs,
+    oldLogprobs: old,
+  })
+}
+
 async function inBatch(
   session: Session,
-  { stage, config }: ReplayFile,
+  policy: Policy | null,
   batch: ReplayBatch,
+  index: number,
 ): Promise<Finding[]> {
   const { engine, signal } = session
   const findings: Finding[] = []
@@ -112,10 +149,9 @@ async function inBatch(
       message: `${tensor} is ${value} at ${place(batch, row)}, column ${column}; ${count} of its values are not finite`,
     })
   }
-  const forward =
-    stage === 'grpo' && config.grpo ? forwardOptions(session, config.grpo) : { signal }
+  const forward = policy ? forwardOptions(session, policy.stage) : { signal }
   const { logprobs } = await engine.score(batch, forward)
-  const { old, advantages, options } = batch
+  const { old, advantages } = batch
   const named = {
     'the log-prob': logprobs,
     'the sampled log-prob': batch.sampled,
@@ -140,29 +176,21 @@ async function inBatch(
     })
   }
   let { coef } = batch
-  if (old && advantages && options) {
-    const given = {
-      logprobs,
-      oldLogprobs: old,
-      refLogprobs: batch.reference ?? null,
-      factors: batch.weights ?? null,
-    }
+  const bonus = policy ? bonusCoefficients(policy.stage, policy.kept, index) : undefined
+  if (policy) {
     try {
-      const loss = policyLoss({
-        ...given,
-        advantages,
-        mask: batch.mask,
-        cuSeqlens: batch.cuSeqlens,
-        options,
-      })
-      coef = loss.coef
-      if (!Number.isFinite(loss.loss))
+      const loss = replayedLoss(policy, batch, index, logprobs)
+      coef = loss?.coef
+      if (loss && !Number.isFinite(loss.loss))
         findings.push({ where: 'loss', message: `the loss is ${loss.loss}` })
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error
     }
   }
-  if (coef && firstOf(coef) < 0) findings.push(...(await inGradients(engine, batch, coef, forward)))
+  if (coef && firstOf(coef) < 0) {
+    const options = { ...forward, entropyCoef: bonus }
+    findings.push(...(await inGradients(engine, batch, coef, options)))
+  }
   return findings
 }
 

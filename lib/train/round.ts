@@ -44,7 +44,7 @@ export interface Round {
 
 /** The round as it is saved where its step was not finite; every rank has what it trains on. */
 export function replayBatches({ batches, options }: Round): ReplayBatch[] {
-  return batches.map(({ batch, advantages, sampled, old, reference, weights }) => ({
+  return batches.map(({ batch, advantages, sampled, old, reference, weights, refined }) => ({
     tokens: batch.tokens,
     cuSeqlens: batch.cuSeqlens,
     mask: batch.mask,
@@ -54,6 +54,7 @@ export function replayBatches({ batches, options }: Round): ReplayBatch[] {
     old,
     reference: reference ?? undefined,
     weights: weights ?? undefined,
+    refined: refined ?? undefined,
     options,
   }))
 }
