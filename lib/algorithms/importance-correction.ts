@@ -10,8 +10,8 @@
  * `vllm_importance_sampling_*`. In kogrpo sampler and trainer are one, and w is exactly 1, unless the
  * sampler cuts its distribution (top_k, top_p, min_p) or has a temperature of its own.
  */
-import { KogrpoError } from '../errors.ts'
 import { sequenceLayout } from './layout.ts'
+import { NotFinite } from './policy-loss.ts'
 
 export type ImportanceCorrectionMode =
   | 'token_truncate'
@@ -39,7 +39,7 @@ interface WeightStats {
   max: number
 }
 
-/** One weight a token (0 where the mask is 0). Throws `E_ALGORITHM` for log-probs that are not finite. */
+/** One weight a token (0 where the mask is 0). Throws `NotFinite` for log-probs that are not finite. */
 export function importanceWeights(input: ImportanceCorrectionInput): {
   weights: Float32Array
   stats: WeightStats
@@ -59,8 +59,7 @@ export function importanceWeights(input: ImportanceCorrectionInput): {
   const difference = (t: number): number => {
     const value = logprobs[t]! - sampled[t]!
     if (Number.isFinite(value)) return value
-    throw new KogrpoError(
-      'E_ALGORITHM',
+    throw new NotFinite(
       `importance_sampling_correction: the log-prob of token ${t} is ${logprobs[t]} in training and ${sampled[t]} in sampling`,
     )
   }

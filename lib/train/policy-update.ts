@@ -17,12 +17,13 @@ import {
   highEntropy,
 } from '../algorithms/entropy.ts'
 import {
+  NotFinite,
   type PolicyLoss,
   type PolicyLossInput,
   type PolicyLossOptions,
   policyLoss,
 } from '../algorithms/policy-loss.ts'
-import { type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
+import { emptyPolicyStats, type PolicyStats, policyMetrics } from '../algorithms/policy-metrics.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { Batch, TokenValues } from '../engine/engine.ts'
 import type { Metrics } from '../report/events.ts'
@@ -54,6 +55,8 @@ interface Measured {
   tokens: number
   entropy: number
   apart: Apart
+  /** Why its loss cannot be formed; null where it can. */
+  notFinite: string | null
 }
 
 /** |trainer's − sampler's log-prob| of the tokens where it means something. */
@@ -63,7 +66,10 @@ interface Apart {
   worst: number
 }
 
-/** Accumulates the gradient. `fresh`: the rollouts were sampled by the present weights. */
+/**
+ * Accumulates the gradient. `fresh`: the rollouts were sampled by the present weights. Throws `NotFinite` where
+ * the loss of a micro-batch cannot be formed: on all ranks, when all have come to the end of the step.
+ */
 export async function accumulatePolicyGradient(
   session: Session,
   stage: GrpoStage,
@@ -78,6 +84,8 @@ export async function accumulatePolicyGradient(
     signal.throwIfAborted()
     return await microBatch(session, stage, round, place, kept, fresh)
   })
+  const unformed = parts.find(part => part.notFinite !== null)
+  if (unformed) throw new NotFinite(unformed.notFinite!)
   const sums = { bonus: 0, entropy: 0, tokens: 0, trained: false }
   const apart: Apart = { count: 0, sum: 0, worst: 0 }
   for (const part of parts) {
@@ -136,6 +144,25 @@ export async function keptTokens(
   return { tokens, count: tokens.reduce(ones, 0) }
 }
 
+interface FormedLoss extends PolicyLoss {
+  /** Why it cannot be formed; null where it can. */
+  notFinite: string | null
+}
+
+/**
+ * The loss of a micro-batch. Where it cannot be formed every coefficient is 0: a rank that stopped here would
+ * leave the others waiting for its gradient, so it makes its backward and says afterwards what it found.
+ */
+function formLoss(input: PolicyLossInput): FormedLoss {
+  try {
+    return { ...policyLoss(input), notFinite: null }
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error
+    const coef = new Float32Array(input.mask.length)
+    return { loss: Number.NaN, coef, stats: emptyPolicyStats(), notFinite: error.message }
+  }
+}
+
 async function microBatch(
   session: Session,
   stage: GrpoStage,
@@ -154,18 +181,18 @@ async function microBatch(
   const loss = lossInput(stage, options, { ...batch, ...part }, counted)
   const drops = (engine.lora?.lora_dropout ?? 0) > 0
   let values: TokenValues
-  let policy: PolicyLoss
+  let policy: FormedLoss
   if (fresh) {
-    policy = policyLoss({ ...loss, logprobs: old, oldLogprobs: null })
+    policy = formLoss({ ...loss, logprobs: old, oldLogprobs: null })
     values = await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
   } else if (drops) {
     values = await engine.score(batch, forward)
-    policy = policyLoss({ ...loss, logprobs: values.logprobs, oldLogprobs: old })
+    policy = formLoss({ ...loss, logprobs: values.logprobs, oldLogprobs: old })
     await engine.forwardBackward(batch, policy.coef, { ...forward, entropyCoef })
   } else {
     const pass = await engine.forward(batch, forward)
     try {
-      policy = policyLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
+      policy = formLoss({ ...loss, logprobs: pass.logprobs, oldLogprobs: old })
     } catch (error) {
       await engine.release(pass.handle)
       throw error
@@ -181,6 +208,7 @@ async function microBatch(
     tokens: 0,
     entropy: 0,
     apart: { count: 0, sum: 0, worst: 0 },
+    notFinite: policy.notFinite,
   }
   for (let t = 0; t < mask.length; t++) {
     if (mask[t] === 0) continue

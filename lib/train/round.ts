@@ -5,7 +5,7 @@
  * log-probs of the policy that sampled.
  */
 import { importanceMetrics, importanceWeights } from '../algorithms/importance-correction.ts'
-import type { PolicyLossOptions } from '../algorithms/policy-loss.ts'
+import { NotFinite, type PolicyLossOptions } from '../algorithms/policy-loss.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import { concatenate, type MicroBatch, type Packable } from '../data/packing.ts'
 import type { ForwardOptions } from '../engine/engine.ts'
@@ -106,7 +106,7 @@ export async function prepareRound(
       let measured: ReturnType<typeof importanceWeights>['stats'] | null = null
       if (mode !== 'none') {
         part.old = old!
-        const corrected = importanceWeights({
+        const corrected = weightsOrNaN({
           mode,
           clip_max: stage.importance_sampling_clip_max,
           clip_min: stage.importance_sampling_clip_min,
@@ -116,7 +116,7 @@ export async function prepareRound(
           cuSeqlens: batch.cuSeqlens,
         })
         part.weights = corrected.weights
-        measured = corrected.stats
+        measured = corrected.stats ?? null
       }
       if (part.refined) {
         // A refinement was sampled from another prompt: here it is read under the plain question. The
@@ -130,6 +130,18 @@ export async function prepareRound(
   )
   const measured = stats.filter(part => part !== null)
   return { batches, options, metrics: importanceMetrics(measured) }
+}
+
+/** Weights that cannot be formed are NaN: the loss finds them, on all ranks at once (policy-update.ts). */
+function weightsOrNaN(
+  input: Parameters<typeof importanceWeights>[0],
+): Partial<ReturnType<typeof importanceWeights>> & { weights: Float32Array } {
+  try {
+    return importanceWeights(input)
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error
+    return { weights: new Float32Array(input.mask.length).fill(Number.NaN) }
+  }
 }
 
 /**

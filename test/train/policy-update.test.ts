@@ -148,6 +148,19 @@ describe('the policy gradient of a step', () => {
     await engine.dispose()
   })
 
+  it('cannot be formed of weights of a correction that are not finite', async () => {
+    const session = await open({}, { importance_sampling_correction: 'token_truncate' })
+    const { engine, config } = session
+    const score = engine.score.bind(engine)
+    vi.spyOn(engine, 'score').mockImplementation(async (batch, options) => {
+      const values = await score(batch, options)
+      return { ...values, logprobs: values.logprobs.fill(Number.POSITIVE_INFINITY) }
+    })
+    const update = accumulate(session, config.grpo!, rollouts, advantages, true)
+    await expect(update).rejects.toThrow(NotFinite)
+    await engine.dispose()
+  })
+
   it('is zero for groups of equal rewards, and moves nothing', async () => {
     const session = await open({})
     const { engine, config } = session

@@ -378,6 +378,51 @@ describe('runs on several ranks', () => {
     )
   })
 
+  it.for(['none', 'parameters'] as const)(
+    'leave out a step together whose loss one rank alone cannot form, shard: %s',
+    async (shard, context) => {
+      if (!gloo) context.skip()
+      const grpo = { ...recipe.grpo!, on_nonfinite: 'skip_step' as const }
+      const changes = { sft: undefined, eval: undefined, grpo, shard }
+      // The reference's log-probs of the first round are NaN on the rank that comes to them last.
+      const broken = (calls: number): { mockRestore: () => void } => {
+        const seen = new WeakSet<Engine>()
+        let left = calls
+        const { score } = Engine.prototype
+        return vi.spyOn(Engine.prototype, 'score').mockImplementation(async function (
+          this: Engine,
+          batch,
+          options,
+        ) {
+          const values = await score.call(this, batch, options)
+          const first = options?.slot === 'ref' && !seen.has(this)
+          if (first) seen.add(this)
+          if (first && --left === 0) values.logprobs.fill(Number.NaN)
+          return values
+        })
+      }
+      for (const size of [1, 2, 3]) {
+        const spy = broken(size)
+        const run = await train(size, changes)
+        spy.mockRestore()
+        const [first, second, ...rest] = metrics(run)
+        // Both passes over the round see them.
+        expect(first).toMatchObject({ grad_norm: null, 'nonfinite/skipped_steps': 1 })
+        expect(second).toMatchObject({ grad_norm: null, 'nonfinite/skipped_steps': 2 })
+        expect(rest.map(row => row.grad_norm! > 0)).toEqual([true, true])
+        // Nothing of the two steps is left: the third begins at the reference, to the bit.
+        expect(rest.map(row => row.kl! > 0)).toEqual([false, true])
+      }
+      const spy = broken(2)
+      const stops = { ...changes, grpo: { ...grpo, on_nonfinite: 'stop' as const } }
+      await expect(train(2, stops)).rejects.toMatchObject({
+        code: 'E_DIVERGED',
+        message: expect.stringMatching(/^grpo step 1: the loss is not finite \(NaN\)/),
+      })
+      spy.mockRestore()
+    },
+  )
+
   it('refuse another recipe', async context => {
     if (!gloo) context.skip()
     const [a, b] = [await tinyRecipe(recipe), await tinyRecipe({ ...recipe, seed: 6 })]
