@@ -23,7 +23,7 @@ import type { ExpectedLengths } from '../rollout/expected-lengths.ts'
 import type { Rollout } from '../rollout/rollout.ts'
 import { completionMetrics, completionRows, domainMetrics } from './completion-metrics.ts'
 import { answerConfidences } from './consistency.ts'
-import { ACCURACY } from './oracle.ts'
+import { ACCURACY, type OracleState } from './oracle.ts'
 import { Ratings } from './ratings.ts'
 import { Refiner } from './refine.ts'
 import type { NonFiniteSample } from './replay-file.ts'
@@ -102,6 +102,7 @@ export class SampledRound {
   #position: number
   readonly #refiner: Refiner | null
   #groups: Promise<Groups> | null = null
+  #oracle: OracleState | undefined
 
   private constructor(
     session: Session,
@@ -148,6 +149,11 @@ export class SampledRound {
     }
   }
 
+  /** What the oracle knew before it counted this round; absent without one, and before `finish`. */
+  get oracle(): OracleState | undefined {
+    return this.#oracle
+  }
+
   /** Tokens generated so far. */
   get generated(): number {
     const all = this.#generations.flatMap(({ rollouts }) => rollouts)
@@ -156,6 +162,7 @@ export class SampledRound {
 
   /** Waits for the ratings; with `resample`, samples the groups that are missing. */
   async finish(timer: Timer): Promise<Groups> {
+    if (!this.#groups) this.#oracle = this.#session.oracle?.state()
     this.#groups ??= this.#finish(timer)
     return await this.#groups
   }

@@ -96,7 +96,7 @@ export async function trainGrpo(
     guards: session.guards ?? undefined,
     plateau,
     narrowing,
-    oracle: session.oracle?.totals(),
+    oracle: queue.oracle(),
     pending: queue.state(),
   })
 

@@ -41,11 +41,20 @@ export class JudgeUnwell extends KogrpoError {
   }
 }
 
-/** What the oracle has done so far in a run; plain JSON, part of a saved state. */
-export type OracleTotals = Pick<
+/** What the oracle has done so far in a run. */
+type OracleTotals = Pick<
   OracleStats,
   'tp' | 'fp' | 'fn' | 'tn' | 'calls' | 'failures' | 'cache_hits' | 'requests'
 > & { prompt_tokens: number; completion_tokens: number }
+
+/** A round, as `failure_window` looks back at it. */
+type RoundFailures = Pick<OracleStats, 'calls' | 'failures'>
+
+/** What an oracle goes on with when a run is taken up; plain JSON, part of a saved state. */
+export interface OracleState extends OracleTotals {
+  /** The last rounds, oldest first; absent in a state of an earlier version. */
+  window?: RoundFailures[]
+}
 
 const NOTHING: OracleTotals = {
   tp: 0,
@@ -66,7 +75,7 @@ export class Oracle {
   readonly #judge: Judge
   readonly #referenceColumn: string | undefined
   /** Of the last rounds, oldest first. */
-  #window: OracleStats[] = []
+  #window: RoundFailures[]
   #totals: OracleTotals
 
   private constructor(
@@ -74,20 +83,21 @@ export class Oracle {
     spec: OracleSpec,
     judge: Judge,
     referenceColumn: string | undefined,
-    totals: OracleTotals,
+    { window = [], ...totals }: OracleState,
   ) {
     this.#rule = rule
     this.#spec = spec
     this.#judge = judge
     this.#referenceColumn = referenceColumn
+    this.#window = window
     this.#totals = totals
   }
 
   /**
-   * Opens the judge of a recipe; null where it has no oracle. `totals` is what was counted before a
+   * Opens the judge of a recipe; null where it has no oracle. `state` is what was saved before a
    * resume. The caller closes it. Throws `E_CONFIG`, and what the files of a local judge say.
    */
-  static async open(config: Recipe, totals: OracleTotals = NOTHING): Promise<Oracle | null> {
+  static async open(config: Recipe, state: OracleState = NOTHING): Promise<Oracle | null> {
     if (!config.grpo) return null
     const { oracle, rewards, data } = config.grpo
     if (oracle.rule === 'none' || !oracle.judge) return null
@@ -117,7 +127,7 @@ export class Oracle {
       throw silent
     }
     const referenceColumn = typeof column === 'string' ? column : undefined
-    return new Oracle(oracle.rule, oracle, judge, referenceColumn, { ...totals })
+    return new Oracle(oracle.rule, oracle, judge, referenceColumn, state)
   }
 
   /** The combination in words: who judges, by which rule, and what becomes of failures. */
@@ -209,9 +219,9 @@ export class Oracle {
     return oracleMetrics(stats)
   }
 
-  /** What was counted so far, for a saved state. */
-  totals(): OracleTotals {
-    return { ...this.#totals }
+  /** For a saved state. */
+  state(): OracleState {
+    return { ...this.#totals, window: this.#window }
   }
 
   /** How far the judge's cache reaches now; null where it keeps none. */
@@ -243,10 +253,11 @@ export class Oracle {
 
   #refuse(samples: readonly OracleSample[], stats: OracleStats): void {
     const { max_failure_rate, failure_window } = this.#spec
-    const window = [...this.#window, stats].slice(-failure_window)
+    const { calls: asked, failures: failed } = stats
+    const window = [...this.#window, { calls: asked, failures: failed }].slice(-failure_window)
     const calls = window.reduce((sum, round) => sum + round.calls, 0)
     const failures = window.reduce((sum, round) => sum + round.failures, 0)
-    if (stats.failures > 0 && failures / calls > max_failure_rate) {
+    if (failed > 0 && failures / calls > max_failure_rate) {
       const example = samples.find(({ failure }) => failure !== null)?.failure
       const share = ((100 * failures) / calls).toFixed(0)
       throw new JudgeUnwell(

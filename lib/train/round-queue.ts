@@ -9,6 +9,7 @@
  */
 import type { GrpoStage } from '../config/schema.ts'
 import { type GroupSource, type Groups, SampledRound } from './groups.ts'
+import type { OracleState } from './oracle.ts'
 import type { SavedRound } from './saved-round.ts'
 import type { Session } from './session.ts'
 import type { Timer } from './timer.ts'
@@ -47,6 +48,12 @@ export class RoundQueue {
   /** For a saved state: the round that is sampled and not trained on. */
   state(): SavedRound | undefined {
     return this.#pending?.state()
+  }
+
+  /** For a saved state: what the oracle knows, without the round that is sampled ahead; its ratings are made
+   *  again. */
+  oracle(): OracleState | undefined {
+    return this.#pending?.oracle ?? this.#session.oracle?.state()
   }
 
   /** Forgets what is sampled ahead: the weights that sampled it are to be gone from. */

@@ -13,7 +13,7 @@ import type { Outcome } from '../eval/evaluate.ts'
 import type { AcceptedChange, BestModel, EvalStageName, StageName } from '../report/events.ts'
 import type { CachePosition } from '../rewards/judge/types.ts'
 import type { GuardState } from './guards/decide.ts'
-import type { OracleTotals } from './oracle.ts'
+import type { OracleState } from './oracle.ts'
 import type { SavedRound } from './saved-round.ts'
 
 export const STATE_VERSION = 2
@@ -47,7 +47,7 @@ export interface Boundary {
   /** What the guards of the grpo stage know. */
   guards?: GuardState | undefined
   /** What the oracle had counted; absent without one. */
-  oracle?: OracleTotals | undefined
+  oracle?: OracleState | undefined
   /** The next round, where it is sampled already (rollout_mode: one_step_off). */
   pending?: SavedRound | undefined
 }

@@ -5,7 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { resolveRecipe } from '../../lib/config/load.ts'
 import type { RecipeInput } from '../../lib/config/schema.ts'
 import type { CompletionRow, RunEvent } from '../../lib/report/events.ts'
+import { findState } from '../../lib/train/find-state.ts'
 import { runTraining } from '../../lib/train/run.ts'
+import type { SavedState } from '../../lib/train/run-state.ts'
 import { kogrpo } from '../cli/running.ts'
 import {
   type FakeEndpoint,
@@ -209,5 +211,47 @@ describe('a run with a judge in trouble', () => {
     expect(await run(3)).toMatchObject({ code: 'E_JUDGE' })
     down = false
     expect(await run(1)).toBeUndefined()
+  })
+
+  it('stops in the same round when it was taken up within the window', async () => {
+    let round = 1
+    const { base_url } = await serve((asked, response) => {
+      if (round >= 2) refuse(response, 500)
+      else sane(asked, response)
+    })
+    const start = async (stopAfter?: number) => {
+      const config = resolveRecipe({
+        ...recipe(
+          base_url,
+          { max_failure_rate: 0.6, failure_window: 2 },
+          { timeout_s: 20, cache: false, breaker_failures: 1000 },
+        ),
+        output_dir: join(await temporaryDirectory(), 'run'),
+      })
+      const run = async (resume?: SavedState) => {
+        const controller = new AbortController()
+        const steps: number[] = []
+        const { reporter } = recorder()
+        reporter.emit = event => {
+          if (event.type !== 'step') return
+          steps.push(event.step)
+          round = event.step + 1
+          if (event.step === stopAfter) controller.abort()
+        }
+        const io = { reporter, signal: controller.signal, resume }
+        return { error: await runTraining(config, io).catch(error => error), steps }
+      }
+      round = 1
+      const first = await run()
+      if (stopAfter === undefined) return [first]
+      return [first, await run(await findState(config.output_dir))]
+    }
+    // Half of the verdicts of rounds 1 and 2 failed, all of those of 2 and 3.
+    const stops = { code: 'E_JUDGE', message: expect.stringContaining('32 of 32 completions') }
+    const [straight] = await start()
+    expect(straight).toMatchObject({ steps: [1, 2], error: stops })
+    const [stopped, resumed] = await start(1)
+    expect(stopped).toMatchObject({ steps: [1], error: { name: 'AbortError' } })
+    expect(resumed).toMatchObject({ steps: [2], error: stops })
   })
 })

@@ -85,6 +85,26 @@ describe('one_step_off', () => {
     },
   )
 
+  it('counts the verdicts of a round that was rated ahead once, stopped and resumed', async () => {
+    const change: GrpoInput = {
+      ...AHEAD,
+      dynamic_sampling: { mode: 'resample', max_rounds: 2 },
+      rewards: [
+        { name: 'accuracy' },
+        { name: 'overlong', weight: 1, options: { soft_punish_cache: 40 } },
+      ],
+      oracle: { rule: 'override', judge: { kind: 'program' } },
+    }
+    const oracleOf = (run: GrpoRun) => {
+      const end = run.events.findLast(event => event.type === 'run_end')!
+      const { calls, tp, tn, fp, fn } = end.summary!.oracle!
+      return { calls, tp, tn, fp, fn }
+    }
+    const straight = oracleOf(await grpoRun(change))
+    expect(straight.calls).toBeGreaterThanOrEqual(64)
+    expect(oracleOf(await grpoRun(change, [1, 2]))).toEqual(straight)
+  })
+
   it('drops what was sampled by weights that a guard takes back', async () => {
     const off = [
       'accuracy',
