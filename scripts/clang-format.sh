@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 release=14
 tool=clang-format-$release
 command -v "$tool" >/dev/null || tool=clang-format
-mapfile -t files < <(find native test/native -name '*.h' -o -name '*.cpp' -o -name '*.inl' -o -name '*.cu' -o -name '*.cuh' | sort)
+mapfile -t files < <(find native test/native test/fuzz/native bench/gpu -name '*.h' -o -name '*.cpp' -o -name '*.inl' -o -name '*.cu' -o -name '*.cuh' | sort)
 if [ "${1:-}" = --fix ]; then
   exec "$tool" -i "${files[@]}"
 fi

@@ -1,8 +1,8 @@
 // Times every operation of the CUDA backend at Qwen3-14B's sizes, on random data, against ceilings
 // measured in the same run: the bandwidth of a large device copy, and cuBLASLt's rate on a large
-// product. Prints one JSON object per line: {"name", "ms", "value", "unit", "of_ceiling"}. Times are
-// medians of CUDA events; operations whose data fit into the second-level cache rotate over several
-// copies. Run by scripts/gpu-check, each group in a process of its own:
+// product. Prints one JSON object per line: {"name", "ms", "value", "unit", "of_ceiling"}. Times
+// are medians of CUDA events; operations whose data fit into the second-level cache rotate over
+// several copies. Run by scripts/gpu-check, each group in a process of its own:
 //
 //   bench [GROUP [COPY_GB_PER_S PRODUCT_TFLOP_PER_S]]    bench --list: the groups
 //
@@ -83,9 +83,10 @@ class Bench {
   }
 
   void report(const std::string& name, double ms, double value, const char* unit, double ceiling) {
-    std::printf("{\"name\": \"%s\", \"ms\": %.5f, \"value\": %.2f, \"unit\": \"%s\", "
-                "\"of_ceiling\": %.4f}\n",
-                name.c_str(), ms, value, unit, ceiling > 0 ? value / ceiling : 1.0);
+    std::printf(
+        "{\"name\": \"%s\", \"ms\": %.5f, \"value\": %.2f, \"unit\": \"%s\", "
+        "\"of_ceiling\": %.4f}\n",
+        name.c_str(), ms, value, unit, ceiling > 0 ? value / ceiling : 1.0);
     std::fflush(stdout);
   }
   void bandwidth(const std::string& name, double bytes, const std::function<void(int)>& work) {
@@ -132,11 +133,11 @@ class Bench {
 };
 
 void products(Bench& b) {
-  for (const auto& [name, n, k] : {std::tuple<const char*, int64_t, int64_t>{
-                                       "qkv", kQ + 2 * kKvSize, kHidden},
-                                   {"o", kHidden, kQ},
-                                   {"gate_up", 2 * kInner, kHidden},
-                                   {"down", kHidden, kInner}})
+  for (const auto& [name, n, k] :
+       {std::tuple<const char*, int64_t, int64_t>{"qkv", kQ + 2 * kKvSize, kHidden},
+        {"o", kHidden, kQ},
+        {"gate_up", 2 * kInner, kHidden},
+        {"down", kHidden, kInner}})
     for (const int64_t m : {128, 4096}) {
       const Tensor x = b.tensor(DType::bf16, m, k), w = b.tensor(DType::bf16, n, k),
                    y = b.tensor(DType::bf16, m, n);
@@ -144,10 +145,12 @@ void products(Bench& b) {
       const std::string size = std::string(name) + " " + std::to_string(m);
       b.rate("linear " + size, work, [&](int) { b.ops().linear({x, w, y, nullptr, false}); });
       if (m > 128) {
-        b.rate("linear_backward_input " + size, work,
-               [&](int) { b.ops().linear_backward_input({y, w, x, false}); });
-        b.rate("linear_backward_weight " + size, work,
-               [&](int) { b.ops().linear_backward_weight({y, x, w}); });
+        b.rate("linear_backward_input " + size, work, [&](int) {
+          b.ops().linear_backward_input({y, w, x, false});
+        });
+        b.rate("linear_backward_weight " + size, work, [&](int) {
+          b.ops().linear_backward_weight({y, x, w});
+        });
       }
       b.clear();
     }
@@ -166,12 +169,11 @@ void attention(Bench& b) {
     const double work = 4.0 * double(length) * double(length) * double(kDim * kHeads * batch) / 2;
     const std::string size = " " + std::to_string(length);
     b.rate("attention_forward" + size, work, [&](int) {
-      b.ops().attention_forward(
-          {q, k, v, out, lse, offsets, kHeads, kKv, kDim, kScale});
+      b.ops().attention_forward({q, k, v, out, lse, offsets, kHeads, kKv, kDim, kScale});
     });
     b.rate("attention_backward" + size, 2.5 * work, [&](int) {
-      b.ops().attention_backward({dout, q, k, v, out, lse, offsets, dq, dk, dv, kHeads, kKv, kDim,
-                                  kScale});
+      b.ops().attention_backward(
+          {dout, q, k, v, out, lse, offsets, dq, dk, dv, kHeads, kKv, kDim, kScale});
     });
     b.clear();
   }
@@ -199,15 +201,21 @@ void decode(Bench& b) {
 
 void head(Bench& b) {
   const int64_t tokens = 8192, chunk = 1024;
-  const Tensor x = b.tensor(DType::bf16, tokens, kHidden), w = b.tensor(DType::bf16, kVocab, kHidden),
-               dw = b.tensor(DType::bf16, kVocab, kHidden), dx = b.tensor(DType::bf16, tokens, kHidden),
+  const Tensor x = b.tensor(DType::bf16, tokens, kHidden),
+               w = b.tensor(DType::bf16, kVocab, kHidden),
+               dw = b.tensor(DType::bf16, kVocab, kHidden),
+               dx = b.tensor(DType::bf16, tokens, kHidden),
                logits = b.tensor(DType::f32, chunk, kVocab);
   const auto row = [&] { return b.tensor(DType::f32, 1, chunk); };
   const Tensor logprob = row(), entropy = row(), lse = row(), coef = row();
   std::vector<int32_t> target(size_t(chunk), 7);
   const Tensor targets = ints(target.data(), chunk);
   const auto rows_of = [&](const Tensor& t, int64_t begin) {
-    return Tensor{static_cast<bf16*>(t.data) + begin * t.stride, t.dtype, chunk, t.cols, t.stride,
+    return Tensor{static_cast<bf16*>(t.data) + begin * t.stride,
+                  t.dtype,
+                  chunk,
+                  t.cols,
+                  t.stride,
                   Precision::f32};
   };
   const double work = 6.0 * double(tokens) * double(kHidden) * double(kVocab);
@@ -228,13 +236,13 @@ void head(Bench& b) {
   std::vector<int32_t> token(128);
   std::vector<float> sampled(128);
   const Tensor some{logits.data, DType::f32, 128, kVocab, kVocab, Precision::f32};
-  for (const auto& [name, top_p] : {std::pair<const char*, float>{"sample 128", 1.0f},
-                                    {"sample 128, top_p 0.95", 0.95f}}) {
+  for (const auto& [name, top_p] :
+       {std::pair<const char*, float>{"sample 128", 1.0f}, {"sample 128, top_p 0.95", 0.95f}}) {
     b.bandwidth(name, 4.0 * 128 * double(kVocab), [&, p = top_p](int i) {
       for (size_t r = 0; r < 128; ++r)
         params[r].top_p = p, params[r].stream = r, params[r].position = i;
-      b.ops().sample({some, ints(token.data(), 128), vector(sampled.data(), 128), params.data(),
-                      kVocab});
+      b.ops().sample(
+          {some, ints(token.data(), 128), vector(sampled.data(), 128), params.data(), kVocab});
     });
   }
   b.clear();
@@ -248,23 +256,24 @@ void rows(Bench& b) {
     const Tensor x = wide(kHidden), y = wide(kHidden), dy = wide(kHidden),
                  w = b.tensor(DType::bf16, 1, kHidden), dw = b.tensor(DType::bf16, 1, kHidden),
                  rstd = b.tensor(DType::f32, 1, t);
-    b.bandwidth("rmsnorm_forward 8192", n * kHidden * 4,
-                [&](int) { b.ops().rmsnorm_forward({x, w, y, rstd, 1e-6f}); });
-    b.bandwidth("rmsnorm_backward 8192", n * kHidden * 8,
-                [&](int) { b.ops().rmsnorm_backward({dy, x, w, rstd, y, dw, true}); });
+    b.bandwidth("rmsnorm_forward 8192", n * kHidden * 4, [&](int) {
+      b.ops().rmsnorm_forward({x, w, y, rstd, 1e-6f});
+    });
+    b.bandwidth("rmsnorm_backward 8192", n * kHidden * 8, [&](int) {
+      b.ops().rmsnorm_backward({dy, x, w, rstd, y, dw, true});
+    });
     b.clear();
   }
   {
     const int64_t all = kQ + 2 * kKvSize, turned = kQ + kKvSize;
-    const Tensor qkv = wide(all), out = wide(turned), dqkv = wide(all), w = b.tensor(DType::bf16, 1, kDim),
-                 dw = b.tensor(DType::bf16, 1, kDim), cos = b.tensor(DType::f32, t, kDim / 2),
-                 sin = b.tensor(DType::f32, t, kDim / 2);
+    const Tensor qkv = wide(all), out = wide(turned), dqkv = wide(all),
+                 w = b.tensor(DType::bf16, 1, kDim), dw = b.tensor(DType::bf16, 1, kDim),
+                 cos = b.tensor(DType::f32, t, kDim / 2), sin = b.tensor(DType::f32, t, kDim / 2);
     std::vector<int32_t> position(static_cast<size_t>(t));
     for (int64_t i = 0; i < t; ++i) position[size_t(i)] = int32_t(i);
     const Tensor positions = ints(position.data(), t);
     b.bandwidth("qk_norm_rope_forward 8192", n * double(turned) * 4, [&](int) {
-      b.ops().qk_norm_rope_forward(
-          {qkv, w, w, positions, cos, sin, out, kHeads, kKv, kDim, 1e-6f});
+      b.ops().qk_norm_rope_forward({qkv, w, w, positions, cos, sin, out, kHeads, kKv, kDim, 1e-6f});
     });
     b.bandwidth("qk_norm_rope_backward 8192", n * double(turned) * 6, [&](int) {
       b.ops().qk_norm_rope_backward(
@@ -274,10 +283,12 @@ void rows(Bench& b) {
   }
   {
     const Tensor gate_up = wide(2 * kInner), y = wide(kInner), d = wide(2 * kInner);
-    b.bandwidth("swiglu_forward 8192", n * kInner * 6,
-                [&](int) { b.ops().swiglu_forward({gate_up, y}); });
-    b.bandwidth("swiglu_backward 8192", n * kInner * 10,
-                [&](int) { b.ops().swiglu_backward({y, gate_up, d}); });
+    b.bandwidth("swiglu_forward 8192", n * kInner * 6, [&](int) {
+      b.ops().swiglu_forward({gate_up, y});
+    });
+    b.bandwidth("swiglu_backward 8192", n * kInner * 10, [&](int) {
+      b.ops().swiglu_backward({y, gate_up, d});
+    });
     b.clear();
   }
   {
@@ -295,13 +306,14 @@ void rows(Bench& b) {
     a.m_scale = reinterpret_cast<float*>(zeros(4 * size_t(count / kMomentBlock)));
     a.v_scale = reinterpret_cast<float*>(zeros(4 * size_t(count / kMomentBlock)));
     a.n = count, a.lr = 1e-6f;
-    b.bandwidth("adamw bf16 + remainder + 8-bit moments", double(count) * (14 + 16.0 / kMomentBlock),
-                [&](int i) {
+    b.bandwidth("adamw bf16 + remainder + 8-bit moments",
+                double(count) * (14 + 16.0 / kMomentBlock), [&](int i) {
                   a.step = i + 1;
                   b.ops().mixed_adamw(a);
                 });
-    b.bandwidth("sum_of_squares", double(count) * 2,
-                [&](int) { b.ops().sum_of_squares(matrix(const_cast<void*>(a.grad), DType::bf16, 1, count)); });
+    b.bandwidth("sum_of_squares", double(count) * 2, [&](int) {
+      b.ops().sum_of_squares(matrix(const_cast<void*>(a.grad), DType::bf16, 1, count));
+    });
     b.clear();
   }
 }
@@ -327,8 +339,9 @@ int main(int argc, char** argv) {
     Bench bench;
     if (argc > 3) bench.set_ceilings(std::atof(argv[2]), std::atof(argv[3]));
     if (only.empty() || only == "ceilings")
-      std::printf("{\"name\": \"device\", \"text\": \"%s\"}\n{\"name\": \"products\", \"text\": \"%s\"}\n",
-                  std::string(bench.ops().name()).c_str(), bench.ops().products().c_str());
+      std::printf(
+          "{\"name\": \"device\", \"text\": \"%s\"}\n{\"name\": \"products\", \"text\": \"%s\"}\n",
+          std::string(bench.ops().name()).c_str(), bench.ops().products().c_str());
     for (const auto& [name, run] : groups)
       if (only.empty() || only == name) run(bench);
   } catch (const std::exception& e) {

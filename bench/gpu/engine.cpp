@@ -1,5 +1,5 @@
-// The engine end to end on a GPU, for scripts/gpu-check; compiled by nvcc with the engine and nothing
-// else. JSON lines to stdout, one a result:
+// The engine end to end on a GPU, for scripts/gpu-check; compiled by nvcc with the engine and
+// nothing else. JSON lines to stdout, one a result:
 //
 //   curve        losses of a tiny model on the GPU (bf16) and on the CPU (fp32), N steps
 //   sampler      log-probs of sampled tokens against those that training computes
@@ -10,9 +10,11 @@
 //   generate     its generation at batch 128 and 1k context: tokens a second, share of the roofline
 //
 // Random weights: times and memory do not depend on values.
-// Usage: engine [--part curve|sampler-deterministic|sampler|ranks|growth|large] [--layers N, 0: no large
-// model] [--bandwidth BYTES_PER_SECOND]. gpu-check gives every part a process of its own, since an error
-// of the device leaves none of a process's later calls usable.
+// Usage: engine [--part curve|sampler-deterministic|sampler|ranks|growth|large] [--layers N, 0: no
+// large model] [--bandwidth BYTES_PER_SECOND]. gpu-check gives every part a process of its own,
+// since an error of the device leaves none of a process's later calls usable.
+
+#include "engine/engine.h"
 
 #include <sys/resource.h>
 
@@ -24,8 +26,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include "engine/engine.h"
 
 namespace kogrpo {
 namespace {
@@ -127,7 +127,8 @@ void sampler(bool deterministic) {
     r.sampling.seed = 1, r.sampling.stream = uint64_t(i);
     requests.push_back(r);
   }
-  const auto results = e.generate(requests, {}, [](int64_t) {}, AbortFlag());
+  const auto results = e.generate(
+      requests, {}, [](int64_t) {}, AbortFlag());
   double sum = 0, most = 0, count = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
     Batch b;
@@ -145,7 +146,8 @@ void sampler(bool deterministic) {
   std::printf(
       "{\"name\": \"sampler%s\", \"tokens\": %.0f, \"mean_difference\": %.3g, "
       "\"largest_difference\": %.3g, \"bar\": %g}\n",
-      deterministic ? ", deterministic" : "", count, sum / count, most, deterministic ? 0.0 : 0.002);
+      deterministic ? ", deterministic" : "", count, sum / count, most,
+      deterministic ? 0.0 : 0.002);
 }
 
 // One rank goes the whole way of several: exchanges and gathers in a stream beside the operations,
@@ -224,12 +226,14 @@ void growth(int steps) {
       r.prompt = {1, 2, 3};
       r.max_new_tokens = 20;
       const std::vector<GenerateRequest> all(4, r);
-      e.generate(all, {}, [](int64_t) {}, AbortFlag());
+      e.generate(
+          all, {}, [](int64_t) {}, AbortFlag());
     }
     if (step == 101) host = host_mib(), device = device_mib(e);
   }
   std::printf(
-      "{\"name\": \"growth\", \"steps\": %d, \"host_mib\": %.1f, \"device_mib\": %.1f, \"bar\": 0}\n",
+      "{\"name\": \"growth\", \"steps\": %d, \"host_mib\": %.1f, \"device_mib\": %.1f, \"bar\": "
+      "0}\n",
       steps, host_mib() - host, device_mib(e) - device);
 }
 
@@ -251,8 +255,8 @@ void large(int64_t layers, double bandwidth) {
   auto begin = Clock::now();
   Engine e(config, o);
   e.initialize({.seed = 3});
-  std::fprintf(stderr, "%s: %.1f s to make the weights\n%s", e.device().name().c_str(), since(begin),
-               e.memory_table().c_str());
+  std::fprintf(stderr, "%s: %.1f s to make the weights\n%s", e.device().name().c_str(),
+               since(begin), e.memory_table().c_str());
 
   std::mt19937 random(1);
   Batch b;
@@ -272,11 +276,12 @@ void large(int64_t layers, double bandwidth) {
     step_s = since(begin);
   }
   // 6 operations a weight and token, and the causal half of attention, forward and twice backward.
-  const double attention = 6.0 * double(tokens) * double(tokens) * double(config.q_size()) *
-                           double(config.num_layers);
+  const double attention =
+      6.0 * double(tokens) * double(tokens) * double(config.q_size()) * double(config.num_layers);
   const double operations = 6.0 * matrix_parameters(config) * double(tokens) + attention;
   std::printf(
-      "{\"name\": \"train\", \"layers\": %ld, \"tokens\": %ld, \"pass_ms\": %.1f, \"optimizer_ms\": %.1f, "
+      "{\"name\": \"train\", \"layers\": %ld, \"tokens\": %ld, \"pass_ms\": %.1f, "
+      "\"optimizer_ms\": %.1f, "
       "\"tokens_per_s\": %.0f, \"tflops\": %.1f, \"share_of_989\": %.3f, \"bar\": 0.55}\n",
       long(layers), long(tokens), best * 1e3, step_s * 1e3, double(tokens) / best,
       operations / best / 1e12, operations / best / 989e12);
@@ -304,9 +309,9 @@ void large(int64_t layers, double bandwidth) {
   const double seconds = std::chrono::duration<double>(last - first).count();
   const double rate = double(at_last - at_first) / seconds;
   // What a step reads: every weight, and the keys and values of each sequence.
-  const double bytes = 2.0 * matrix_parameters(config) +
-                       4.0 * double(sequences) * double(context + added / 2) *
-                           double(config.kv_size()) * double(config.num_layers);
+  const double bytes =
+      2.0 * matrix_parameters(config) + 4.0 * double(sequences) * double(context + added / 2) *
+                                            double(config.kv_size()) * double(config.num_layers);
   std::printf(
       "{\"name\": \"generate\", \"layers\": %ld, \"batch\": %ld, \"context\": %ld, "
       "\"tokens_per_s\": %.0f, \"share_of_roofline\": %.3f, \"bar\": 0.6}\n",

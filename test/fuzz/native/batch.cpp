@@ -19,7 +19,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 void check(const TokenValues& values, size_t tokens) {
   KOGRPO_REQUIRE(values.logprobs.size() == tokens && values.entropies.size() == tokens);
-  for (const float x : values.logprobs) KOGRPO_REQUIRE(x <= 1e-5f);  // −∞ for an id beyond the limit
+  for (const float x : values.logprobs)
+    KOGRPO_REQUIRE(x <= 1e-5f);  // −∞ for an id beyond the limit
   for (const float x : values.entropies) KOGRPO_REQUIRE(std::isfinite(x) && x >= -1e-4f);
 }
 
@@ -46,10 +47,14 @@ void batch(Input input) {
   }
   std::vector<uint8_t> mask;
   if (kind & 4) mask = in.many<uint8_t>(kind & 8 ? tokens.size() : in.below(40));
-  BatchArguments arguments{tokens, cu, mask, kind & 16 ? in.take<float>() : 1.0f,
-                           kind & 32 ? in.number(kVocabulary) : 0, prefixes};
-  const std::vector<float> coef = kind & 64 ? in.many<float>(in.below(60))
-                                            : std::vector<float>(tokens.size(), 0.0f);
+  BatchArguments arguments{tokens,
+                           cu,
+                           mask,
+                           kind & 16 ? in.take<float>() : 1.0f,
+                           kind & 32 ? in.number(kVocabulary) : 0,
+                           prefixes};
+  const std::vector<float> coef =
+      kind & 64 ? in.many<float>(in.below(60)) : std::vector<float>(tokens.size(), 0.0f);
   const AbortFlag abort;
   try {
     int64_t handle = 0;

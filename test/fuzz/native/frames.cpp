@@ -1,5 +1,5 @@
-// The stream that a rank reads from the rendezvous store. Messages that are taken encode to the bytes
-// they were read from, and nothing is allocated for what has not come.
+// The stream that a rank reads from the rendezvous store. Messages that are taken encode to the
+// bytes they were read from, and nothing is allocated for what has not come.
 #include "comm/frames.h"
 
 #include "targets.h"

@@ -1,6 +1,6 @@
-// The scheduler under requests that come, go and are cancelled between any two steps, with few pages:
-// each ends once or was cancelled, nothing is left over, and a completion among others is the one it
-// is alone.
+// The scheduler under requests that come, go and are cancelled between any two steps, with few
+// pages: each ends once or was cancelled, nothing is left over, and a completion among others is
+// the one it is alone.
 #include <map>
 #include <stdexcept>
 
@@ -89,7 +89,8 @@ void requests(Input input) {
   for (const auto& [id, told] : all) {
     if (told.cancelled || told.request.max_new_tokens == 0) continue;
     const std::vector<GenerateRequest> alone{told.request};
-    const auto results = engine.generate(alone, {}, [](int64_t) {}, AbortFlag());
+    const auto results = engine.generate(
+        alone, {}, [](int64_t) {}, AbortFlag());
     KOGRPO_REQUIRE(results[0].tokens == told.tokens);
     break;
   }

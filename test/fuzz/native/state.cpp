@@ -1,5 +1,5 @@
-// Optimizer states. What load_state takes is what save_state would have written, to the byte; what it
-// refuses leaves no doubt: IoError.
+// Optimizer states. What load_state takes is what save_state would have written, to the byte; what
+// it refuses leaves no doubt: IoError.
 #include "targets.h"
 #include "tiny_engine.h"
 

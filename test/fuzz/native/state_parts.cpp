@@ -1,6 +1,6 @@
-// A state in the parts of two ranks. Layout of an input: the length of the first part as 16 bits, that
-// part, the second. What is taken covers every byte of the state once, and is read from where the
-// parts say; what is refused is IoError.
+// A state in the parts of two ranks. Layout of an input: the length of the first part as 16 bits,
+// that part, the second. What is taken covers every byte of the state once, and is read from where
+// the parts say; what is refused is IoError.
 #include <filesystem>
 #include <fstream>
 

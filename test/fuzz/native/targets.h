@@ -1,8 +1,8 @@
 #pragma once
-// The native readers of foreign bytes, each as a function of one input. A target throws nothing: what
-// the code under test may throw it catches, and a broken promise ends the process (REQUIRE below), as
-// a sanitizer does. The same functions are run by libFuzzer (fuzzer.cpp) and, over the committed
-// corpora, by the unit tests (test/native/fuzz_corpus_test.cpp).
+// The native readers of foreign bytes, each as a function of one input. A target throws nothing:
+// what the code under test may throw it catches, and a broken promise ends the process (REQUIRE
+// below), as a sanitizer does. The same functions are run by libFuzzer (fuzzer.cpp) and, over the
+// committed corpora, by the unit tests (test/native/fuzz_corpus_test.cpp).
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -41,9 +41,13 @@ struct Target {
   std::string_view name;
   void (*run)(Input);
 };
-inline constexpr Target kTargets[] = {
-    {"tensor_file", tensor_file}, {"state", state}, {"state_parts", state_parts}, {"frames", frames},
-    {"batch", batch},             {"requests", requests}, {"config", config}};
+inline constexpr Target kTargets[] = {{"tensor_file", tensor_file},
+                                      {"state", state},
+                                      {"state_parts", state_parts},
+                                      {"frames", frames},
+                                      {"batch", batch},
+                                      {"requests", requests},
+                                      {"config", config}};
 
 inline void require(bool holds, const char* what, const char* file, int line) {
   if (holds) return;

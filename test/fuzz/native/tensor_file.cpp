@@ -1,11 +1,12 @@
 // Ranges of weight files. Layout of an input: dtype, offset, n, two sources of a rewriting, and the
 // file itself.
+#include "engine/tensor_file.h"
+
 #include <bit>
 #include <cmath>
 #include <stdexcept>
 
 #include "engine/rewrite.h"
-#include "engine/tensor_file.h"
 #include "targets.h"
 
 namespace kogrpo::fuzz {
@@ -30,7 +31,8 @@ float element(const uint8_t* p, DType dtype) {
 }
 
 bool same(float a, float b) {
-  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b) ||
+         (std::isnan(a) && std::isnan(b));
 }
 
 }  // namespace
@@ -65,8 +67,8 @@ void tensor_file(Input input) {
     const auto width = static_cast<int64_t>(size_of(dtype));
     KOGRPO_REQUIRE(offset + n * width <= static_cast<int64_t>(content.size()));
     for (int64_t i = 0; i < n; ++i)
-      KOGRPO_REQUIRE(same(out[static_cast<size_t>(i)],
-                          element(content.data() + offset + i * width, dtype)));
+      KOGRPO_REQUIRE(
+          same(out[static_cast<size_t>(i)], element(content.data() + offset + i * width, dtype)));
   } catch (const IoError&) {
   } catch (const std::invalid_argument&) {
   }
@@ -74,8 +76,9 @@ void tensor_file(Input input) {
   const std::string header = "header";
   for (TensorSource& s : sources) s.file = s.added.a.file = s.added.b.file = file.path();
   try {
-    rewrite_tensors(copy.path(), {reinterpret_cast<const uint8_t*>(header.data()), header.size()},
-                    sources, written, [] {}, AbortFlag());
+    rewrite_tensors(
+        copy.path(), {reinterpret_cast<const uint8_t*>(header.data()), header.size()}, sources,
+        written, [] {}, AbortFlag());
     int64_t elements = 0;
     for (const TensorSource& s : sources) elements += s.rows * s.cols;
     KOGRPO_REQUIRE(static_cast<int64_t>(copy.content().size()) ==
