@@ -6,9 +6,10 @@
 # Reads NPROC_PER_NODE (default: the machine's GPUs, else 1), NNODES (1), NODE_RANK (0),
 # RDZV_ENDPOINT (host:port of node 0; needed for several machines) and MAX_RESTARTS (0).
 set -euo pipefail
-gpus() { nvidia-smi --list-gpus 2>/dev/null | wc -l; }
+# Its complaints, too, go to standard output: only what names a GPU counts.
+gpus() { nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU ' || true; }
 ranks=${NPROC_PER_NODE:-$(gpus)}
-[ "$ranks" -gt 0 ] || ranks=1
+if [ -z "${NPROC_PER_NODE:-}" ] && [ "$ranks" -eq 0 ]; then ranks=1; fi
 options=(--nproc-per-node "$ranks" --nnodes "${NNODES:-1}" --node-rank "${NODE_RANK:-0}"
   --max-restarts "${MAX_RESTARTS:-0}")
 [ -z "${RDZV_ENDPOINT:-}" ] || options+=(--rdzv-endpoint "$RDZV_ENDPOINT")
