@@ -62,6 +62,17 @@ install_tools() {
 
 # -- checks
 
+# The last lines, and the exit status: 0 if nothing failed.
+finish() {
+  local name
+  echo
+  echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+  for name in ${failures[@]+"${failures[@]}"}; do echo "failed: $name"; done
+  echo "$passed passed, $failed failed" | tee "$results/summary.txt"
+  [ "$failed" -eq 0 ]
+  exit
+}
+
 # check NAME COMMAND…: one check, timed; its output is shown. A whole check counts as one.
 check() {
   local name=$1 started=$SECONDS
@@ -104,10 +115,11 @@ count_doctest() {
 
 # "      Tests  1 failed | 310 passed | 4 skipped (315)", perhaps coloured
 count_vitest() {
-  local line number
+  local line ok bad
   line=$(sed 's/\x1b\[[0-9;]*m//g' "$1" | grep -E '^ +Tests +[0-9]' | tail -1)
   number() { sed -nE "s/.*[^0-9]([0-9]+) $1.*/\\1/p" <<<"$line"; }
-  echo "$(number passed) $(number failed)" | awk '{ print (NF > 0 ? $1 : 0), (NF > 1 ? $2 : 0) }'
+  ok=$(number passed) bad=$(number failed)
+  echo "${ok:-0} ${bad:-0}"
 }
 
 # Which tests failed and why, from the log of vitest or doctest; of a program that died, its last lines.
@@ -127,9 +139,9 @@ sanitized_build() {
 
 install_tools
 if [ ! -d node_modules ]; then
-  check 'npm ci (with the node-gyp build)' npm ci --no-audit --no-fund || exit 1
+  check 'npm ci (with the node-gyp build)' npm ci --no-audit --no-fund || finish
 else
-  check 'node-gyp build' node scripts/install.mjs || exit 1
+  check 'node-gyp build' node scripts/install.mjs || finish
 fi
 export PATH=$PWD/node_modules/.bin:$PATH
 
@@ -156,8 +168,4 @@ if check 'build with ASan and UBSan' sanitized_build; then
     "$results/sanitized/kogrpo_emulated_tests"
 fi
 
-echo
-echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
-for name in "${failures[@]}"; do echo "failed: $name"; done
-echo "$passed passed, $failed failed" | tee "$results/summary.txt"
-[ "$failed" -eq 0 ]
+finish
