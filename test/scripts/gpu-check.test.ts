@@ -53,19 +53,24 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test('what failed, crashed or broke off costs no other result', () => {
-  const result = join(folder, 'result.json')
-  const run = spawnSync('bash', [join(root, 'scripts/gpu-check'), result], {
+/** Runs the script on the programs of `directory`. */
+function check(result: string, directory: string, parts: string) {
+  return spawnSync('bash', [join(root, 'scripts/gpu-check'), result], {
     encoding: 'utf8',
     env: {
       ...process.env,
       PATH: join(folder, 'bin') + delimiter + process.env.PATH,
-      KOGRPO_GPU_BUILD: build,
+      KOGRPO_GPU_BUILD: directory,
       KOGRPO_GPU_PROGRAMS: '1',
-      KOGRPO_GPU_PARTS: 'tests times engine',
+      KOGRPO_GPU_PARTS: parts,
       KOGRPO_GPU_LAYERS: '3',
     },
   })
+}
+
+test('what failed, crashed or broke off costs no other result', () => {
+  const result = join(folder, 'result.json')
+  const run = check(result, build, 'tests times engine')
   expect(run.status, run.stderr).toBe(1)
   const json = JSON.parse(readFileSync(result, 'utf8')) as {
     [key: string]: unknown
@@ -96,6 +101,26 @@ test('what failed, crashed or broke off costs no other result', () => {
   expect(json.rows[3]?.given).toBe('4300.00 790.00')
   expect(json.rows[8]).toMatchObject({ layers: 3, value: null })
   expect(run.stderr).toContain('bench broken 4300.00 790.00 ended with 139')
+})
+
+test('the sanitizer that found something, or ran out of time, and benchmarks that cannot begin are failures', () => {
+  const other = join(folder, 'other')
+  mkdirSync(other)
+  for (const name of ['tests', 'engine']) program(join(other, name), 'exit 0')
+  program(join(other, 'bench'), 'exit 4')
+  const result = join(folder, 'other.json')
+  const sanitizer = join(folder, 'bin/compute-sanitizer')
+  program(sanitizer, 'exit 0')
+  expect(check(result, other, 'sanitizer').status).toBe(0)
+  for (const status of [9, 124]) {
+    program(sanitizer, `[ "$2" = memcheck ] || exit ${status}`)
+    expect(check(result, other, 'sanitizer').status).toBe(1)
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({
+      sanitizer: ` memcheck:0 racecheck:${status}`,
+    })
+  }
+  expect(check(result, other, 'times').status).toBe(1)
+  expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ bench_status: 4 })
 })
 
 test('its test runner: a case that fails, crashes or ends the process leaves the others their turn', () => {
