@@ -5,8 +5,9 @@
 #   compare.sh [--quick] [--rounds N] [--threads N] [--modes "train generate grpo train_large"]
 #     [--dtypes "float32 bfloat16"] [--output FILE]
 # The peers compute in fp32. train_large is Qwen3-0.6B's geometry, 1 x 512 tokens, in fp32 alone (10 GB
-# a side, one after the other). The first round tries every variant of the peers (--quick: the one that has always been the fastest);
-# the others measure the fastest one again.
+# a side, one after the other). The first round tries every variant of the peers (--quick: the one that
+# has always been the fastest); the others measure the fastest one again. FILE is relative to this
+# directory. Exits with 3 where a bar is not met.
 set -euo pipefail
 cd "$(dirname "$0")"
 quick=0 rounds=3 threads=2 modes='train generate grpo'

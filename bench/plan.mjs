@@ -16,6 +16,8 @@ import { fileURLToPath } from 'node:url'
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../dist/cli/main.js')
 const PHASES = { sampling: 'gen', training: 'update_actor', optimizer: 'optimizer' }
 const CALLS = [1, 2, 3]
+/** Of a GRPO step of recipes/mini.yaml. */
+const COMPLETIONS = 256
 const STEPS = ['--sft.max_steps', '12', '--grpo.max_steps', '12', '--eval', 'null']
 const [output] = process.argv.slice(2)
 if (output === undefined) throw new Error('give the file to write: node bench/plan.mjs FILE')
@@ -47,7 +49,7 @@ function compare(call, ranks, directory) {
   kogrpo(...(ranks === 1 ? run : ['launch', '--nproc-per-node', String(ranks), ...logs, ...run]))
   const grpo = measured(directory, 'grpo')
   const completion = grpo('completions/mean_length')
-  const prompt = grpo('perf/total_num_tokens') / 256 - completion
+  const prompt = grpo('perf/total_num_tokens') / COMPLETIONS - completion
   const lengths = [
     '--prompt-tokens',
     Math.round(prompt),

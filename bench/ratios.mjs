@@ -2,7 +2,7 @@
 //   mark SIDE ROUND WORK  result lines from standard input with these added
 //   fastest WORK          name of the peer's fastest variant so far
 //   record FILE           ratios by work and dtype, by round and over all, with the machine, as JSON;
-//                         exits 1 below a bar
+//                         exits with 3 below a bar
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 
@@ -86,7 +86,7 @@ if (command === 'mark') {
       `${name}: ${ratio.median} x (${ratio.min} to ${ratio.max}), bar ${bar} x: ${met ? 'met' : 'not met'}`,
     )
   }
-  if (Object.values(record.comparison).some(({ met }) => !met)) process.exitCode = 1
+  if (Object.values(record.comparison).some(({ met }) => !met)) process.exitCode = 3
 } else {
   console.error(`ratios.mjs: unknown command ${command} (mark, fastest, record)`)
   process.exitCode = 2

@@ -1,7 +1,7 @@
 // Writes the weights of an engine as GGUF (version 3, the format of llama.cpp), matrices in bf16 rounded
 // to nearest even, norms in fp32. The vocabulary is made up: 256 bytes and then numbered words, since
 // only ids matter here. Format: ggml's docs/gguf.md; names of tensors and keys: llama.cpp's qwen3.
-import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, renameSync, writeSync } from 'node:fs'
 
 const UINT32 = 4
 const FLOAT32 = 6
@@ -101,9 +101,12 @@ function toBf16(values) {
 
 const aligned = bytes => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
 
-/** `shapes`: of every parameter by name, [rows, columns] or [columns]. */
-export async function writeGguf(file, engine, shapes) {
-  const tensors = tensorNames(engine.config).map(([own, theirs]) => {
+/**
+ * What stands before the weights, and these in their order. `shapes`: of every parameter by name, [rows, columns] or
+ * [columns].
+ */
+function layout(config, shapes) {
+  const tensors = tensorNames(config).map(([own, theirs]) => {
     const shape = shapes.get(own)
     const matrix = shape.length === 2
     const bytes = shape.reduce((a, b) => a * b) * (matrix ? 2 : 4)
@@ -122,15 +125,25 @@ export async function writeGguf(file, engine, shapes) {
       u64(at),
     ])
   })
-  const keys = metadata(engine.config)
-  const head = Buffer.concat([
-    Buffer.from('GGUF'),
-    u32(3),
-    u64(tensors.length),
-    u64(keys.length),
-    ...keys,
-    ...infos,
-  ])
+  const keys = metadata(config)
+  const counts = [u32(3), u64(tensors.length), u64(keys.length)]
+  return { tensors, head: Buffer.concat([Buffer.from('GGUF'), ...counts, ...keys, ...infos]) }
+}
+
+/** Whether a file that writeGguf has written is of this geometry. */
+export function isGgufOf(file, config, shapes) {
+  const { head } = layout(config, shapes)
+  const found = Buffer.alloc(head.length)
+  const input = openSync(file, 'r')
+  try {
+    return readSync(input, found) === head.length && found.equals(head)
+  } finally {
+    closeSync(input)
+  }
+}
+
+export async function writeGguf(file, engine, shapes) {
+  const { tensors, head } = layout(engine.config, shapes)
   const partial = `${file}.partial`
   const out = openSync(partial, 'w')
   try {

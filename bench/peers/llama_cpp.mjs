@@ -4,10 +4,11 @@
 //   node bench/peers/llama_cpp.mjs --llama DIR --gguf FILE [--geometry FILE] [--threads N] [--new N]
 //     [--rounds N] [--batches 1,16] [--output FILE]
 // DIR is where `npm install --ignore-scripts node-llama-cpp` was run: prebuilt binaries, nothing is compiled. FILE is
-// written where it does not exist. Prints a JSON line per round and batch: seconds and processor seconds
-// of a step of each side, the bandwidth that the same threads reached just before (256 MiB read), the
-// bytes that a step reads (packed bf16 matrices, half of the context's keys and values), and how many
-// first tokens of each sequence are equal (rounding decides near ties of random weights otherwise).
+// written where it does not exist, and must be of the geometry where it does. Prints a JSON line per round
+// and batch: seconds and processor seconds of a step of each side, the bandwidth that the same threads
+// reached just before (256 MiB read), the bytes that a step reads (packed bf16 matrices, half of the
+// context's keys and values, also bf16), and how many first tokens of each sequence are equal (rounding
+// decides near ties of random weights otherwise).
 // --output: the medians beside the bars.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -18,7 +19,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Engine, parseModelConfig } from '../../dist/index.js'
 import { parameterLayout } from '../../dist/model/parameters.js'
-import { writeGguf } from './gguf.mjs'
+import { isGgufOf, writeGguf } from './gguf.mjs'
 
 const { values: given } = parseArgs({
   options: {
@@ -50,10 +51,10 @@ const READ_FLOATS = 1 << 26
 
 const config = parseModelConfig(JSON.parse(readFileSync(given.geometry, 'utf8')), given.geometry)
 const engine = await Engine.create({ config, threads, dtype: 'bfloat16', init: { seed: 0 } })
-if (!existsSync(given.gguf)) {
-  const { parameters } = parameterLayout(config)
-  await writeGguf(given.gguf, engine, new Map(parameters.map(p => [p.name, p.shape])))
-}
+const shapes = new Map(parameterLayout(config).parameters.map(p => [p.name, p.shape]))
+if (!existsSync(given.gguf)) await writeGguf(given.gguf, engine, shapes)
+else if (!isGgufOf(given.gguf, config, shapes))
+  throw new Error(`${given.gguf} is of another geometry: remove it, or name another file`)
 const require = createRequire(join(given.llama, 'package.json'))
 const { getLlama } = await import(pathToFileURL(require.resolve('node-llama-cpp')).href)
 const llama = await getLlama({ gpu: false, build: 'never', maxThreads: threads })
@@ -100,7 +101,7 @@ function stepBytes(batch) {
     c.hiddenSize * c.headDim * (2 * c.numHeads + 2 * c.numKvHeads) +
     3 * c.hiddenSize * c.intermediateSize
   const weights = 2 * (c.numLayers * layer + c.vocabSize * c.hiddenSize)
-  return weights + batch * c.numLayers * 2 * c.numKvHeads * c.headDim * (fresh / 2) * 4
+  return weights + batch * c.numLayers * 2 * c.numKvHeads * c.headDim * (fresh / 2) * 2
 }
 
 const equalFirst = (a, b) => {

@@ -44,7 +44,7 @@ test("ratios are to the peer's fastest variant, round by round; a bar that is no
   ]
   expect(ratios(['fastest', 'train'], lines).stdout).toBe('fast\n')
   const file = join(mkdtempSync(join(tmpdir(), 'kogrpo-ratios-')), 'cpu.json')
-  expect(ratios(['record', file], lines).status).toBe(1) // fp32 is below
+  expect(ratios(['record', file], lines).status).toBe(3) // fp32 is below
   const { comparison, results } = JSON.parse(readFileSync(file, 'utf8'))
   expect(results).toEqual(lines)
   expect(comparison['train bfloat16']).toMatchObject({
@@ -56,7 +56,10 @@ test("ratios are to the peer's fastest variant, round by round; a bar that is no
   expect(comparison['train float32']).toMatchObject({ met: false, ratio: { median: 1.5 } })
   const below = ratios(['record', file], lines.slice(0, 3))
   expect(below.stdout).toBe('train bfloat16: 3.5 x (3.5 to 3.5), bar 4 x: not met\n')
-  expect(below.status).toBe(1)
+  expect(below.status).toBe(3)
   const met = lines.filter(l => !('dtype' in l) || l.dtype === 'bfloat16')
   expect(ratios(['record', file], met).status).toBe(0)
+  // A missing peer is no bar that is not met.
+  const alone = lines.filter(l => 'dtype' in l)
+  expect(ratios(['record', file], alone).status).toBe(1)
 })
