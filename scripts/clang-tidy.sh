@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy over the native sources (checks: .clang-tidy), or over the files given. On demand, not
-# part of npm test: it parses every file again and takes minutes.
+# clang-tidy over the sources of every build (group core; checks: .clang-tidy), or over the files given.
+# On demand, not part of npm test: it parses every file again and takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tool=$(command -v clang-tidy || command -v clang-tidy-14) || {

@@ -4,7 +4,8 @@
 // with its libFuzzer, Debian: clang libclang-rt-14-dev) or a TypeScript one (test/fuzz/typescript, by
 // seeded cases). Native ones run N seconds of CPU time (600), so that a busy machine does not make a
 // run shorter; TypeScript ones N cases (100,000). What breaks is written to build-fuzz/ and named;
-// --built takes the fuzzer that is built already; --record keeps the figures in test/fuzz/record.json. Without NAME: the names.
+// --built takes the fuzzer that is built already; --record keeps the figures in test/fuzz/record.json.
+// Without NAME: the names.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,6 +26,11 @@ const { values: options, positionals } = parseArgs({
     record: { type: 'boolean', default: false },
   },
 })
+for (const option of ['seconds', 'cases', 'seed']) {
+  if (/^[1-9]\d*$/.test(options[option])) continue
+  console.error(`--${option} ${options[option]}: give a whole number of at least 1`)
+  process.exit(2)
+}
 
 const names = (directory, extension, others) =>
   readdirSync(directory)
@@ -123,14 +129,18 @@ async function fuzzNative(name) {
     process.exit(1)
   }
   const last = said.split('\n').findLast(line => /cov: \d+/.test(line)) ?? ''
-  const stat = key => Number(new RegExp(`stat::${key}:\\s+(\\d+)`).exec(said)?.[1])
+  const number = (pattern, text) => {
+    const found = pattern.exec(text)
+    if (found === null) throw new Error(`${name}: the fuzzer's output has no ${pattern}:\n${said}`)
+    return Number(found[1])
+  }
   record(name, {
     cpu_seconds: Math.round(spent),
-    executions: stat('number_of_executed_units'),
-    edges: Number(/cov: (\d+)/.exec(last)?.[1]),
-    features: Number(/ft: (\d+)/.exec(last)?.[1]),
-    corpus: Number(/corp: (\d+)/.exec(last)?.[1]),
-    peak_rss_mb: stat('peak_rss_mb'),
+    executions: number(/stat::number_of_executed_units:\s+(\d+)/, said),
+    edges: number(/cov: (\d+)/, last),
+    features: number(/ft: (\d+)/, last),
+    corpus: number(/corp: (\d+)/, last),
+    peak_rss_mb: number(/stat::peak_rss_mb:\s+(\d+)/, said),
     broken: 0,
   })
 }

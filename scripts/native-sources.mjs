@@ -11,6 +11,7 @@ const hasGloo =
 function sources(group) {
   const lines = readFileSync(new URL('../native/sources.txt', import.meta.url), 'utf8').split('\n')
   const paths = lines.map(line => line.split(/\s+/)).filter(([name]) => name === group)
+  if (paths.length === 0) throw new Error(`native/sources.txt has no group "${group}"`)
   return paths.map(([, path]) => path).join('\n')
 }
 
