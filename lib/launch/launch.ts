@@ -5,18 +5,17 @@
  * first failure is shown last, where it is seen. With `maxRestarts` all ranks are started again from the
  * last saved state.
  *
- * What is wrong with a recipe every rank finds: the errors of other ranks than the first wait until all have
- * ended, and those that say what has been said are counted only.
- *
  * Ranks get torchrun's variables (RANK, WORLD_SIZE, …), and KOGRPO_LAUNCH, which names the attempt
  * and says that the store is served.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { failure, type Phrase, phrase } from '../messages/phrase.ts'
+import { type Print, RankErrors } from './rank-errors.ts'
 import { StoreServer } from './store.ts'
 
 interface LaunchOptions {
@@ -34,9 +33,8 @@ interface LaunchOptions {
   /** Arguments of an attempt, from 0. */
   argumentsOf(attempt: number): string[]
   env: Record<string, string | undefined>
-  /** One line for the terminal, with its rank; null: the launcher's own. */
-  print(rank: number | null, line: string | Phrase): void
-  /** Seconds that the others have after a failure (default: 15), and after being asked to stop. */
+  print: Print
+  /** Seconds that the others have after a failure before they are asked to stop (default: 15); 5 more, and they are killed. */
   grace?: number
 }
 
@@ -48,22 +46,6 @@ interface Failure {
   /** The last lines of its standard error. */
   lines: string[]
 }
-
-/** Standard error of a rank that was held back. */
-interface Held {
-  rank: number
-  lines: string[]
-}
-
-const SIGNAL_CODES: Partial<Record<NodeJS.Signals, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGSEGV: 11,
-  SIGTERM: 15,
-}
-const KEPT_LINES = 12
 
 /** "host:port". Throws `E_USAGE`. */
 export function parseEndpoint(value: string): { host: string; port: number } {
@@ -81,12 +63,12 @@ export class Launcher {
   readonly #options: LaunchOptions
   #children: ChildProcess[] = []
   #stopping: NodeJS.Signals | null = null
-  /** Of this attempt: the standard error of the first rank here, and of the others. */
-  #said: string[] = []
-  #held: Held[] = []
+  /** Of this attempt. */
+  #errors: RankErrors
 
   constructor(options: LaunchOptions) {
     this.#options = options
+    this.#errors = this.#noErrors()
   }
 
   /** Passes a signal on to all ranks; nothing is started again afterwards. */
@@ -142,8 +124,7 @@ export class Launcher {
     const { nprocPerNode, nodeRank, print, grace = 15 } = this.#options
     let first: Failure | null = null
     const failures: Failure[] = []
-    this.#said = []
-    this.#held = []
+    this.#errors = this.#noErrors()
     const timers: NodeJS.Timeout[] = []
     const later = (seconds: number, act: () => void): void => {
       timers.push(setTimeout(act, seconds * 1000))
@@ -164,33 +145,13 @@ export class Launcher {
     await Promise.all(ends)
     for (const timer of timers) clearTimeout(timer)
     this.#children = []
-    this.#release()
+    this.#errors.release()
     return first && sameAs(first, failures)
   }
 
-  /** Prints what was held back, in the order of ranks; of those that say the same how many they are. */
-  #release(): void {
+  #noErrors(): RankErrors {
     const { print, nnodes, nprocPerNode } = this.#options
-    const said = [{ lines: this.#said, ranks: [] as number[] }]
-    for (const { rank, lines } of this.#held.sort((a, b) => a.rank - b.rank)) {
-      if (lines.length === 0) continue
-      const same = said.find(one => one.lines.join('\n') === lines.join('\n'))
-      if (same) same.ranks.push(rank)
-      else {
-        said.push({ lines, ranks: [] })
-        for (const line of lines) print(rank, line)
-      }
-    }
-    const silent = said.flatMap(({ ranks }) => ranks).sort((a, b) => a - b)
-    if (silent.length === 0) return
-    print(
-      null,
-      phrase('{count} more of {total} ranks said the same: {ranks}', {
-        count: silent.length,
-        total: nnodes * nprocPerNode,
-        ranks: silent.join(', '),
-      }),
-    )
+    return new RankErrors(print, nnodes * nprocPerNode)
   }
 
   #kill(signal: NodeJS.Signals): void {
@@ -235,14 +196,17 @@ export class Launcher {
     // Ranks other than the first say nothing while all goes well.
     const size = nnodes * nprocPerNode
     log.write(`rank ${rank} of ${size}, process ${child.pid}, ${new Date().toISOString()}\n`)
-    const lines: string[] = []
+    const errors = this.#errors
     const reading = [
       this.#read(child.stdout, log, line => this.#options.print(rank, line)),
-      this.#read(child.stderr, log, this.#errorsOf(rank, local, lines)),
+      this.#read(child.stderr, log, errors.of(rank, local === 0)),
     ]
     const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
       (resolve, reject) => {
-        child.once('error', reject)
+        child.once('error', error => {
+          log.end(`rank ${rank} did not start: ${error.message}\n`)
+          reject(error)
+        })
         child.once('exit', (code, signal) => resolve({ code, signal }))
       },
     )
@@ -250,21 +214,7 @@ export class Launcher {
     else await Promise.race([Promise.all(reading), new Promise(r => setTimeout(r, 1000))])
     const how = end.code === 0 ? 'ended well' : describeEnd(end)
     log.end(`rank ${rank} ${how}, ${new Date().toISOString()}\n`)
-    return end.code === 0 ? null : { rank, ...end, lines }
-  }
-
-  /** What becomes of a line of standard error: the first rank's is printed at once. */
-  #errorsOf(rank: number, local: number, kept: string[]): (line: string) => void {
-    const held: Held = { rank, lines: [] }
-    if (local > 0) this.#held.push(held)
-    return line => {
-      if (local === 0) {
-        this.#said.push(line)
-        this.#options.print(rank, line)
-      } else held.lines.push(line)
-      kept.push(line)
-      if (kept.length > KEPT_LINES) kept.shift()
-    }
+    return end.code === 0 ? null : { rank, ...end, lines: errors.last(rank) }
   }
 
   async #read(
@@ -281,9 +231,6 @@ export class Launcher {
   /** With the rank's last lines, unless they are the only errors and stand right above. */
   #describe({ rank, code, signal, lines }: Failure, logDirectory: string): (string | Phrase)[] {
     const log = join(logDirectory, `rank-${rank}.log`)
-    const others = [this.#said, ...this.#held.map(held => held.lines)].filter(
-      said => said.length > 0 && said.slice(-lines.length).join('\n') !== lines.join('\n'),
-    )
     return [
       signal
         ? phrase('rank {rank} failed first: it was ended by {signal}; its log is {log}', {
@@ -292,7 +239,7 @@ export class Launcher {
         : phrase('rank {rank} failed first: it ended with code {code}; its log is {log}', {
             ...{ rank, code: String(code), log },
           }),
-      ...(others.length > 0 ? lines.map(line => `  ${line}`) : []),
+      ...(this.#errors.othersThan(lines) ? lines.map(line => `  ${line}`) : []),
     ]
   }
 }
@@ -310,5 +257,5 @@ function sameAs(first: Failure, failures: readonly Failure[]): Failure {
 
 function exitCode({ code, signal }: Pick<Failure, 'code' | 'signal'>): number {
   if (code !== null) return code
-  return signal ? 128 + (SIGNAL_CODES[signal] ?? 0) : 1
+  return signal ? 128 + constants.signals[signal] : 1
 }

@@ -181,7 +181,8 @@ function seconds(env: Environment, name: string, otherwise: number): number {
   const value = env[name]
   if (value === undefined) return otherwise
   const number = Number(value)
-  if (!(number > 0)) {
+  // The store's bounds: a millisecond and thirty years.
+  if (!(number >= 1e-3 && number <= 1e9)) {
     throw new KogrpoError(
       'E_RANKS',
       phrase('{name} is "{value}"; it must be a number of seconds', { name, value }),

@@ -35,6 +35,7 @@ export class StoreServer {
     const store = new StoreServer()
     await new Promise<void>((resolve, reject) => {
       store.#server.once('error', cause => {
+        clearInterval(store.#timer)
         reject(
           new KogrpoError(
             'E_RANKS',

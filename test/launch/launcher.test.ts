@@ -48,3 +48,25 @@ it('a signal before the first rank: none is started', async () => {
   expect(await ended).toBe(143)
   expect(said.filter(line => !line.startsWith('launch: starting'))).toEqual([])
 })
+
+it('errors that other ranks have said too are counted, others told; the exit code is that of a shell', async () => {
+  const program = 'console.error(process.env.RANK === "2" ? "another" : "the same"); '
+  const said: string[] = []
+  const one = new Launcher({
+    ...{ nprocPerNode: 4, nnodes: 1, nodeRank: 0, endpoint: null, maxRestarts: 0 },
+    ...{ logDirectory: join(directory, 'errors'), argumentsOf: () => [], env: process.env },
+    program: [
+      process.execPath,
+      '-e',
+      `${program}setTimeout(() => process.kill(process.pid, "SIGQUIT"), 50)`,
+    ],
+    print: (rank, line) => said.push(`${rank ?? 'launch'}: ${line}`),
+  })
+  expect(await one.run()).toBe(128 + 3)
+  expect(said.filter(line => !line.includes(directory))).toEqual([
+    '0: the same',
+    '2: another',
+    'launch: 2 more of 4 ranks said the same: 1, 3',
+    expect.stringMatching(/^launch: {3}(the same|another)$/),
+  ])
+})

@@ -52,7 +52,8 @@ describe('the place of a process', () => {
     const env = { RANK: '2', WORLD_SIZE: '2', MASTER_ADDR: 'a', MASTER_PORT: '5000' }
     expect(() => placeOf(env)).toThrow('rank 2 of 2 ranks cannot be')
     expect(() => placeOf({ ...env, RANK: 'x' })).toThrow('RANK is "x"')
-    expect(() => placeOf({ KOGRPO_RANK_TIMEOUT: '-1' })).toThrow('KOGRPO_RANK_TIMEOUT')
+    for (const seconds of ['-1', '0', '1e-9', 'Infinity', 'soon'])
+      expect(() => placeOf({ KOGRPO_RANK_TIMEOUT: seconds })).toThrow('KOGRPO_RANK_TIMEOUT')
   })
 
   it('gives each rank of a machine the GPU of its number there', () => {
