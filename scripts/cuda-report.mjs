@@ -18,7 +18,7 @@ const kHopper = /^(attention_forward_sm90|query_gradient|key_gradient)_kernel/
 
 // Kernels that must run on the tensor core: HMMA is mma.sync, HGMMA wgmma; UTMALDG is a copy by the
 // tensor memory accelerator. Hopper's kernels are empty in code for other architectures.
-export const kMatrix = [
+const kMatrix = [
   [kHopper, /\bHGMMA\./],
   [kHopper, /\bUTMALDG\./],
   [/^attention_(forward|backward_query|backward_key|decode)_kernel/, /\bHG?MMA\./],

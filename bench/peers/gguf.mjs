@@ -142,6 +142,7 @@ export function isGgufOf(file, config, shapes) {
   }
 }
 
+/** Writes the engine's weights to `file`, by way of a file beside it. */
 export async function writeGguf(file, engine, shapes) {
   const { tensors, head } = layout(engine.config, shapes)
   const partial = `${file}.partial`

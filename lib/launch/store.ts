@@ -64,11 +64,6 @@ export class StoreServer {
     await new Promise<void>(resolve => this.#server.close(() => resolve()))
   }
 
-  /** Does not keep the process alive by itself. */
-  unref(): void {
-    this.#server.unref()
-  }
-
   #tick(): void {
     for (const room of this.#rooms.values()) room.check()
     if (++this.#ticks % Math.round(1000 / TICK_MS) === 0) {
