@@ -24,6 +24,8 @@
  * Ratio: r = exp(l − l_old) per token, or per sequence exp(mean over its tokens) with
  * `importance_sampling_level: sequence` (GSPO). `oldLogprobs: null` means on-policy: r is exactly 1
  * and its gradient is kept. Arithmetic is double precision in token order; coef is rounded once.
+ * A log-ratio above MAX_LOG_RATIO counts as MAX_LOG_RATIO (as in verl, whose bound it is): the ratio is then a
+ * constant, without a derivative, and no power of e overflows. How many there are is counted.
  * With `kl_level: sequence` every token carries KL_i = ½ (Σ_t l − l_ref)² / n_i of its completion of n_i
  * trained tokens (ESPO, arXiv 2512.03759, eq. for k2), whose derivative by any l_t, summed over the tokens, is
  * Σ_t (l − l_ref).
@@ -38,7 +40,10 @@ import { type PolicyLossOptions, resolveOptions, tokenWeight } from './policy-op
 
 export type { ImportanceSamplingLevel, LossType, PolicyLossOptions } from './policy-options.ts'
 
-/** A value that the loss is made of is NaN or infinite. */
+/** Above it a log-ratio is cut: a token e²⁰ times as likely as when it was sampled. */
+export const MAX_LOG_RATIO = 20
+
+/** A value that the loss is made of, or a coefficient, is NaN or infinite. */
 export class NotFinite extends KogrpoError {
   constructor(message: string) {
     super('E_ALGORITHM', message)
@@ -139,19 +144,16 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
       const advantage = finite('advantages', advantageOf(i, t), t, i)
       const old = oldLogprobs === null ? l : finite('oldLogprobs', oldLogprobs, t, i)
       const w = sequenceLevel ? sequenceWeight : l - old
-      const ratio = w === 0 ? 1 : Math.exp(w)
-      if (!Number.isFinite(ratio)) {
-        throw new KogrpoError(
-          'E_ALGORITHM',
-          `the importance ratio overflows at token ${t} (sequence ${i}): log-prob ${l}, log ratio ${w}; the sampled text is no longer plausible under the policy`,
-        )
-      }
+      const cut = w > MAX_LOG_RATIO
+      const ratio = w === 0 ? 1 : Math.exp(cut ? MAX_LOG_RATIO : w)
+      if (cut) stats.ratio_cut++
       const surrogate = resolved.surrogate(ratio, l, advantage, resolved)
+      const byWeight = cut ? 0 : surrogate.byWeight
       const factor = factors === null ? 1 : finite('factors', factors, t, i)
       let value = factor * surrogate.value
       let slope = factor * surrogate.byLogprob
-      if (sequenceLevel) throughSequence += factor * surrogate.byWeight
-      else slope += factor * surrogate.byWeight
+      if (sequenceLevel) throughSequence += factor * byWeight
+      else slope += factor * byWeight
       if (refLogprobs !== null) {
         const d = finite('refLogprobs', refLogprobs, t, i) - l
         const divergence = sequenceKl
@@ -182,6 +184,7 @@ export function policyLoss(input: PolicyLossInput): PolicyLoss {
         coef[t] = weight * (direct[t - start]! + throughSequence / trained) + 0
       }
     }
+    for (let t = start; t < end; t++) finite('coef', coef, t, i)
     stats.tokens += trained
     stats.low_clipped += term.low
     stats.high_clipped += term.high

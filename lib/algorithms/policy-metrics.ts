@@ -18,6 +18,8 @@ export interface PolicyStats {
   ratio_sum: number
   ratio_min: number
   ratio_max: number
+  /** Tokens whose log-ratio was above the bound. */
+  ratio_cut: number
 }
 
 /** The neutral element of `mergePolicyStats`. */
@@ -35,6 +37,7 @@ export function emptyPolicyStats(): PolicyStats {
     ratio_sum: 0,
     ratio_min: Number.POSITIVE_INFINITY,
     ratio_max: Number.NEGATIVE_INFINITY,
+    ratio_cut: 0,
   }
 }
 
@@ -54,13 +57,15 @@ function mergePolicyStats(parts: readonly PolicyStats[]): PolicyStats {
     all.ratio_sum += part.ratio_sum
     all.ratio_min = Math.min(all.ratio_min, part.ratio_min)
     all.ratio_max = Math.max(all.ratio_max, part.ratio_max)
+    all.ratio_cut += part.ratio_cut
   }
   return all
 }
 
 /**
  * TRL's metrics of one optimizer step: `loss`, `clip_ratio/*`, `cispo_clip_ratio` and, where a
- * reference was given, `kl`; plus the ratio's `ratio/{mean,min,max}`. Shares are of trained tokens
+ * reference was given, `kl`; plus the ratio's `ratio/{mean,min,max}`, and how many
+ * tokens' ratios were cut (`ratio/cut`). Shares are of trained tokens
  * (at sequence level TRL counts sequences instead).
  * Without a trained token there is nothing to average, and only `loss` is returned.
  */
@@ -77,6 +82,7 @@ export function policyMetrics(parts: readonly PolicyStats[]): Record<string, num
   metrics['ratio/mean'] = all.ratio_sum / all.tokens
   metrics['ratio/min'] = all.ratio_min
   metrics['ratio/max'] = all.ratio_max
+  metrics['ratio/cut'] = all.ratio_cut
   if (all.has_kl) metrics.kl = all.kl_sum / all.tokens
   return metrics
 }

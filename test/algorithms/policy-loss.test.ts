@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import {
   coefficientsOnPolicy,
   type LossType,
+  MAX_LOG_RATIO,
   type PolicyLossInput,
   type PolicyLossOptions,
   policyLoss,
@@ -233,6 +234,60 @@ describe('what the trainer relies on', () => {
   })
 })
 
+describe('a ratio that would overflow', () => {
+  /** A batch in which the log-ratio of token `t`, of a completion with `sign` of an advantage, is w. */
+  const at = (w: number, sign: 1 | -1, loss_type: LossType) => {
+    const epsilon_high = loss_type === 'cispo' ? 1.1 : 0.28
+    const input = randomInput(11, { loss_type, epsilon_high })
+    const i = input.advantages.findIndex(a => Math.sign(a) === sign)
+    const t = input.mask.indexOf(1, input.cuSeqlens[i]!)
+    const oldLogprobs = input.oldLogprobs!.slice()
+    oldLogprobs[t] = input.logprobs[t]! - w
+    return { input: { ...input, oldLogprobs }, t }
+  }
+
+  for (const [loss_type, sign] of lossTypes.flatMap(
+    type =>
+      [
+        [type, 1],
+        [type, -1],
+      ] as const,
+  )) {
+    it(`${loss_type}, A of sign ${sign}: is e^20, without a derivative; no other token changes by a bit`, () => {
+      const bound = policyLoss(at(MAX_LOG_RATIO - 1e-4, sign, loss_type).input)
+      expect(bound.stats.ratio_cut).toBe(0)
+      for (const w of [20.5, 100, 800, 1e30]) {
+        const { input, t } = at(w, sign, loss_type)
+        const over = policyLoss(input)
+        expect(Number.isFinite(over.loss)).toBe(true)
+        expect(over.coef.every(Number.isFinite)).toBe(true)
+        expect(over.stats).toMatchObject({ ratio_cut: 1, ratio_max: Math.exp(20) })
+        expect(policyMetrics([over.stats, bound.stats])['ratio/cut']).toBe(1)
+        expect(relative(over.loss, bound.loss)).toBeLessThan(2e-4)
+        const others = (coef: Float32Array): Float32Array => coef.filter((_, i) => i !== t)
+        expect(others(over.coef)).toEqual(others(bound.coef))
+        // What is left is the KL, and in cispo what does not go through the ratio.
+        if (loss_type !== 'cispo') {
+          const none = { ...input, advantages: new Float32Array(input.advantages.length) }
+          expect(over.coef[t]).toBe(policyLoss(none).coef[t])
+        }
+      }
+    })
+  }
+
+  it('is cut for a whole completion where it has one ratio', () => {
+    const options = { loss_type: 'grpo', importance_sampling_level: 'sequence' } as const
+    const input = randomInput(11, options)
+    const oldLogprobs = input.oldLogprobs!.map((x, t) => (t < input.cuSeqlens[1]! ? x - 900 : x))
+    const { loss, coef, stats } = policyLoss({ ...input, oldLogprobs })
+    const own = input.mask.slice(0, input.cuSeqlens[1]).filter(bit => bit !== 0).length
+    expect(stats).toMatchObject({ ratio_cut: own, ratio_max: Math.exp(20) })
+    expect(Number.isFinite(loss) && coef.every(Number.isFinite)).toBe(true)
+    const second = (of: Float32Array): Float32Array => of.slice(input.cuSeqlens[1])
+    expect(second(coef)).toEqual(second(policyLoss(input).coef))
+  })
+})
+
 describe('refusals name the argument', () => {
   const input = randomInput(11, {})
   const withOptions = (change: Partial<PolicyLossOptions>): PolicyLossInput => ({
@@ -263,9 +318,9 @@ describe('refusals name the argument', () => {
       /oldLogprobs is NaN at token/,
     ],
     [
-      'ratio overflow',
-      { ...input, oldLogprobs: input.logprobs.map(() => -2000) },
-      /importance ratio overflows at token/,
+      'KL that overflows a coefficient',
+      { ...input, logprobs: input.logprobs.map(() => -2000), oldLogprobs: null },
+      /coef is -?Infinity at token/,
     ],
     ['cispo without a cap', withOptions({ loss_type: 'cispo', epsilon_high: null }), /cispo needs/],
     ['dapo without tokens', withOptions({ loss_type: 'dapo', num_tokens: null }), /num_tokens/],
