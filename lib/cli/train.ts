@@ -3,55 +3,29 @@
  * connects the reports and runs the stages. All of the training stands in lib/train.
  */
 
-import { existsSync, readdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recipeJsonSchema } from '../config/json-schema.ts'
 import { describeKeys } from '../config/keys.ts'
-import { loadRecipe, type Override } from '../config/load.ts'
 import { type Recipe, recipeSchema } from '../config/schema.ts'
-import type { DeviceName } from '../engine/device.ts'
 import { type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
 import { CompletionsWriter } from '../report/completions-writer.ts'
-import type { Consumer, StageName } from '../report/events.ts'
+import type { Consumer } from '../report/events.ts'
 import { MetricsWriter } from '../report/metrics-writer.ts'
 import { ReportWriter } from '../report/page/report-writer.ts'
 import { Progress } from '../report/progress.ts'
 import { Reporter } from '../report/reporter.ts'
-import {
-  createRunDirectory,
-  discardRunDirectory,
-  type RunDirectory,
-  runDirectory,
-  trimLines,
-  writeJson,
-} from '../report/run-directory.ts'
+import { discardRunDirectory, type RunDirectory } from '../report/run-directory.ts'
 import { SummaryWriter } from '../report/summary.ts'
 import { TensorBoardWriter } from '../report/tensorboard.ts'
 import { syncWandb, wantsWandb } from '../report/wandb.ts'
-import type { SavedState } from '../train/run-state.ts'
 import type { CliContext } from './context.ts'
 import { Interrupted, UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty, sharedOptions } from './options.ts'
 import { splitOverrides } from './train-overrides.ts'
-
-interface TrainArguments {
-  recipe?: string
-  seed?: number
-  threads?: number
-  device?: DeviceName
-  outputDir?: string
-  overwrite?: boolean
-  resume?: string
-  acceptChanges?: boolean
-  dryRun?: boolean
-  keys?: boolean
-  jsonSchema?: boolean
-  /** Added by main.ts: what `prepare` took out, and the process. */
-  overrides: Override[]
-  context: CliContext
-}
+import { beginOrTakeUp, hasState, type TrainArguments } from './train-start.ts'
 
 /** Top-level keys of a recipe that have an option of their own, with the dash of options. */
 const OPTION_KEYS = new Set(['seed', 'threads', 'device', 'output_dir'])
@@ -63,16 +37,6 @@ export function prepare(args: readonly string[]): {
   const recipeKeys = Object.keys(recipeSchema.shape).filter(key => !OPTION_KEYS.has(key))
   const { overrides, rest } = splitOverrides(args, new Set(recipeKeys))
   return { args: rest, extra: { overrides } }
-}
-
-/** The options that stand for recipe keys, after the dotted ones: the plain option wins. */
-function allOverrides(argv: TrainArguments): Override[] {
-  const plain = { seed: argv.seed, threads: argv.threads, device: argv.device }
-  const overrides = [...argv.overrides]
-  for (const [key, value] of Object.entries({ ...plain, output_dir: argv.outputDir })) {
-    if (value !== undefined) overrides.push({ key, value: String(value) })
-  }
-  return overrides
 }
 
 /** Says how to go on after the run in `directory` was stopped. */
@@ -91,85 +55,11 @@ function howToGoOn(directory: RunDirectory, say: Say): string {
       )
 }
 
-/**
- * The recipe, directory and state of the run that `--resume` names; later lines are removed. Without
- * a recipe on the command line it is that of the run. Null: `auto` found no state, so that the run
- * begins (again).
- */
-async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | null> {
-  const auto = argv.resume === 'auto'
-  const place = auto ? argv.outputDir : argv.resume
-  if (place === undefined) {
-    throw new UsageError(phrase('--resume auto looks into the run directory: give --output-dir'))
-  }
-  const { findState, statePaths, STAGES } = await import('../train/find-state.ts')
-  // One of a run's states may be named itself.
-  const path = /(^|\/)checkpoints\/state-[\w-]+\/?$/.test(place) ? join(place, '../..') : place
-  if (argv.outputDir !== undefined && resolve(argv.outputDir) !== resolve(path)) {
-    throw new UsageError(
-      phrase('--output-dir: the run goes on in {path}, where it is; remove it', { path }),
-    )
-  }
-  if (auto && (await statePaths(path)).length === 0) return null
-  const state = await findState(place, { earlier: auto })
-  const directory = runDirectory(path)
-  const source = argv.recipe ?? directory.config
-  const overrides = [...allOverrides(argv), { key: 'output_dir', value: path }]
-  const { recipe, warnings } = loadRecipe(source, { overrides, say: argv.context.say })
-  const made = (row: Record<string, unknown>): boolean => {
-    const [stage, at] = [STAGES.indexOf(row.stage as StageName), STAGES.indexOf(state.stage)]
-    return stage < at || (stage === at && Number(row.step) <= state.step)
-  }
-  // Completions are of grpo's steps, or of the evaluation of base, sft or rl.
-  const written = (row: Record<string, unknown>): boolean =>
-    row.stage === 'grpo' ? made(row) : state.outcomes.some(([name]) => name === row.stage)
-  const { SameRun } = await import('../train/same-run.ts')
-  new SameRun(state, argv.acceptChanges === true, new Reporter([])).checkRecipe(recipe)
-  if (first && !argv.dryRun) {
-    trimLines(directory.metrics, made)
-    trimLines(directory.completions, written)
-    writeJson(directory.config, recipe)
-  }
-  return { recipe, warnings, directory, state }
-}
-
-/** `auto` found no state: a run that was stopped before its first one begins again. */
-async function begin(argv: TrainArguments, first: boolean): Promise<Start> {
-  const again = argv.resume === 'auto' && existsSync(join(argv.outputDir!, 'config.json'))
-  return start(again ? { ...argv, overwrite: true } : argv, first)
-}
-
-/** Whether a run has saved a state; without loading the training code. */
-function hasState(path: string): boolean {
-  const checkpoints = join(path, 'checkpoints')
-  return existsSync(checkpoints) && readdirSync(checkpoints).some(name => name.startsWith('state-'))
-}
-
 function showKeys(context: CliContext): void {
   for (const { key, type, default: value, description } of describeKeys()) {
     const shown = value === undefined ? '' : ` [${JSON.stringify(value)}]`
     context.stdout.write(`--${key} <${type}>${shown}\n    ${context.say(written(description))}\n`)
   }
-}
-
-interface Start {
-  recipe: Recipe
-  warnings: string[]
-  directory: RunDirectory
-  state?: SavedState
-}
-
-/** The recipe of a new run, and its directory, which the first rank makes. */
-function start(argv: TrainArguments, first: boolean): Start {
-  const { recipe, warnings } = loadRecipe(argv.recipe, {
-    overrides: allOverrides(argv),
-    say: argv.context.say,
-  })
-  const directory =
-    argv.dryRun || !first
-      ? runDirectory(recipe.output_dir)
-      : createRunDirectory(recipe, { overwrite: argv.overwrite === true })
-  return { recipe, warnings, directory }
 }
 
 /** What the first rank writes; other ranks report nothing. */
@@ -214,8 +104,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   if (argv.acceptChanges && argv.resume === undefined) {
     throw new UsageError(phrase('--accept-changes goes with --resume'))
   }
-  const { recipe, warnings, directory, state } =
-    (argv.resume && (await takeUp(argv, first))) || (await begin(argv, first))
+  const { recipe, warnings, directory, state } = await beginOrTakeUp(argv, first)
   if (argv.dryRun) {
     for (const warning of warnings) {
       context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)

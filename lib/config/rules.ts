@@ -12,6 +12,9 @@ import { repetitionOptions } from './schema/reward-options.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
 import { checkSources } from './source-rules.ts'
 
+/** A resolved recipe; where its run is written is nobody's business here. */
+type Checked = Omit<Recipe, 'output_dir'>
+
 /** The nearest multiples-of-`unit` counts around `value`, smaller first, none below 1. */
 function neighbours(value: number, unit: number): number[] {
   const below = Math.floor(value / unit) * unit
@@ -174,6 +177,41 @@ function checkBest(
   }
 }
 
+/** The weights a run begins with, and whether they can be trained. */
+function checkModel({ model, lora, pretrain, sft, grpo }: Checked, errors: Finding[]): void {
+  const { config, init, dtype } = model
+  if (config !== undefined && init === 'pretrained') {
+    errors.push({
+      path: ['model', 'config'],
+      message: phrase('changes the geometry that the weights have; set init: random or expanded'),
+    })
+  }
+  if (config?.num_hidden_layers === undefined && init === 'expanded') {
+    errors.push({
+      path: ['model', 'init'],
+      message: phrase('"expanded" needs the new depth: model.config: { num_hidden_layers: … }'),
+    })
+  }
+  if (lora !== undefined && init !== 'pretrained') {
+    errors.push({
+      path: ['lora'],
+      message: phrase(
+        'needs weights that an adapter can name as its base, and those of init: {init} are in no file; train them first, without lora',
+        { init },
+      ),
+    })
+  }
+  if (dtype === 'int8' && lora === undefined && (pretrain || sft || grpo)) {
+    errors.push({
+      path: ['model', 'dtype'],
+      message: phrase(
+        'int8 weights are not trained; use float32 or bfloat16, or train adapters over them (lora: {braces})',
+        { braces: '{}' },
+      ),
+    })
+  }
+}
+
 /** What a stage trains of the model. */
 function checkFreezing({ pretrain, sft, grpo, lora }: Checked, errors: Finding[]): void {
   for (const [name, stage] of Object.entries({ pretrain, sft, grpo })) {
@@ -205,10 +243,8 @@ function checkFreezing({ pretrain, sft, grpo, lora }: Checked, errors: Finding[]
   }
 }
 
-type Checked = Omit<Recipe, 'output_dir'>
-
 /** Checks `recipe` (resolved); `written` tells which keys the user gave. Never throws. */
-export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeInput): Findings {
+export function checkRecipe(recipe: Checked, written: RecipeInput): Findings {
   const findings: Findings = { errors: [], warnings: [] }
   const { pretrain, sft, grpo } = recipe
   if (!(pretrain || sft || grpo || recipe.eval)) {
@@ -217,37 +253,7 @@ export function checkRecipe(recipe: Omit<Recipe, 'output_dir'>, written: RecipeI
       message: phrase('there is nothing to do; add a stage (pretrain, sft or grpo) or eval'),
     })
   }
-  const { config, init } = recipe.model
-  if (config !== undefined && init === 'pretrained') {
-    findings.errors.push({
-      path: ['model', 'config'],
-      message: phrase('changes the geometry that the weights have; set init: random or expanded'),
-    })
-  }
-  if (config?.num_hidden_layers === undefined && init === 'expanded') {
-    findings.errors.push({
-      path: ['model', 'init'],
-      message: phrase('"expanded" needs the new depth: model.config: { num_hidden_layers: … }'),
-    })
-  }
-  if (recipe.lora !== undefined && init !== 'pretrained') {
-    findings.errors.push({
-      path: ['lora'],
-      message: phrase(
-        'needs weights that an adapter can name as its base, and those of init: {init} are in no file; train them first, without lora',
-        { init },
-      ),
-    })
-  }
-  if (recipe.model.dtype === 'int8' && recipe.lora === undefined && (pretrain || sft || grpo)) {
-    findings.errors.push({
-      path: ['model', 'dtype'],
-      message: phrase(
-        'int8 weights are not trained; use float32 or bfloat16, or train adapters over them (lora: {braces})',
-        { braces: '{}' },
-      ),
-    })
-  }
+  checkModel(recipe, findings.errors)
   checkSources(recipe, findings.errors)
   checkFreezing(recipe, findings.errors)
   for (const [name, stage] of [
