@@ -1,6 +1,6 @@
 /** The modules behind the commands. Types only. */
 
-/** What a module lib/cli/<command>.ts exports. */
+/** What a module of lib/cli/commands exports. */
 export interface CommandFile {
   /** A yargs CommandModule, of whatever arguments. */
   command: {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-const built = existsSync('dist/cli/serve.js') && existsSync('/proc/self/status')
+const built = existsSync('dist/cli/commands/serve.js') && existsSync('/proc/self/status')
 
 test.skipIf(!built)(
   'mixed requests for five seconds: nothing fails that was not asked to',

@@ -1,9 +1,9 @@
 /** `kogrpo eval diversity [recipe]`: what a model can still do beside its favourite answer. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { type Diversity, diversity } from '../eval/diversity.ts'
-import { phrase } from '../messages/phrase.ts'
-import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
+import { KogrpoError } from '../../errors.ts'
+import { type Diversity, diversity } from '../../eval/diversity.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
 
 interface DiversityArguments extends ProbeArguments {
   json?: boolean
@@ -22,7 +22,7 @@ function table(figures: Diversity): string {
 }
 
 async function handler(argv: ArgumentsCamelCase<DiversityArguments>): Promise<void> {
-  const { probe, probeEntropies } = await import('../train/probe.ts')
+  const { probe, probeEntropies } = await import('../../train/probe.ts')
   await withProbe(argv, 64, async ({ session, stage, prompts, k }) => {
     const probes = await probe(session, stage, prompts, k)
     if (!probes[0]?.accuracy) {

@@ -4,12 +4,12 @@
  * records, the batches or the threads.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { recordError } from '../data/columns.ts'
-import type { SourceRecord } from '../data/readers.ts'
-import type { Completion, GenerateRequest } from '../engine/engine.ts'
-import { phrase } from '../messages/phrase.ts'
-import type { CliContext } from './context.ts'
-import { readMemory } from './memory.ts'
+import { recordError } from '../../data/columns.ts'
+import type { SourceRecord } from '../../data/readers.ts'
+import type { Completion, GenerateRequest } from '../../engine/engine.ts'
+import { phrase } from '../../messages/phrase.ts'
+import type { CliContext } from '../context.ts'
+import { readMemory } from '../memory.ts'
 import {
   DEFAULT_SEED,
   type ModelArguments,
@@ -17,18 +17,18 @@ import {
   modelOptions,
   type OpenModel,
   openModel,
-} from './open-model.ts'
-import { sharedOptions, wholeNumber } from './options.ts'
-import { packageInfo } from './package-info.ts'
+} from '../open-model.ts'
+import { sharedOptions, wholeNumber } from '../options.ts'
+import { packageInfo } from '../package-info.ts'
 import {
   type RecordWork,
   recordOptions,
   requireOptions,
   runRecordJob,
   withColumns,
-} from './record-job.ts'
-import { type Sampling, samplingOf, samplingOptions } from './sampling-options.ts'
-import { type PromptOptions, promptIds } from './sequences.ts'
+} from '../record-job.ts'
+import { type Sampling, samplingOf, samplingOptions } from '../sampling-options.ts'
+import { type PromptOptions, promptIds } from '../sequences.ts'
 
 interface GenerateArguments extends ModelArguments {
   input: string

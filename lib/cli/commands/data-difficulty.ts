@@ -1,12 +1,12 @@
 /** `kogrpo data difficulty [recipe] --output FILE`: the pass rate of every prompt under a model. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { presentIn } from '../algorithms/group-statistics.ts'
-import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
-import { writeWhole } from '../report/jsonl.ts'
-import { nonEmpty } from './options.ts'
-import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
-import { requireOptions } from './record-job.ts'
+import { presentIn } from '../../algorithms/group-statistics.ts'
+import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { writeWhole } from '../../report/jsonl.ts'
+import { nonEmpty } from '../options.ts'
+import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
+import { requireOptions } from '../record-job.ts'
 
 interface DifficultyArguments extends ProbeArguments {
   output: string
@@ -14,7 +14,7 @@ interface DifficultyArguments extends ProbeArguments {
 
 async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<void> {
   requireOptions('data difficulty', argv, ['output'])
-  const { probe } = await import('../train/probe.ts')
+  const { probe } = await import('../../train/probe.ts')
   await withProbe(argv, Number.MAX_SAFE_INTEGER, async ({ session, stage, prompts, k }) => {
     const probes = await probe(session, stage, prompts, k)
     if (!probes[0]?.accuracy) {

@@ -3,15 +3,15 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { type BenchOptions, MODES, type Mode, SIZES, type SizeName } from '../bench/options.ts'
-import { didYouMean } from '../config/nearest.ts'
-import { type DeviceName, DTYPES, type Dtype } from '../engine/device.ts'
-import { phrase } from '../messages/phrase.ts'
-import { parseModelConfig, readJson } from '../model/config.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
+import { type BenchOptions, MODES, type Mode, SIZES, type SizeName } from '../../bench/options.ts'
+import { didYouMean } from '../../config/nearest.ts'
+import { type DeviceName, DTYPES, type Dtype } from '../../engine/device.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { parseModelConfig, readJson } from '../../model/config.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
 
 interface BenchArguments extends Partial<Record<SizeName, number>> {
   mode: Mode
@@ -82,7 +82,7 @@ async function handler(argv: ArgumentsCamelCase<BenchArguments>): Promise<void> 
     dtype: argv.dtype ?? 'float32',
   }
   const geometry = path.basename(file)
-  const { runBench } = await import('../bench/bench.ts')
+  const { runBench } = await import('../../bench/bench.ts')
   const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   await runInterruptibly(context, phases, async signal => {
     for await (const { mode: name, ...result } of runBench({ ...options, signal })) {

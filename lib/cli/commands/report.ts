@@ -1,16 +1,16 @@
 /** `kogrpo report DIR …`: the report page of a run, of several side by side, or live. */
 import { writeFileSync } from 'node:fs'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { failure, phrase } from '../messages/phrase.ts'
-import { reportPage } from '../report/page/page.ts'
-import { PAGE_COMPLETIONS } from '../report/page/report-writer.ts'
-import { readRun, reportPath } from '../report/page/run-data.ts'
-import { watchRuns } from '../report/page/watch.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, wholeNumber } from './options.ts'
+import { KogrpoError } from '../../errors.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
+import { reportPage } from '../../report/page/page.ts'
+import { PAGE_COMPLETIONS } from '../../report/page/report-writer.ts'
+import { readRun, reportPath } from '../../report/page/run-data.ts'
+import { watchRuns } from '../../report/page/watch.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, wholeNumber } from '../options.ts'
 
 interface ReportArguments {
   runs: string[]

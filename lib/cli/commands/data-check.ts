@@ -5,31 +5,31 @@
 
 import { extname } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { builtinRecipes, loadRecipe } from '../config/load.ts'
-import { source as sourceSchema } from '../config/schema/source.ts'
+import { builtinRecipes, loadRecipe } from '../../config/load.ts'
+import { source as sourceSchema } from '../../config/schema/source.ts'
 import {
   type CheckedStage,
   type CheckReport,
   DataCheck,
   type Fingerprints,
   fingerprints,
-} from '../corpus/check.ts'
-import { ChatTemplate } from '../data/chat-template.ts'
-import { readRecords, type SourceRecord } from '../data/readers.ts'
-import { type SampleOptions, toGrpoSample, toSftSample } from '../data/samples.ts'
-import { Tokenizer } from '../data/tokenizer.ts'
-import { KogrpoError } from '../errors.ts'
-import { english, joined, type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
-import { openModelDirectory } from '../model/directory.ts'
-import { percent } from '../report/summary.ts'
-import { pad, printable } from '../report/width.ts'
-import { modelPath, sourceRecords } from '../train/sources.ts'
-import { readColumns } from './columns-option.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { modelOptions } from './open-model.ts'
-import { nonEmpty, oneOf, wholeNumber } from './options.ts'
-import { type RecipeSource, recipeSources } from './recipe-sources.ts'
+} from '../../corpus/check.ts'
+import { ChatTemplate } from '../../data/chat-template.ts'
+import { readRecords, type SourceRecord } from '../../data/readers.ts'
+import { type SampleOptions, toGrpoSample, toSftSample } from '../../data/samples.ts'
+import { Tokenizer } from '../../data/tokenizer.ts'
+import { KogrpoError } from '../../errors.ts'
+import { english, joined, type Phrase, phrase, type Say, written } from '../../messages/phrase.ts'
+import { openModelDirectory } from '../../model/directory.ts'
+import { percent } from '../../report/summary.ts'
+import { pad, printable } from '../../report/width.ts'
+import { modelPath, sourceRecords } from '../../train/sources.ts'
+import { readColumns } from '../columns-option.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { modelOptions } from '../open-model.ts'
+import { nonEmpty, oneOf, wholeNumber } from '../options.ts'
+import { type RecipeSource, recipeSources } from '../recipe-sources.ts'
 
 interface CheckArguments {
   input: string

@@ -5,10 +5,10 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { loadRecipe, type Override, parseRecipe } from '../config/load.ts'
-import { isBuiltin } from '../config/schema/source.ts'
-import { type Recipe, recipeSchema } from '../config/schema.ts'
-import { KogrpoError } from '../errors.ts'
+import { loadRecipe, type Override, parseRecipe } from '../../config/load.ts'
+import { isBuiltin } from '../../config/schema/source.ts'
+import { type Recipe, recipeSchema } from '../../config/schema.ts'
+import { KogrpoError } from '../../errors.ts'
 import {
   type Calibration,
   type CalibrationReport,
@@ -16,16 +16,16 @@ import {
   type LabelledItem,
   labelledItem,
   type Share,
-} from '../eval/calibration.ts'
-import { phrase, type Say } from '../messages/phrase.ts'
-import { writeJson } from '../report/run-directory.ts'
-import { percent } from '../report/summary.ts'
-import { table } from '../report/width.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
-import { splitOverrides } from './train-overrides.ts'
+} from '../../eval/calibration.ts'
+import { phrase, type Say } from '../../messages/phrase.ts'
+import { writeJson } from '../../report/run-directory.ts'
+import { percent } from '../../report/summary.ts'
+import { table } from '../../report/width.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
+import { splitOverrides } from '../train-overrides.ts'
 
 interface JudgeArguments {
   file: string
@@ -85,9 +85,9 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
       phrase('{config} has no grpo.oracle.judge to calibrate', { config: argv.config! }),
     )
   }
-  const { modelPath, sourceRecords } = await import('../train/sources.ts')
-  const { builtinPrograms } = await import('../rewards/judge/programs.ts')
-  const { openJudge } = await import('../rewards/judge/create.ts')
+  const { modelPath, sourceRecords } = await import('../../train/sources.ts')
+  const { builtinPrograms } = await import('../../rewards/judge/programs.ts')
+  const { openJudge } = await import('../../rewards/judge/create.ts')
   const size = argv.size ?? (isBuiltin({ path: file }) ? DEFAULT_SIZE : undefined)
   const items: LabelledItem[] = []
   for await (const record of sourceRecords({ path: file, weight: 1, size }, recipe.seed)) {

@@ -9,14 +9,14 @@ import {
   isRefusal,
   type ReasoningLanguage,
   selfCorrection,
-} from '../corpus/self-correct.ts'
-import { readRecords } from '../data/readers.ts'
-import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
-import { writeWhole } from '../report/jsonl.ts'
-import type { CliContext } from './context.ts'
-import { nonEmpty, oneOf, wholeNumber } from './options.ts'
-import { requireOptions } from './record-job.ts'
+} from '../../corpus/self-correct.ts'
+import { readRecords } from '../../data/readers.ts'
+import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { writeWhole } from '../../report/jsonl.ts'
+import type { CliContext } from '../context.ts'
+import { nonEmpty, oneOf, wholeNumber } from '../options.ts'
+import { requireOptions } from '../record-job.ts'
 
 interface SelfCorrectArguments {
   input: string

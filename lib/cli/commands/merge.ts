@@ -1,11 +1,11 @@
 /** `kogrpo merge`: a LoRA adapter added to its model's weights, as an ordinary checkpoint. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { openModelDirectory } from '../model/directory.ts'
-import { writeMerged } from '../train/merge.ts'
-import { modelPath } from '../train/sources.ts'
-import type { CliContext } from './context.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, oneOf } from './options.ts'
+import { openModelDirectory } from '../../model/directory.ts'
+import { writeMerged } from '../../train/merge.ts'
+import { modelPath } from '../../train/sources.ts'
+import type { CliContext } from '../context.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, oneOf } from '../options.ts'
 
 interface MergeArguments {
   context: CliContext

@@ -4,11 +4,11 @@
  * experiment's gate, which is about means over several seeds.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
-import type { CliContext } from './context.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { sharedOptions } from './options.ts'
+import { KogrpoError } from '../../errors.ts'
+import { phrase } from '../../messages/phrase.ts'
+import type { CliContext } from '../context.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { sharedOptions } from '../options.ts'
 
 interface PlanningArguments {
   seed?: number
@@ -18,8 +18,8 @@ interface PlanningArguments {
 
 async function handler(argv: ArgumentsCamelCase<PlanningArguments>): Promise<void> {
   const { context } = argv
-  const { planningDiversity } = await import('../experiments/planning-diversity.ts')
-  const { runExperiment } = await import('../experiments/run.ts')
+  const { planningDiversity } = await import('../../experiments/planning-diversity.ts')
+  const { runExperiment } = await import('../../experiments/run.ts')
   const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
   const result = await runInterruptibly(context, phases, signal =>
     runExperiment(planningDiversity, [argv.seed ?? 1], {

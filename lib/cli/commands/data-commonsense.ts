@@ -1,10 +1,10 @@
 /** `kogrpo data commonsense`: generated questions of Korean commonsense, for `kogrpo eval` or training. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { generateCommonsense } from '../eval/commonsense/generate.ts'
-import { writeWhole } from '../report/jsonl.ts'
-import type { CliContext } from './context.ts'
-import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
-import { requireOptions } from './record-job.ts'
+import { generateCommonsense } from '../../eval/commonsense/generate.ts'
+import { writeWhole } from '../../report/jsonl.ts'
+import type { CliContext } from '../context.ts'
+import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
+import { requireOptions } from '../record-job.ts'
 
 interface CommonsenseArguments {
   output: string

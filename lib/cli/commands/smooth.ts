@@ -3,19 +3,19 @@
  * starting point of the paper (Smoothie-Qwen3). What was touched is printed.
  */
 import type { ArgumentsCamelCase, CommandModule, Options } from 'yargs'
-import { type SmoothSettings, smooth as smoothSchema } from '../config/schema/smooth.ts'
-import { Tokenizer } from '../data/tokenizer.ts'
-import { phrase } from '../messages/phrase.ts'
-import { openModelDirectory } from '../model/directory.ts'
-import { type ScaledToken, type Smoothing, smoothVocabulary } from '../smooth/smooth.ts'
-import { refuseSmoothed, writeSmoothed } from '../smooth/write.ts'
-import { modelPath } from '../train/sources.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty } from './options.ts'
-import { realNumber } from './sampling-options.ts'
-import { smoothSettings } from './smooth-option.ts'
+import { type SmoothSettings, smooth as smoothSchema } from '../../config/schema/smooth.ts'
+import { Tokenizer } from '../../data/tokenizer.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { openModelDirectory } from '../../model/directory.ts'
+import { type ScaledToken, type Smoothing, smoothVocabulary } from '../../smooth/smooth.ts'
+import { refuseSmoothed, writeSmoothed } from '../../smooth/write.ts'
+import { modelPath } from '../../train/sources.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty } from '../options.ts'
+import { realNumber } from '../sampling-options.ts'
+import { smoothSettings } from '../smooth-option.ts'
 
 interface SmoothArguments {
   model: string

@@ -5,12 +5,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { joined, phrase, written } from '../messages/phrase.ts'
-import type { CliContext } from './context.ts'
-import { UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, sharedOptions } from './options.ts'
+import { KogrpoError } from '../../errors.ts'
+import { joined, phrase, written } from '../../messages/phrase.ts'
+import type { CliContext } from '../context.ts'
+import { UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, sharedOptions } from '../options.ts'
 
 interface ExperimentsArguments {
   name?: string
@@ -36,12 +36,12 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
   const { context, name, output } = argv
   const say = (line: string): void => void context.stdout.write(`${line}\n`)
   if (argv.table !== undefined) {
-    const { readResults, renderTable } = await import('../experiments/table.ts')
+    const { readResults, renderTable } = await import('../../experiments/table.ts')
     context.stdout.write(renderTable(await readResults(argv.table)))
     return
   }
-  const { findExperiments } = await import('../experiments/registry.ts')
-  const { runExperiment } = await import('../experiments/run.ts')
+  const { findExperiments } = await import('../../experiments/registry.ts')
+  const { runExperiment } = await import('../../experiments/run.ts')
   const experiments = findExperiments(name)
   if (argv.list) {
     for (const { name, paper, claim, seconds } of experiments) {

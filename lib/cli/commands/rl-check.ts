@@ -3,11 +3,11 @@
  * many groups would teach nothing.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { describeReadiness, notReady } from '../eval/readiness.ts'
-import { phrase } from '../messages/phrase.ts'
-import { type ProbeArguments, probeOptions, withProbe } from './probe-options.ts'
-import { realNumber } from './sampling-options.ts'
+import { KogrpoError } from '../../errors.ts'
+import { describeReadiness, notReady } from '../../eval/readiness.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
+import { realNumber } from '../sampling-options.ts'
 
 interface RlCheckArguments extends ProbeArguments {
   maxDeadGroupRate?: number
@@ -15,7 +15,7 @@ interface RlCheckArguments extends ProbeArguments {
 }
 
 async function handler(argv: ArgumentsCamelCase<RlCheckArguments>): Promise<void> {
-  const { probe, probedReadiness } = await import('../train/probe.ts')
+  const { probe, probedReadiness } = await import('../../train/probe.ts')
   await withProbe(argv, 64, async ({ session, stage, prompts, k }) => {
     const figures = probedReadiness(await probe(session, stage, prompts, k), k)
     const line = argv.json ? JSON.stringify(figures) : argv.context.say(describeReadiness(figures))

@@ -1,13 +1,13 @@
 /** `kogrpo eval compare`: evaluations of several checkpoints on the same questions, on one table. */
 import { basename } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { compareRows } from '../eval/comparison.ts'
-import { readRowFile } from '../eval/row-file.ts'
-import { summarizeRows } from '../eval/summary.ts'
-import { writeJson } from '../report/run-directory.ts'
-import type { CliContext } from './context.ts'
-import { comparisonTable } from './eval-table.ts'
-import { nonEmpty } from './options.ts'
+import { compareRows } from '../../eval/comparison.ts'
+import { readRowFile } from '../../eval/row-file.ts'
+import { summarizeRows } from '../../eval/summary.ts'
+import { writeJson } from '../../report/run-directory.ts'
+import type { CliContext } from '../context.ts'
+import { comparisonTable } from '../eval-table.ts'
+import { nonEmpty } from '../options.ts'
 
 interface CompareArguments {
   rows: string[]

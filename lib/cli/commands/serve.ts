@@ -1,14 +1,14 @@
 /** `kogrpo serve`: a model over HTTP, in OpenAI's protocol. */
 import { basename, resolve } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { phrase } from '../messages/phrase.ts'
-import { type RunningServer, startServer } from '../serve/server.ts'
-import type { CliContext } from './context.ts'
-import { Interrupted, UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { readMemory } from './memory.ts'
-import { type ModelArguments, modelOptions, openModel } from './open-model.ts'
-import { nonEmpty, sharedOptions, wholeNumber } from './options.ts'
+import { phrase } from '../../messages/phrase.ts'
+import { type RunningServer, startServer } from '../../serve/server.ts'
+import type { CliContext } from '../context.ts'
+import { Interrupted, UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { readMemory } from '../memory.ts'
+import { type ModelArguments, modelOptions, openModel } from '../open-model.ts'
+import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
 
 interface ServeArguments extends ModelArguments {
   host?: string

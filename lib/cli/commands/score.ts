@@ -3,23 +3,23 @@
  * temperature. Sequences are packed into calls of a token budget; results do not depend on it.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { recordError } from '../data/columns.ts'
-import type { SourceRecord } from '../data/readers.ts'
-import type { TokenValues } from '../engine/engine.ts'
-import { phrase } from '../messages/phrase.ts'
-import type { CliContext } from './context.ts'
-import { type ModelArguments, modelIdentity, modelOptions, openModel } from './open-model.ts'
-import { oneOf, sharedOptions, wholeNumber } from './options.ts'
-import { packageInfo } from './package-info.ts'
+import { recordError } from '../../data/columns.ts'
+import type { SourceRecord } from '../../data/readers.ts'
+import type { TokenValues } from '../../engine/engine.ts'
+import { phrase } from '../../messages/phrase.ts'
+import type { CliContext } from '../context.ts'
+import { type ModelArguments, modelIdentity, modelOptions, openModel } from '../open-model.ts'
+import { oneOf, sharedOptions, wholeNumber } from '../options.ts'
+import { packageInfo } from '../package-info.ts'
 import {
   type RecordWork,
   recordOptions,
   requireOptions,
   runRecordJob,
   withColumns,
-} from './record-job.ts'
-import { realNumber } from './sampling-options.ts'
-import { type ScoredSequence, scoredIds } from './sequences.ts'
+} from '../record-job.ts'
+import { realNumber } from '../sampling-options.ts'
+import { type ScoredSequence, scoredIds } from '../sequences.ts'
 
 interface ScoreArguments extends ModelArguments {
   input: string

@@ -6,26 +6,26 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { recipeJsonSchema } from '../config/json-schema.ts'
-import { describeKeys } from '../config/keys.ts'
-import { type Recipe, recipeSchema } from '../config/schema.ts'
-import { type Phrase, phrase, type Say, written } from '../messages/phrase.ts'
-import { CompletionsWriter } from '../report/completions-writer.ts'
-import type { Consumer } from '../report/events.ts'
-import { MetricsWriter } from '../report/metrics-writer.ts'
-import { ReportWriter } from '../report/page/report-writer.ts'
-import { Progress } from '../report/progress.ts'
-import { Reporter } from '../report/reporter.ts'
-import { discardRunDirectory, type RunDirectory } from '../report/run-directory.ts'
-import { SummaryWriter } from '../report/summary.ts'
-import { TensorBoardWriter } from '../report/tensorboard.ts'
-import { syncWandb, wantsWandb } from '../report/wandb.ts'
-import type { CliContext } from './context.ts'
-import { Interrupted, UsageError } from './errors.ts'
-import { runInterruptibly } from './interrupt.ts'
-import { nonEmpty, sharedOptions } from './options.ts'
-import { splitOverrides } from './train-overrides.ts'
-import { beginOrTakeUp, hasState, type TrainArguments } from './train-start.ts'
+import { recipeJsonSchema } from '../../config/json-schema.ts'
+import { describeKeys } from '../../config/keys.ts'
+import { type Recipe, recipeSchema } from '../../config/schema.ts'
+import { type Phrase, phrase, type Say, written } from '../../messages/phrase.ts'
+import { CompletionsWriter } from '../../report/completions-writer.ts'
+import type { Consumer } from '../../report/events.ts'
+import { MetricsWriter } from '../../report/metrics-writer.ts'
+import { ReportWriter } from '../../report/page/report-writer.ts'
+import { Progress } from '../../report/progress.ts'
+import { Reporter } from '../../report/reporter.ts'
+import { discardRunDirectory, type RunDirectory } from '../../report/run-directory.ts'
+import { SummaryWriter } from '../../report/summary.ts'
+import { TensorBoardWriter } from '../../report/tensorboard.ts'
+import { syncWandb, wantsWandb } from '../../report/wandb.ts'
+import type { CliContext } from '../context.ts'
+import { Interrupted, UsageError } from '../errors.ts'
+import { runInterruptibly } from '../interrupt.ts'
+import { nonEmpty, sharedOptions } from '../options.ts'
+import { splitOverrides } from '../train-overrides.ts'
+import { beginOrTakeUp, hasState, type TrainArguments } from '../train-start.ts'
 
 /** Top-level keys of a recipe that have an option of their own, with the dash of options. */
 const OPTION_KEYS = new Set(['seed', 'threads', 'device', 'output_dir'])
@@ -98,7 +98,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
     context.stdout.write(`${JSON.stringify(recipeJsonSchema(), null, 2)}\n`)
     return
   }
-  const { placeOf } = await import('../launch/place.ts')
+  const { placeOf } = await import('../../launch/place.ts')
   const place = placeOf(context.env) ?? undefined
   const first = place === undefined || place.rank === 0
   if (argv.acceptChanges && argv.resume === undefined) {
@@ -110,7 +110,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
       context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)
     }
     context.stdout.write(`${JSON.stringify(recipe, null, 2)}\n`)
-    const { sayMemory } = await import('./dry-run.ts')
+    const { sayMemory } = await import('../dry-run.ts')
     await sayMemory(recipe, context)
     return
   }
@@ -118,7 +118,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   const reporter = new Reporter(report.consumers)
   const note = (level: 'info' | 'warning', message: string): void =>
     reporter.emit({ type: 'note', level, message })
-  const { StoreServer } = await import('../launch/store.ts')
+  const { StoreServer } = await import('../../launch/store.ts')
   const store = place?.serves ? await StoreServer.listen({ port: place.port }) : null
   try {
     for (const warning of warnings) note('warning', warning)
@@ -133,7 +133,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
         message: () => howToGoOn(directory, context.say),
       },
       async signal => {
-        const { runTraining } = await import('../train/run.ts')
+        const { runTraining } = await import('../../train/run.ts')
         const acceptChanges = argv.acceptChanges === true
         const giveUp = (message: string): void => {
           context.stderr.write(`kogrpo: ${message}\nit does not end by itself: killed\n`)

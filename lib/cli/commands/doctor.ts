@@ -1,10 +1,10 @@
 /** `kogrpo doctor`: what this machine can run, and why not the rest. Exit code 1: training cannot. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { KogrpoError } from '../errors.ts'
-import { phrase, type Say } from '../messages/phrase.ts'
-import { pad } from '../report/width.ts'
-import type { CliContext } from './context.ts'
-import { allChecks, type Check } from './doctor-checks.ts'
+import { KogrpoError } from '../../errors.ts'
+import { phrase, type Say } from '../../messages/phrase.ts'
+import { pad } from '../../report/width.ts'
+import type { CliContext } from '../context.ts'
+import { allChecks, type Check } from '../doctor-checks.ts'
 
 interface DoctorArguments {
   json?: boolean

@@ -3,8 +3,8 @@
  * the first such value arises. The work stands in lib/train/replay.ts.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import type { CliContext } from './context.ts'
-import { runInterruptibly } from './interrupt.ts'
+import type { CliContext } from '../context.ts'
+import { runInterruptibly } from '../interrupt.ts'
 
 interface ReplayArguments {
   file: string
@@ -12,7 +12,7 @@ interface ReplayArguments {
 }
 
 async function handler({ file, context }: ArgumentsCamelCase<ReplayArguments>): Promise<void> {
-  const { readReplay, replay } = await import('../train/replay.ts')
+  const { readReplay, replay } = await import('../../train/replay.ts')
   const { file: saved } = await readReplay(file)
   const tokens = saved.batches.reduce((sum, batch) => sum + batch.tokens.length, 0)
   context.stdout.write(

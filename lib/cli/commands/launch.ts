@@ -6,10 +6,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { phrase } from '../messages/phrase.ts'
-import type { CliContext } from './context.ts'
-import { LaunchFailed, UsageError } from './errors.ts'
-import { nonEmpty } from './options.ts'
+import { phrase } from '../../messages/phrase.ts'
+import type { CliContext } from '../context.ts'
+import { LaunchFailed, UsageError } from '../errors.ts'
+import { nonEmpty } from '../options.ts'
 
 interface LaunchArguments {
   nprocPerNode: number
@@ -77,7 +77,7 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
       ),
     )
   }
-  const { Launcher, parseEndpoint } = await import('../launch/launch.ts')
+  const { Launcher, parseEndpoint } = await import('../../launch/launch.ts')
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19)
   const width = String(nnodes * argv.nprocPerNode - 1).length
   const launcher = new Launcher({

@@ -1,8 +1,8 @@
 /** `kogrpo completion SHELL`: the lines that let a shell complete command lines of kogrpo. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { FILES } from './complete.ts'
-import type { CliContext } from './context.ts'
-import { oneOf } from './options.ts'
+import { FILES } from '../complete.ts'
+import type { CliContext } from '../context.ts'
+import { oneOf } from '../options.ts'
 
 interface CompletionArguments {
   shell?: string
