@@ -67,7 +67,10 @@ export async function withProbe<T>(
   const { probePrompts, probeRecipe } = await import('../train/probe.ts')
   const { openSession } = await import('../train/open-session.ts')
   const config = probeRecipe(recipe)
-  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
+  const phases = {
+    onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
+    message: () => context.say('stopped; nothing was written'),
+  }
   return await runInterruptibly(context, phases, async signal => {
     let words = context.say('opening the model')
     const progress = new WorkProgress(context.stderr, () => words)

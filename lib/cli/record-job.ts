@@ -139,6 +139,9 @@ class RecordJob<T> {
     let ended: { keep: boolean } | null = { keep: true }
     try {
       const { say } = context
+      if (this.#output.doubt) {
+        progress.note(say('warning: {message}', { message: this.#output.doubt }))
+      }
       if (before > 0) {
         progress.note(
           say('{name}: going on behind {before} records of a stopped run', { name, before }),
@@ -219,32 +222,46 @@ class RecordJob<T> {
   }
 
   #words(): string {
-    const { name } = this.#options
-    if (this.#work === null) return `${name}: loading the model`
-    const { before, records, tokens, inBatch, total } = this.#tally
-    const of = total === null ? '' : ` of ${total}`
-    const now = tokens + inBatch
-    return `${name}: ${before + records}${of} records · ${now} tokens · ${this.#speed(now)}`
+    const { name, context } = this.#options
+    const { say } = context
+    if (this.#work === null) return say('{name}: loading the model', { name })
+    const { before, records, inBatch, total } = this.#tally
+    const tokens = this.#tally.tokens + inBatch
+    const stand = { name, done: before + records, tokens, speed: this.#speed(tokens) }
+    return total === null
+      ? say('{name}: {done} records · {tokens} tokens · {speed}', stand)
+      : say('{name}: {done} of {total} records · {tokens} tokens · {speed}', { ...stand, total })
   }
 
   #outcome(): string {
-    const { name, output } = this.#options
+    const { name, output, context } = this.#options
     const { before, records, tokens, replaced } = this.#tally
-    const columns = [...replaced].join(', ')
-    return (
-      `${name}: ${before + records} records, ${tokens} tokens (${this.#speed(tokens)})` +
-      `${output === '-' ? '' : `, written to ${output}`}` +
-      `${columns === '' ? '' : `; replaced columns of the input: ${columns}`}`
-    )
+    const { say } = context
+    return say('{name}: {done} records, {tokens} tokens ({speed}){where}{columns}', {
+      ...{ name, done: before + records, tokens, speed: this.#speed(tokens) },
+      where: output === '-' ? '' : say(', written to {path}', { path: output }),
+      columns:
+        replaced.size === 0
+          ? ''
+          : say('; replaced columns of the input: {columns}', {
+              columns: [...replaced].join(', '),
+            }),
+    })
   }
 
   #howToGoOn(): string {
+    const { say } = this.#options.context
     const count = this.#tally.before + this.#tally.records
     const { partial } = this.#output
     if (this.#finished) return this.#outcome()
-    if (count === 0) return 'stopped before the first records were done'
-    if (partial === null || this.#input.identity === null) return `stopped after ${count} records`
-    return `stopped after ${count} records, kept in ${partial}; the same command goes on from there`
+    if (count === 0) return say('stopped before the first records were done')
+    if (partial === null || this.#input.identity === null) {
+      return say('stopped after {count} records', { count })
+    }
+    return say(
+      'stopped after {count} records, kept in {partial}; the same command goes on from there',
+      { count, partial },
+    )
   }
 }
 

@@ -18,6 +18,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat, truncate } from 'node:f
 import { dirname, resolve } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { type Claim, claim } from '../durable/claim.ts'
 import { KogrpoError } from '../errors.ts'
 import { failure, joined, type Phrase, phrase } from '../messages/phrase.ts'
 import type { Output } from '../report/progress.ts'
@@ -28,6 +29,8 @@ export interface RecordOutput {
   readonly rowsBefore: number
   /** Where unfinished rows wait for the same command to go on; null where they cannot. */
   readonly partial: string | null
+  /** Whether another machine may be writing there too. */
+  readonly doubt: Phrase | null
   /** Writes rows as JSON lines; done when the operating system has them. */
   write(rows: readonly object[]): Promise<void>
   /** All rows are there: the file gets its name. */
@@ -60,6 +63,7 @@ function toLines(rows: readonly object[]): string {
 class StreamOutput implements RecordOutput {
   readonly rowsBefore = 0
   readonly partial = null
+  readonly doubt = null
   readonly #stream: Output & Partial<Pick<Writable, 'errored' | 'destroyed' | 'once'>>
   protected readonly path: string
 
@@ -114,14 +118,18 @@ class DeviceOutput extends StreamOutput {
 class FileOutput implements RecordOutput {
   readonly rowsBefore: number
   readonly partial: string
+  readonly doubt: Phrase | null
   readonly #path: string
   readonly #handle: FileHandle
+  readonly #claim: Claim
 
-  constructor(path: string, partial: string, handle: FileHandle, rowsBefore: number) {
+  constructor(path: string, partial: string, handle: FileHandle, rowsBefore: number, claim: Claim) {
     this.#path = path
     this.partial = partial
     this.#handle = handle
     this.rowsBefore = rowsBefore
+    this.#claim = claim
+    this.doubt = claim.doubt
   }
 
   async write(rows: readonly object[]): Promise<void> {
@@ -147,6 +155,8 @@ class FileOutput implements RecordOutput {
         phrase('cannot be written: {reason}', { reason: failure(cause) }),
         cause,
       )
+    } finally {
+      this.#claim.release()
     }
   }
 
@@ -154,6 +164,7 @@ class FileOutput implements RecordOutput {
     await this.#handle.close()
     const empty = (await stat(this.partial)).size === 0
     if (empty || !keep) await rm(this.partial)
+    this.#claim.release()
   }
 }
 
@@ -190,8 +201,10 @@ export async function openRecordOutput(options: RecordOutputOptions): Promise<Re
   }
   const digest = createHash('sha256').update(JSON.stringify(fingerprint)).digest('hex').slice(0, 8)
   const partial = fingerprint === null ? `${path}.partial` : `${path}.${digest}.partial`
+  let held: Claim | undefined
   try {
     await mkdir(dirname(resolve(path)), { recursive: true })
+    held = claim(path, `${partial}.in-use`)
     let rowsBefore = 0
     if (fingerprint !== null && existsSync(partial)) {
       const { rows, bytes } = await wholeRows(partial, rowsPerRecord)
@@ -199,11 +212,14 @@ export async function openRecordOutput(options: RecordOutputOptions): Promise<Re
       rowsBefore = rows
     }
     const handle = await open(partial, fingerprint === null ? 'w' : 'a')
-    return new FileOutput(path, partial, handle, rowsBefore)
+    return new FileOutput(path, partial, handle, rowsBefore, held)
   } catch (cause) {
+    held?.release()
+    if (cause instanceof KogrpoError && cause.code === 'E_IN_USE') throw cause
+    const reason = cause instanceof KogrpoError ? cause.cause : cause
     throw outputError(
       path,
-      phrase('cannot be written: {reason}', { reason: failure(cause) }),
+      phrase('cannot be written: {reason}', { reason: failure(reason) }),
       cause,
     )
   }

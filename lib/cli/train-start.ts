@@ -7,11 +7,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { loadRecipe, type Override } from '../config/load.ts'
 import type { Recipe } from '../config/schema.ts'
+import type { Claim } from '../durable/claim.ts'
 import type { DeviceName } from '../engine/device.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
 import {
+  claimRunDirectory,
   createRunDirectory,
   type RunDirectory,
   runDirectory,
@@ -44,6 +46,8 @@ interface Start {
   warnings: string[]
   directory: RunDirectory
   state?: SavedState
+  /** The first rank's, that nobody else is at work in the directory. */
+  claim: Claim | null
 }
 
 /** The options that stand for recipe keys, after the dotted ones: the plain option wins. */
@@ -62,11 +66,20 @@ function start(argv: TrainArguments, first: boolean): Start {
     overrides: allOverrides(argv),
     say: argv.context.say,
   })
-  const directory =
-    argv.dryRun || !first
-      ? runDirectory(recipe.output_dir)
-      : createRunDirectory(recipe, { overwrite: argv.overwrite === true })
-  return { recipe, warnings, directory }
+  if (argv.dryRun || !first) {
+    return { recipe, warnings, directory: runDirectory(recipe.output_dir), claim: null }
+  }
+  const claims: Claim[] = []
+  try {
+    const directory = createRunDirectory(recipe, {
+      overwrite: argv.overwrite === true,
+      take: path => claims.push(claimRunDirectory(path)),
+    })
+    return { recipe, warnings, directory, claim: claims[0]! }
+  } catch (error) {
+    claims[0]?.release()
+    throw error
+  }
 }
 
 /** `auto` found no state: a run that was stopped before its first one begins again. */
@@ -109,12 +122,17 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
     row.stage === 'grpo' ? made(row) : state.outcomes.some(([name]) => name === row.stage)
   const { SameRun } = await import('../train/same-run.ts')
   new SameRun(state, argv.acceptChanges === true, new Reporter([])).checkRecipe(recipe)
-  if (first && !argv.dryRun) {
+  if (!first || argv.dryRun) return { recipe, warnings, directory, state, claim: null }
+  const claim = claimRunDirectory(path)
+  try {
     trimLines(directory.metrics, made)
     trimLines(directory.completions, written)
     writeJson(directory.config, recipe)
+  } catch (error) {
+    claim.release()
+    throw error
   }
-  return { recipe, warnings, directory, state }
+  return { recipe, warnings, directory, state, claim }
 }
 
 /** On the first rank directories are made and logs cut; the others only read. */

@@ -20,6 +20,7 @@ import {
 } from '../messages/phrase.ts'
 import { deriveGrpo } from './derive.ts'
 import { parseRecipeText, type RecipeDocument } from './document.ts'
+import { keyHint } from './key-places.ts'
 import { knownKeys, schemaAt } from './keys.ts'
 import { didYouMean } from './nearest.ts'
 import { applyOverride, type Override } from './overrides.ts'
@@ -176,8 +177,7 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): Problem[] {
         path: [...path, key],
         message: phrase('unknown key{where}{hint}', {
           where,
-          hint:
-            didYouMean(key, known) || phrase('; known keys: {known}', { known: known.join(', ') }),
+          hint: keyHint(key, known) || phrase('; known keys: {known}', { known: known.join(', ') }),
         }),
         at: 'key',
       }))

@@ -7,8 +7,8 @@
 import { parse } from 'yaml'
 import { KogrpoError, messageOf } from '../errors.ts'
 import { joined, type Phrase, phrase } from '../messages/phrase.ts'
+import { keyHint } from './key-places.ts'
 import { childSchema, defaultOf, kindOf, knownKeys } from './keys.ts'
-import { didYouMean } from './nearest.ts'
 import { recipeSchema } from './schema.ts'
 
 /** One key of a recipe, changed from outside of its file. */
@@ -106,7 +106,7 @@ export function applyOverride(recipe: Record<string, unknown>, { key, value }: O
         known.length > 0
           ? phrase('unknown key "{name}"{hint}', {
               name: prefix + segment,
-              hint: didYouMean(segment, known, `--${prefix}`),
+              hint: keyHint(segment, known, `--${prefix}`, '--'),
             })
           : phrase('"{path}" has no keys below it', { path })
       throw error(key, message)

@@ -7,7 +7,7 @@
  * are written by a callback (the native engine streams them), behind a header made here, in one file or in
  * several (weight-shards.ts), which several processes may write side by side; several have SHA256SUMS.
  */
-import { readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
   type FileSum,
@@ -114,6 +114,16 @@ export function planAdapter({
   return { files: [weightFile(ADAPTER_WEIGHTS, parameters, dtype, { stored: peftName })], describe }
 }
 
+/** Whether config.json is a model's: that of a run, a recipe, has the same name. */
+async function describesModel(file: string): Promise<boolean> {
+  try {
+    const config: unknown = JSON.parse(await readFile(file, 'utf8'))
+    return typeof config === 'object' && config !== null && 'model_type' in config
+  } catch {
+    return false
+  }
+}
+
 /** Throws unless `dir` is not there, empty, or a model directory: only these may be replaced. */
 async function checkReplaceable(dir: string): Promise<void> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
@@ -123,8 +133,8 @@ async function checkReplaceable(dir: string): Promise<void> {
       phrase('cannot write {dir}: {reason}', { dir, reason: failure(error) }),
     )
   })
-  const ours = ['config.json', ADAPTER_CONFIG]
-  if (names !== null && names.length > 0 && !ours.some(name => names.includes(name))) {
+  if (names === null || names.length === 0 || names.includes(ADAPTER_CONFIG)) return
+  if (!(await describesModel(path.join(dir, 'config.json')))) {
     throw new KogrpoError(
       'E_MODEL_WRITE',
       phrase('{dir} exists and is not a model directory; choose another or remove it', { dir }),

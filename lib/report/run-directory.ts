@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Recipe } from '../config/schema.ts'
+import { type Claim, claim } from '../durable/claim.ts'
 import { KogrpoError } from '../errors.ts'
 import { whyUnwritable } from '../file-errors.ts'
 import { failure, joined, phrase } from '../messages/phrase.ts'
@@ -36,6 +37,14 @@ const OWN_NAMES = new Set([
   'sft',
   'rl',
 ])
+
+/** Names the process that is at work in a run directory, while it is. */
+const IN_USE = '.in-use.json'
+
+/** Claims a run directory that exists for this process (see durable/claim.ts). */
+export function claimRunDirectory(path: string): Claim {
+  return claim(path, join(path, IN_USE))
+}
 
 export interface RunDirectory {
   path: string
@@ -60,34 +69,34 @@ export function writeJson(path: string, value: unknown): void {
   }
 }
 
-function clear(path: string, entries: readonly string[]): void {
-  if (!entries.includes('config.json')) {
-    throw new KogrpoError(
-      'E_OUTPUT_DIR',
-      phrase(
-        '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir',
-        { path },
-      ),
-    )
-  }
-  for (const entry of entries) {
-    if (OWN_NAMES.has(entry)) rmSync(join(path, entry), { recursive: true })
-  }
+function requireEarlierRun(path: string, entries: readonly string[]): void {
+  if (entries.includes('config.json')) return
+  throw new KogrpoError(
+    'E_OUTPUT_DIR',
+    phrase(
+      '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir',
+      { path },
+    ),
+  )
 }
 
 /**
  * Makes the directory `config.output_dir` and writes config.json there. With `overwrite`, what an
- * earlier run left there is removed first (its own files only).
+ * earlier run left there is removed first (its own files only). `take` is called before anything is
+ * removed or written.
  * Errors: `E_OUTPUT_DIR` when it holds something and `overwrite` is not given, or cannot be made.
  */
 export function createRunDirectory(
   config: Recipe,
-  options: { overwrite?: boolean } = {},
+  options: { overwrite?: boolean; take?: (path: string) => unknown } = {},
 ): RunDirectory {
   const path = config.output_dir
   let entries: string[] = []
   try {
-    if (existsSync(path)) entries = readdirSync(path).sort()
+    if (existsSync(path))
+      entries = readdirSync(path)
+        .filter(name => name !== IN_USE)
+        .sort()
     else mkdirSync(path, { recursive: true })
   } catch (cause) {
     throw new KogrpoError(
@@ -110,7 +119,11 @@ export function createRunDirectory(
         ),
       )
     }
-    clear(path, entries)
+    requireEarlierRun(path, entries)
+  }
+  options.take?.(path)
+  for (const entry of entries) {
+    if (OWN_NAMES.has(entry)) rmSync(join(path, entry), { recursive: true })
   }
   const directory = runDirectory(path)
   writeJson(directory.config, config)

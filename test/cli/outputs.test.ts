@@ -1,12 +1,21 @@
 /** What commands leave behind, and where they write, in the cases that are easily forgotten. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { prepare } from '../../lib/cli/commands/neurons.ts'
 import { openRecordOutput } from '../../lib/cli/record-output.ts'
-import { trimLines } from '../../lib/report/run-directory.ts'
+import { claim } from '../../lib/durable/claim.ts'
+import { claimRunDirectory, trimLines } from '../../lib/report/run-directory.ts'
 import { sourceRecords } from '../../lib/train/sources.ts'
 import { kogrpo, temporaryDirectory, writeLines } from './running.ts'
 
@@ -101,4 +110,113 @@ test('options that would have no effect are refused', async () => {
   expect(await refused(`eval --benchmark gsm8k --data x --output y ${endpoint}`)).toBe(
     '2 kogrpo: --dtype: has no effect with --endpoint; remove it',
   )
+})
+
+test('two runs in one directory: the second is refused, and what is there stays as it is', async () => {
+  const run = join(directory, 'busy')
+  mkdirSync(run)
+  writeFileSync(join(run, 'config.json'), '{}')
+  writeFileSync(join(run, 'metrics.jsonl'), '{"step":1}\n')
+  const held = claimRunDirectory(run)
+  const again = await kogrpo(['train', 'mini', '--output-dir', run, '--overwrite'])
+  expect([again.code, again.stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      new RegExp(`^kogrpo: .*busy is in use: process ${process.pid} has been at work there since `),
+    ),
+  ])
+  expect(readFileSync(join(run, 'metrics.jsonl'), 'utf8')).toBe('{"step":1}\n')
+  held.release()
+  expect(readdirSync(run).sort()).toEqual(['config.json', 'metrics.jsonl'])
+})
+
+test('two commands with one output: the second is refused while the first writes', async () => {
+  const path = join(directory, 'rows.jsonl')
+  const options = { path, stdout: { write: () => true }, fingerprint: { a: 1 }, rowsPerRecord: 1 }
+  const first = await openRecordOutput(options)
+  await first.write([{ a: 1 }])
+  await expect(openRecordOutput(options)).rejects.toMatchObject({ code: 'E_IN_USE' })
+  await first.finish()
+  expect(readdirSync(directory).filter(name => name.startsWith('rows'))).toEqual(['rows.jsonl'])
+  // Of another machine nobody knows: said, and taken over.
+  const [partial] = [join(directory, 'other.jsonl.partial.in-use')]
+  claim('x', partial)
+  const owner = JSON.parse(readFileSync(partial, 'utf8')) as object
+  writeFileSync(partial, JSON.stringify({ ...owner, host: 'node7' }))
+  const second = await openRecordOutput({
+    ...{ ...options, path: join(directory, 'other.jsonl'), fingerprint: null },
+  })
+  expect(String(second.doubt)).toContain('on node7')
+  await second.abandon(false)
+  expect(readdirSync(directory).filter(name => name.startsWith('other'))).toEqual([])
+})
+
+describe('a model is not written over what is there unasked', () => {
+  const smooth = async (output: string, ...more: string[]) => {
+    const { code, stderr } = await kogrpo(['smooth', base, '--output', output, ...more])
+    return [code, stderr]
+  }
+  const base = join(directory, 'base')
+  cpSync('assets/mini', base, { recursive: true })
+  symlinkSync(base, join(directory, 'same'))
+
+  test.each(['base', 'same'])(
+    '%s: the model that is read, not even with --overwrite',
+    async name => {
+      const before = readFileSync(join(base, 'config.json'))
+      expect(await smooth(join(directory, name), '--overwrite')).toEqual([
+        1,
+        `kogrpo: --output ${join(directory, name)}: is the model that is read; name another directory\n`,
+      ])
+      expect(readFileSync(join(base, 'config.json'))).toEqual(before)
+    },
+  )
+
+  test('another model, only with --overwrite; a run never', async () => {
+    const output = join(directory, 'smoothed')
+    expect(await smooth(output)).toEqual([0, ''])
+    expect(await smooth(output)).toEqual([
+      1,
+      expect.stringContaining('is not empty; name another directory, or add --overwrite'),
+    ])
+    expect(await smooth(output, '--overwrite')).toEqual([0, ''])
+    const run = join(directory, 'a-run')
+    mkdirSync(run)
+    writeFileSync(join(run, 'config.json'), '{"name": "mini", "seed": 42}')
+    writeFileSync(join(run, 'metrics.jsonl'), '')
+    expect(await smooth(run, '--overwrite')).toEqual([
+      1,
+      expect.stringContaining('exists and is not a model directory'),
+    ])
+    expect(readdirSync(run).sort()).toEqual(['config.json', 'metrics.jsonl'])
+  })
+})
+
+test('an output that cannot be written is refused before anything is computed', async () => {
+  const inFile = join(writeLines(join(directory, 'no-directory'), ['x']), 'out.jsonl')
+  const refused = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await kogrpo([...args, '--output', inFile])
+    return `${code} ${stdout}${stderr}`
+  }
+  const message = /^1 kogrpo: --output .*out\.jsonl: cannot be written: E(EXIST|NOTDIR): /
+  expect(await refused('data', 'difficulty', 'mini')).toMatch(message)
+  expect(await refused('judge', 'calibrate', 'mini:judge-eval', '--config', 'mini')).toMatch(
+    message,
+  )
+  expect(await refused('neurons', '--model', 'builtin:mini', '--data', 'no.jsonl')).toMatch(message)
+})
+
+test('what difficulty counts must be rewarded: said before the prompts are sampled', async () => {
+  const only = ['--output', join(directory, 'rated.jsonl')]
+  const recipe = join(directory, 'formal.yaml')
+  writeFileSync(
+    recipe,
+    'grpo:\n  data: [{path: mini:grpo, size: 8}]\n  rewards: [{name: format}]\n',
+  )
+  const { code, stderr } = await kogrpo(['data', 'difficulty', recipe, ...only])
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringContaining('grpo.rewards needs - name: accuracy'),
+  ])
+  expect(stderr).not.toContain('tokens')
 })

@@ -111,18 +111,21 @@ async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void>
   let seen: { file: number; report: FilterReport } | undefined
   let before: number | undefined
   const progress = new WorkProgress(context.stderr, () => {
-    if (seen === undefined) return 'reading'
+    if (seen === undefined) return context.say('reading')
     const { records, bytes, kept } = seen.report
     const rate = (bytes - before!) / 1e6 / progress.seconds
-    return `${inputs[seen.file] ?? output}: ${records} records, ${kept} kept, ${rate.toFixed(1)} MB/s`
+    const file = inputs[seen.file] ?? output
+    return context.say('{file}: {records} records, {kept} kept, {rate} MB/s', {
+      ...{ file, records, kept, rate: rate.toFixed(1) },
+    })
   })
   let report: FilterReport
   try {
     report = await runInterruptibly(
       context,
       {
-        onInterrupt: () => progress.note('stopping after this block'),
-        message: () => 'stopped; the same command goes on from here',
+        onInterrupt: () => progress.note(context.say('stopping after this block')),
+        message: () => context.say('stopped; the same command goes on from here'),
       },
       signal =>
         filterCorpus({

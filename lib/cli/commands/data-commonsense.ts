@@ -17,7 +17,10 @@ async function handler(argv: ArgumentsCamelCase<CommonsenseArguments>): Promise<
   requireOptions('data commonsense', argv, ['output'])
   const questions = generateCommonsense(argv.count ?? 600, argv.seed ?? 0)
   writeWhole(argv.output, questions)
-  argv.context.stdout.write(`${questions.length} questions in ${argv.output}\n`)
+  const { say, stdout } = argv.context
+  stdout.write(
+    `${say('{count} questions in {output}', { count: questions.length, output: argv.output })}\n`,
+  )
 }
 
 export const command: CommandModule<object, CommonsenseArguments> = {

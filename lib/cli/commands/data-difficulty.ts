@@ -5,6 +5,7 @@ import { KogrpoError } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import { writeWhole } from '../../report/jsonl.ts'
 import { nonEmpty } from '../options.ts'
+import { requireOutputFile } from '../output-place.ts'
 import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
 import { requireOptions } from '../record-job.ts'
 
@@ -14,15 +15,16 @@ interface DifficultyArguments extends ProbeArguments {
 
 async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<void> {
   requireOptions('data difficulty', argv, ['output'])
+  requireOutputFile(argv.output)
   const { probe } = await import('../../train/probe.ts')
   await withProbe(argv, Number.MAX_SAFE_INTEGER, async ({ session, stage, prompts, k }) => {
-    const probes = await probe(session, stage, prompts, k)
-    if (!probes[0]?.accuracy) {
+    if (!stage.rewards.some(({ name }) => name === 'accuracy')) {
       throw new KogrpoError(
         'E_CONFIG',
         phrase('data difficulty counts right answers: grpo.rewards needs - name: accuracy'),
       )
     }
+    const probes = await probe(session, stage, prompts, k)
     let [unknown, zero, full] = [0, 0, 0]
     const rows = probes.map(({ prompt, accuracy }) => {
       const verdicts = presentIn(accuracy!)
@@ -34,9 +36,11 @@ async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<v
       return { prompt: prompt.messages, ...prompt.extra, pass_rate, pass_rate_samples: k }
     })
     writeWhole(argv.output, rows)
-    const none = unknown === 0 ? '' : `, ${unknown} without a verdict`
-    argv.context.stdout.write(
-      `${rows.length} prompts in ${argv.output}: ${zero} never solved in ${k} attempts, ${full} always${none}\n`,
+    const { say, stdout } = argv.context
+    const none = unknown === 0 ? '' : say(', {unknown} without a verdict', { unknown })
+    const counted = { count: rows.length, output: argv.output, zero, k, full, none }
+    stdout.write(
+      `${say('{count} prompts in {output}: {zero} never solved in {k} attempts, {full} always{none}', counted)}\n`,
     )
   })
 }

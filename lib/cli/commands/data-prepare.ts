@@ -62,7 +62,7 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
   try {
     await runInterruptibly(
       context,
-      { onInterrupt: () => {}, message: () => 'stopped; nothing was written' },
+      { onInterrupt: () => {}, message: () => context.say('stopped; nothing was written') },
       async signal => {
         for await (const source of readRecords(input)) {
           signal.throwIfAborted()

@@ -24,13 +24,13 @@ function table(figures: Diversity): string {
 async function handler(argv: ArgumentsCamelCase<DiversityArguments>): Promise<void> {
   const { probe, probeEntropies } = await import('../../train/probe.ts')
   await withProbe(argv, 64, async ({ session, stage, prompts, k }) => {
-    const probes = await probe(session, stage, prompts, k)
-    if (!probes[0]?.accuracy) {
+    if (!stage.rewards.some(({ name }) => name === 'accuracy')) {
       throw new KogrpoError(
         'E_CONFIG',
         phrase('eval diversity counts right answers: grpo.rewards needs - name: accuracy'),
       )
     }
+    const probes = await probe(session, stage, prompts, k)
     const figures = diversity({
       k,
       accuracy: probes.flatMap(({ accuracy }) => accuracy ?? []),

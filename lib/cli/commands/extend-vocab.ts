@@ -12,6 +12,7 @@ import { writeExtended } from '../../vocab/write.ts'
 import type { CliContext } from '../context.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
+import { overwriteOption, requireOutputModel } from '../output-place.ts'
 import { requireOptions } from '../record-job.ts'
 
 interface ExtendArguments {
@@ -22,6 +23,7 @@ interface ExtendArguments {
   init?: VocabularyInit
   padTo?: number
   seed?: number
+  overwrite?: boolean
 }
 
 /** Standard normals that follow from a seed (Box and Muller). */
@@ -59,14 +61,15 @@ async function handler(argv: ArgumentsCamelCase<ExtendArguments>): Promise<void>
       }),
     )
   }
+  requireOutputModel(output, directory.dir, argv.overwrite === true)
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireModel(directory.config)
   const added = newTokens(await wordsOf(file), tokenizer, file)
   const { rows, rowsBefore, dtype } = await runInterruptibly(
     context,
     {
-      onInterrupt: () => context.stderr.write('stopping\n'),
-      message: () => 'stopped; nothing was written',
+      onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
+      message: () => context.say('stopped; nothing was written'),
     },
     signal =>
       writeExtended(directory, tokenizer.size, added, output, {
@@ -138,6 +141,7 @@ export const command: CommandModule<object, ExtendArguments> = {
           describe: 'Rows are a multiple of it where the padding does not suffice [default: 128]',
           coerce: wholeNumber('pad-to', 1),
         },
+        overwrite: overwriteOption,
       })
       .options(sharedOptions('seed'))
       .example('$0 extend-vocab Qwen3-0.6B --tokens words.txt --output Qwen3-0.6B-ko', '') as never,

@@ -2,7 +2,6 @@
  * `kogrpo judge calibrate FILE`: asks a judge about labelled answers before it is trusted with a run.
  * The judge is that of a recipe (`--config`, with dotted overrides), or is given by `--judge.KEY` alone.
  */
-import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe, type Override, parseRecipe } from '../../config/load.ts'
@@ -25,6 +24,7 @@ import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
+import { requireOutputFile } from '../output-place.ts'
 import { splitOverrides } from '../train-overrides.ts'
 
 interface JudgeArguments {
@@ -94,7 +94,7 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
     items.push(labelledItem(record))
   }
   const directory = dirname(output)
-  mkdirSync(directory, { recursive: true })
+  requireOutputFile(output)
   // A measurement is of the judge, not of what it once said: nothing is cached unless a file is named.
   const spec =
     judge.kind !== 'program' && judge.cache_file === undefined ? { ...judge, cache: false } : judge
@@ -112,15 +112,19 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
     const report = await runInterruptibly(
       context,
       {
-        onInterrupt: () => context.stderr.write('stopping; press Ctrl-C again to quit at once\n'),
-        message: () => 'stopped; nothing was written',
+        onInterrupt: () =>
+          context.stderr.write(`${context.say('stopping; press Ctrl-C again to quit at once')}\n`),
+        message: () => context.say('stopped; nothing was written'),
       },
       signal =>
         calibrate(opened, items, {
           signal,
           onProgress: done => {
             const tenth = Math.floor((10 * done) / items.length)
-            if (tenth > shown) context.stderr.write(`${done}/${items.length} answers judged\n`)
+            if (tenth > shown) {
+              const judged = { done, total: items.length }
+              context.stderr.write(`${context.say('{done} of {total} answers judged', judged)}\n`)
+            }
             shown = tenth
           },
         }),

@@ -6,6 +6,7 @@ import { modelPath } from '../../train/sources.ts'
 import type { CliContext } from '../context.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, oneOf } from '../options.ts'
+import { overwriteOption, requireOutputModel } from '../output-place.ts'
 
 interface MergeArguments {
   context: CliContext
@@ -13,6 +14,7 @@ interface MergeArguments {
   output: string
   baseModel?: string
   dtype?: 'float32' | 'bfloat16'
+  overwrite?: boolean
 }
 
 async function handler(argv: ArgumentsCamelCase<MergeArguments>): Promise<void> {
@@ -20,12 +22,15 @@ async function handler(argv: ArgumentsCamelCase<MergeArguments>): Promise<void> 
   const directory = await openModelDirectory(argv.adapter, {
     base: argv.baseModel && modelPath(argv.baseModel),
   })
+  for (const source of [argv.adapter, directory.dir]) {
+    requireOutputModel(output, source, argv.overwrite === true)
+  }
   const asked = argv.dtype && (argv.dtype === 'bfloat16' ? 'BF16' : 'F32')
   const { dtype, merged } = await runInterruptibly(
     context,
     {
-      onInterrupt: () => context.stderr.write('stopping\n'),
-      message: () => 'stopped; nothing was written',
+      onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
+      message: () => context.say('stopped; nothing was written'),
     },
     signal => writeMerged(directory, output, { dtype: asked, signal }),
   )
@@ -71,6 +76,7 @@ export const command: CommandModule<object, MergeArguments> = {
           describe: "float32 or bfloat16 [default: the model's]",
           coerce: oneOf('dtype', ['float32', 'bfloat16']),
         },
+        overwrite: overwriteOption,
       })
       .example('$0 merge runs/r1/rl --output merged', '') as never,
   handler,

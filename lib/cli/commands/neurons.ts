@@ -15,6 +15,7 @@ import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { type ModelArguments, modelOptions, type OpenModel, openModel } from '../open-model.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
+import { requireOutputFile } from '../output-place.ts'
 import { requireOptions } from '../record-job.ts'
 import { realNumber } from '../sampling-options.ts'
 import { WorkProgress } from '../work-progress.ts'
@@ -183,11 +184,12 @@ function numbers(seed: number): () => number {
 async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void> {
   const { context, data, contrast = [], output } = argv
   requireOptions('neurons', argv, ['model', 'data', 'output'])
+  requireOutputFile(output)
   await runInterruptibly(
     context,
     {
-      onInterrupt: () => context.stderr.write('stopping\n'),
-      message: () => 'stopped; nothing was written',
+      onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
+      message: () => context.say('stopped; nothing was written'),
     },
     async signal => {
       const model = await openModel(argv)
@@ -201,17 +203,19 @@ async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void
           layers: parseLayers(argv.layers ?? 'all', config.numLayers),
           limit: argv.limit,
         }
-        let now = 'reading'
+        let now = context.say('reading')
         const scored = []
         const progress = new WorkProgress(context.stderr, () => now)
         try {
           for (const file of [data, ...contrast]) {
             const texts = await documents(file, argv, model)
             const onDocument = (done: number): void => {
-              now = `${file}: ${done} of ${texts.length} documents`
+              now = context.say('{file}: {done} of {total} documents', {
+                ...{ file, done, total: texts.length },
+              })
             }
             scored.push(await scoreDocuments(engine, texts, { signal, onDocument }))
-            progress.note(`${file}: ${texts.length} documents`)
+            progress.note(context.say('{file}: {total} documents', { file, total: texts.length }))
           }
         } finally {
           progress.close()

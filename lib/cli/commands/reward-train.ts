@@ -16,6 +16,7 @@ import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { DEFAULT_SEED } from '../open-model.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
+import { overwriteOption, requireOutputModel } from '../output-place.ts'
 import { realNumber } from '../sampling-options.ts'
 import { scoredIds } from '../sequences.ts'
 import { WorkProgress } from '../work-progress.ts'
@@ -38,6 +39,7 @@ interface RewardTrainArguments {
   evalShare?: number
   seed?: number
   threads?: number
+  overwrite?: boolean
   json?: boolean
   context: CliContext
 }
@@ -62,6 +64,7 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
   if (perturbations.length === 0 && argv.negatives !== undefined) {
     throw new UsageError(phrase('--negatives: has no effect with --perturbations none; remove it'))
   }
+  requireOutputModel(output!, modelPath(path!), argv.overwrite === true)
   const seed = argv.seed ?? DEFAULT_SEED
   const reward = await openRewardModel(modelPath(path!), {
     threads: argv.threads ?? 0,
@@ -69,7 +72,7 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
   })
   const { engine, directory } = reward
   const progress = new WorkProgress(context.stderr, () => words)
-  let words = 'reading'
+  let words = context.say('reading')
   try {
     const tokenizer = await Tokenizer.load(directory.tokenizerDir)
     tokenizer.requireModel(directory.config)
@@ -101,8 +104,8 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
     await runInterruptibly(
       context,
       {
-        onInterrupt: () => progress.note('stopping after this step'),
-        message: () => 'stopped; nothing was written',
+        onInterrupt: () => progress.note(context.say('stopping after this step')),
+        message: () => context.say('stopped; nothing was written'),
       },
       async signal => {
         await trainReward(engine, experts, samples, {
@@ -112,12 +115,14 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
           ...{ weightDecay: argv.weightDecay ?? 0, maxGradNorm: 1 },
           microBatchTokens: MICRO_BATCH_TOKENS,
           onStep: (step, loss) => {
-            words = `step ${step} of ${steps}, loss ${loss.toFixed(4)}`
+            words = context.say('step {step} of {steps}, loss {loss}', {
+              ...{ step, steps, loss: loss.toFixed(4) },
+            })
           },
         })
       },
     )
-    words = 'measuring on held-out traces'
+    words = context.say('measuring on held-out traces')
     const measured =
       heldExperts.length > 0 && heldSamples.length > 0
         ? await rewardQuality(engine, heldExperts, heldSamples, MICRO_BATCH_TOKENS)
@@ -152,7 +157,7 @@ function report(argv: RewardTrainArguments, result: Record<string, number>): voi
   const { auc_policy: auc } = result
   if (auc !== undefined && auc < USEFUL) {
     context.stderr.write(
-      `warning: on held-out traces the area under the curve is ${auc.toFixed(2)} (0.5 is chance): with few expert traces the model remembers their prompts. Give more traces, or fewer --steps\n`,
+      `${context.say('warning: on held-out traces the area under the curve is {auc} (0.5 is chance): with few expert traces the model remembers their prompts. Give more traces, or fewer --steps', { auc: auc.toFixed(2) })}\n`,
     )
   }
 }
@@ -244,6 +249,7 @@ export const command: CommandModule<object, RewardTrainArguments> = {
             x => x >= 0 && x < 1,
           ),
         },
+        overwrite: overwriteOption,
         json: { type: 'boolean', describe: 'Print the figures as JSON' },
       })
       .options(sharedOptions('seed', 'threads'))

@@ -14,6 +14,7 @@ import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty } from '../options.ts'
+import { overwriteOption, requireOutputModel } from '../output-place.ts'
 import { realNumber } from '../sampling-options.ts'
 import { smoothSettings } from '../smooth-option.ts'
 
@@ -26,6 +27,7 @@ interface SmoothArguments {
   keepKorean?: boolean
   keep?: string
   dryRun?: boolean
+  overwrite?: boolean
   context: CliContext
 }
 
@@ -65,6 +67,7 @@ const options = {
   },
   keep: { type: 'string', requiresArg: true, describe: shape.keep.description ?? '' },
   'dry-run': { type: 'boolean', describe: 'Print what would be scaled, write nothing' },
+  overwrite: overwriteOption,
 } as const satisfies Record<string, Options>
 
 function settingsOf(argv: SmoothArguments): SmoothSettings {
@@ -132,6 +135,9 @@ async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void>
   }
   const settings = settingsOf(argv)
   const directory = await openModelDirectory(modelPath(argv.model), { weights: dryRun !== true })
+  if (output !== undefined && dryRun !== true) {
+    requireOutputModel(output, directory.dir, argv.overwrite === true)
+  }
   refuseSmoothed(directory.config, directory.dir)
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireModel(directory.config)
@@ -141,8 +147,8 @@ async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void>
   const { dtype, untied } = await runInterruptibly(
     context,
     {
-      onInterrupt: () => context.stderr.write('stopping\n'),
-      message: () => 'stopped; nothing was written',
+      onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
+      message: () => context.say('stopped; nothing was written'),
     },
     signal => writeSmoothed(directory, smoothing, settings, output, signal),
   )

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { recipeJsonSchema } from '../../config/json-schema.ts'
+import { keyHint } from '../../config/key-places.ts'
 import { describeKeys } from '../../config/keys.ts'
 import { type Recipe, recipeSchema } from '../../config/schema.ts'
 import { type Phrase, phrase, type Say, written } from '../../messages/phrase.ts'
@@ -36,6 +37,14 @@ export function prepare(args: readonly string[]): {
 } {
   const recipeKeys = Object.keys(recipeSchema.shape).filter(key => !OPTION_KEYS.has(key))
   const { overrides, rest } = splitOverrides(args, new Set(recipeKeys))
+  for (const word of rest) {
+    // TRL's command line has no sections: --learning_rate is that of a stage here.
+    const [, name] = /^--([a-z]\w*_\w+)(?:=|$)/.exec(word) ?? []
+    if (name === undefined || OPTION_KEYS.has(name)) continue
+    const hint = keyHint(name, [], '', '--')
+    if (hint === '') continue
+    throw new UsageError(phrase('unknown option --{name}{hint}', { name, hint }))
+  }
   return { args: rest, extra: { overrides } }
 }
 
@@ -104,7 +113,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   if (argv.acceptChanges && argv.resume === undefined) {
     throw new UsageError(phrase('--accept-changes goes with --resume'))
   }
-  const { recipe, warnings, directory, state } = await beginOrTakeUp(argv, first)
+  const { recipe, warnings, directory, state, claim } = await beginOrTakeUp(argv, first)
   if (argv.dryRun) {
     for (const warning of warnings) {
       context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)
@@ -121,6 +130,7 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   const { StoreServer } = await import('../../launch/store.ts')
   const store = place?.serves ? await StoreServer.listen({ port: place.port }) : null
   try {
+    if (claim?.doubt) note('warning', context.say(claim.doubt))
     for (const warning of warnings) note('warning', warning)
     await runInterruptibly(
       context,
@@ -136,23 +146,31 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
         const { runTraining } = await import('../../train/run.ts')
         const acceptChanges = argv.acceptChanges === true
         const giveUp = (message: string): void => {
-          context.stderr.write(`kogrpo: ${message}\nit does not end by itself: killed\n`)
+          context.stderr.write(
+            `kogrpo: ${message}\n${context.say('it does not end by itself: killed')}\n`,
+          )
           process.kill(process.pid, 'SIGKILL')
         }
         await runTraining(recipe, { reporter, signal, resume: state, acceptChanges, place, giveUp })
       },
     )
   } catch (error) {
-    if (first && !(error instanceof Interrupted)) discardRunDirectory(directory)
+    if (first && !(error instanceof Interrupted)) {
+      claim?.release()
+      discardRunDirectory(directory)
+    }
     throw error
   } finally {
     reporter.close()
     await report.page?.finished()
     if (first && wantsWandb(context.env) && existsSync(join(directory.path, 'tensorboard'))) {
       const problem = await syncWandb(directory.path, context.env)
-      if (problem !== null) context.stderr.write(`warning: ${problem}\n`)
+      if (problem !== null) {
+        context.stderr.write(`${context.say('warning: {message}', { message: problem })}\n`)
+      }
     }
     await store?.close()
+    claim?.release()
   }
 }
 

@@ -2,6 +2,11 @@
 import { catalogue } from '../catalogue.ts'
 
 export const cli = catalogue({
+  'is the model that is read; name another directory':
+    '읽고 있는 모델 자신입니다. 다른 디렉터리를 지정하세요',
+  'is a file; name a directory': '파일입니다. 디렉터리를 지정하세요',
+  'is not empty; name another directory, or add --overwrite to replace a model':
+    '비어 있지 않습니다. 다른 디렉터리를 지정하거나, 모델을 바꾸려면 --overwrite를 붙이세요',
   '--{name}: --mode {mode} does not have it{hint}':
     '--{name}: --mode {mode}에는 없는 옵션입니다{hint}',
   '; it has {names}': '. 쓸 수 있는 옵션: {names}',

@@ -11,6 +11,7 @@ export const helpModel = catalogue({
     'i번째 줄의 g번째 응답은 시드의 i · num-generations + g번 난수열을 쓰므로 다른 줄에 따라 달라지지 않습니다. 멈춘 실행은 같은 명령으로 이어 갑니다.',
   'Hugging Face model directory, a LoRA adapter, or builtin:mini':
     'Hugging Face 모델 디렉터리, LoRA 어댑터, 또는 builtin:mini',
+  'Replace the model that is there': '그곳에 있는 모델을 바꿉니다',
   'Hugging Face model directory, or builtin:mini': 'Hugging Face 모델 디렉터리 또는 builtin:mini',
   "The model of an adapter, if it is not where the adapter's config says":
     '어댑터의 바탕 모델(어댑터의 설정에 적힌 곳에 없을 때)',

@@ -1,5 +1,7 @@
 /** What a plan says, in Korean. */
 export const plan = {
+  'GPUs are planned in bfloat16, and the recipe says model.dtype: float32, which takes twice the memory and more than twice the time there; set model.dtype: bfloat16':
+    'GPU는 bfloat16으로 계획하는데 레시피의 model.dtype은 float32입니다. 거기서는 메모리가 두 배, 시간은 두 배 넘게 듭니다. model.dtype: bfloat16으로 하세요',
   'weights ({type})': '가중치 ({type})',
   'master remainder (16 bit)': '마스터의 나머지 (16비트)',
   'moments ({type})': '모멘트 ({type})',

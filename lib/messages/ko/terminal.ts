@@ -130,6 +130,42 @@ export const terminal = catalogue({
   'finishing what is in hand (at most {grace} s; again to end now)':
     '하던 요청을 마칩니다(최대 {grace}초. 한 번 더 누르면 바로 끝납니다)',
   'the server has stopped': '서버를 멈췄습니다',
+  '{name}: loading the model': '{name}: 모델을 읽는 중',
+  '{name}: {done} records · {tokens} tokens · {speed}':
+    '{name}: 레코드 {done}개 · 토큰 {tokens}개 · {speed}',
+  '{name}: {done} of {total} records · {tokens} tokens · {speed}':
+    '{name}: 레코드 {total}개 중 {done}개 · 토큰 {tokens}개 · {speed}',
+  '{name}: {done} records, {tokens} tokens ({speed}){where}{columns}':
+    '{name}: 레코드 {done}개, 토큰 {tokens}개({speed}){where}{columns}',
+  '; replaced columns of the input: {columns}': '; 입력에서 바꿔 쓴 열: {columns}',
+  stopping: '멈추는 중입니다',
+  'stopped; nothing was written': '멈췄습니다. 쓴 것은 없습니다',
+  'stopped; the same command goes on from here':
+    '멈췄습니다. 같은 명령을 다시 주면 여기서 이어 갑니다',
+  'stopping after this step': '이 스텝을 마치고 멈춥니다',
+  'stopping after this block': '이 블록을 마치고 멈춥니다',
+  reading: '읽는 중',
+  'measuring on held-out traces': '평가용 풀이로 재는 중',
+  'step {step} of {steps}, loss {loss}': '{steps}스텝 중 {step}스텝, 손실 {loss}',
+  '{file}: {done} of {total} documents': '{file}: 문서 {total}개 중 {done}개',
+  '{file}: {total} documents': '{file}: 문서 {total}개',
+  '{file}: {records} records, {kept} kept, {rate} MB/s':
+    '{file}: 레코드 {records}개, 남긴 것 {kept}개, {rate} MB/s',
+  '{count} prompts': '프롬프트 {count}개',
+  '{done} of {total} answers judged': '답 {total}개 중 {done}개 판정함',
+  '{count} questions in {output}': '질문 {count}개, 저장한 곳: {output}',
+  '{count} prompts in {output}: {zero} never solved in {k} attempts, {full} always{none}':
+    '프롬프트 {count}개, 저장한 곳: {output}. {k}번 시도해서 한 번도 못 푼 것 {zero}개, 늘 푼 것 {full}개{none}',
+  ', {unknown} without a verdict': ', 판정이 없는 것 {unknown}개',
+  '{output}: the best of {n} for {prompts} prompts; mean reward {best}, of all samples {all}':
+    '{output}: 프롬프트 {prompts}개에서 {n}개 중 가장 좋은 것. 평균 보상 {best}, 모든 샘플의 평균 {all}',
+  'warning: on held-out traces the area under the curve is {auc} (0.5 is chance): with few expert traces the model remembers their prompts. Give more traces, or fewer --steps':
+    '경고: 평가용 풀이에서 곡선 아래 넓이가 {auc}입니다(0.5가 우연). 전문가의 풀이가 적으면 모델이 그 프롬프트를 외웁니다. 풀이를 더 주거나 --steps를 줄이세요',
+  'it does not end by itself: killed': '스스로 끝나지 않아 강제로 끝냅니다',
+  'stopped before the first records were done': '첫 레코드를 마치기 전에 멈췄습니다',
+  'stopped after {count} records': '레코드 {count}개를 마치고 멈췄습니다',
+  'stopped after {count} records, kept in {partial}; the same command goes on from there':
+    '레코드 {count}개를 마치고 멈췄습니다. {partial} 파일에 두었으며, 같은 명령을 다시 주면 거기서 이어 갑니다',
   '{name}: going on behind {before} records of a stopped run':
     '{name}: 멈춘 실행의 레코드 {before}개 뒤에서 이어 갑니다',
   '{path} ({stage}): {records} records, {samples} samples':
