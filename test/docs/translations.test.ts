@@ -23,8 +23,8 @@ const targets = (text: string): string[] =>
     .map(([, target]) => target!.replace(/#.*$/, ''))
     .filter(target => target !== '' && !/^https?:/.test(target))
 
-test('there are seven guides, each in both languages', () => {
-  expect(GUIDES).toHaveLength(7)
+test('there are eight guides, each in both languages', () => {
+  expect(GUIDES).toHaveLength(8)
   expect(readdirSync('docs/ko/guides')).toEqual(GUIDES)
 })
 

@@ -399,10 +399,15 @@ test('the command prints the table, and fails with the remedy when it does not f
   const small = await kogrpo(['plan', 'mini', '--gpus', 'H200'])
   expect(small.code).toBe(0)
   expect(small.stdout).toContain('grpo: shard none, recompute none, micro-batch of 64')
+  // The miniature's recipe is of float32, which GPUs are not planned in; that for a GPU is not.
+  expect(small.stderr).toContain(
+    'GPUs are planned in bfloat16, and the recipe says model.dtype: float32',
+  )
   const args = ['plan', 'qwen3-14b-ko', '--gpus', '8xH100-80GB']
   const large = await kogrpo(args)
   expect(large.code).toBe(1)
   expect(large.stderr).toContain('planned with the published sizes of Qwen3-14B')
+  expect(large.stderr).not.toContain('float32')
   const file = '../shared/data/qwen3/Qwen3-14B/config.json'
   if (!existsSync(file)) return console.warn(`skipped: no ${file}`)
   expect(await kogrpo([...args, '--model-config', file])).toMatchObject({ stdout: large.stdout })

@@ -52,6 +52,12 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
     ...(argv.shard ? { shard: argv.shard } : {}),
     ...(argv.recompute ? { recompute: argv.recompute } : {}),
   }
+  if (!cluster.cpu && recipe.model.dtype === 'float32') {
+    const message = phrase(
+      'GPUs are planned in bfloat16, and the recipe says model.dtype: float32, which takes twice the memory and more than twice the time there; set model.dtype: bfloat16',
+    )
+    context.stderr.write(`${say('warning: {message}', { message })}\n`)
+  }
   const read = await readLengths(recipe)
   const lengths = {
     ...read,
