@@ -25,7 +25,7 @@ interface BenchArguments extends Partial<Record<SizeName, number>> {
 }
 
 /** Geometry of the comparison with torch, transformers and TRL (bench/README.md). */
-const DEFAULT_GEOMETRY = fileURLToPath(new URL('../../bench/geometry-256.json', import.meta.url))
+const DEFAULT_GEOMETRY = fileURLToPath(new URL('../../../bench/geometry-256.json', import.meta.url))
 
 const SIZE_OPTIONS: Record<SizeName, string> = {
   batch: 'Sequences (generate: prompts, each with one completion; grpo: prompts)',

@@ -181,7 +181,7 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
  * below the recipe (node_modules), so that the recipe can be shared.
  */
 export function schemaFor(file: string): string {
-  const schema = fileURLToPath(new URL('../../dist/recipe.schema.json', import.meta.url))
+  const schema = fileURLToPath(new URL('../../../dist/recipe.schema.json', import.meta.url))
   const beside = relative(dirname(resolve(file)), schema)
   return beside.startsWith('..') ? schema : `./${beside}`
 }

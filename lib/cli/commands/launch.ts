@@ -87,7 +87,7 @@ async function handler(argv: ArgumentsCamelCase<LaunchArguments>): Promise<void>
     endpoint: argv.rdzvEndpoint === undefined ? null : parseEndpoint(argv.rdzvEndpoint),
     maxRestarts: argv.maxRestarts,
     logDirectory: argv.logDir ?? join('launch-logs', stamp),
-    program: [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url))],
+    program: [process.execPath, fileURLToPath(new URL('../main.js', import.meta.url))],
     argumentsOf: attempt => {
       if (attempt === 0 || resume !== undefined) return ranks
       if (hasState(directory!)) return ['train', '--output-dir', directory!, '--resume', 'auto']
