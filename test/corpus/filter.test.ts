@@ -262,6 +262,19 @@ describe('kogrpo corpus filter', () => {
     expect(linesOf(output)).toHaveLength(1)
   })
 
+  test('judges on threads, with a checkpoint and without one', async () => {
+    const text = '사과 3개에 4개를 더하면 모두 7개입니다. 그래서 답은 7입니다.'
+    const file = writeTexts('threads.jsonl', [text, '짧다'])
+    for (const model of [[], ['--model', 'builtin:mini']]) {
+      const output = path(`threads${model.length}.jsonl`)
+      const base = ['corpus', 'filter', file, '--output', output, '--threads', '2', '--json']
+      const { code, stdout, stderr } = await kogrpo([...base, '--min-chars', '10', ...model])
+      expect([code, stderr]).toEqual([0, ''])
+      expect(JSON.parse(stdout)).toMatchObject({ records: 2, kept: 1, dropped: { too_short: 1 } })
+      expect(JSON.parse(linesOf(output)[0]!)).toEqual({ text })
+    }
+  })
+
   test('keeps what lies in the window of perplexity under a checkpoint', async () => {
     const korean = '사과 3개에 4개를 더하면 모두 7개입니다. 그래서 답은 7입니다.'
     const noise = whole(makeText(12))

@@ -35,7 +35,9 @@ class JudgeThread {
   /** One a block under way, in order. */
   readonly #waiting: { resolve(judged: Judged): void; reject(error: unknown): void }[] = []
 
-  constructor(options: BlockOptions) {
+  constructor({ columns, rules, dedup }: BlockOptions) {
+    // The caller's object may hold more, functions too, which no thread can be sent.
+    const options: BlockOptions = { columns, rules, dedup }
     this.#worker = new Worker(workerFile(), { workerData: options })
     this.#worker.on('message', ({ bytes, block }: { bytes: Uint8Array; block: JudgedBlock }) => {
       const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
