@@ -44,6 +44,62 @@ describe('segments', () => {
   })
 })
 
+describe('short words in capitals', () => {
+  const korean = '이등변삼각형이다'
+  const latin = (text: string): number =>
+    profile(`${korean} ${text} ${korean}`).counted.latin.letter
+
+  it.each([
+    '삼각형 ABC와 DEF에서 AB = DE, ∠ABC = ∠DEF = 60°',
+    'AB BC CD DA의 길이',
+    'AM BE ON HE SO',
+    'GCD(12, 18) = 6, LCM(12, 18) = 36',
+    'SSS SAS ASA RHS 합동',
+    'AND, OR, NOT, XOR 게이트',
+    '=IF(SUM(A1:A3) > 5, MAX(B1, B2), 0)',
+    '5 cm, 3 KB, 7 AM',
+    'WHO, IMF, IT 기업과 USB, DNA, RNA',
+    // One that may as well be a name.
+    '삼각형 SIX',
+    'TEN = 3',
+  ])('are points and abbreviations: %s', text => {
+    expect(latin(text)).toBe(0)
+  })
+
+  it.each([
+    ['WE ADD SIX', 8],
+    ['WE ADD 6 AND 3, SO NINE', 14],
+    ['SUM IS 9', 0],
+    ['SUM IS NINE', 9],
+    ['THE AGE IS 12', 8],
+    ['A TIME OF TEN DAYS', 13],
+    // Longer words have always counted.
+    ['SEVEN EQUALS IT', 11],
+    ['SEVEN APPLES IN TWO BAGS', 20],
+    ['ABC WAS NOT DEF', 12],
+    ['we add SIX AND TWO', 14],
+  ])('are English: %s', (text, letters) => {
+    expect(latin(text)).toBe(letters)
+  })
+
+  it('as thinking are no Korean, however little Korean is beside them', async () => {
+    const thinking = 'WE ADD SIX AND TWO. IT IS 8. 네'
+    expect(koreanShare(thinking)).toEqual({ share: 1 / 19, korean: 1, letters: 19 })
+    const answer = '정답은 8입니다.'
+    expect(await one({}, completion(thinking, answer))).toBe(0)
+    // The prompt's own words are exempt up to half of the Korean, as ever.
+    const said = '문제는 WE ADD SIX AND TWO 입니다. 여섯에 둘을 더하면 모두 여덟 개가 됩니다'
+    expect(await one({}, completion(said, answer))).toBe(0)
+    expect(
+      await one(
+        {},
+        completion(said, answer),
+        '다음 문장이 뜻하는 바를 우리말로 풀어 쓰고 값을 셈하세요: WE ADD SIX AND TWO',
+      ),
+    ).toBe(1)
+  })
+})
+
 describe('exemptions', () => {
   const share = (text: string, options = {}): number | null =>
     shareOf(profile(text, options), 'letter')

@@ -1,11 +1,13 @@
 /**
  * What of a text belongs to no language and is left out before its language is judged: LaTeX, code,
  * links, units of measure, single Latin letters (variables, choices) and short runs of capitals
- * (points, abbreviations). Numbers have no letters anyway. Every pattern is linear or bounded.
+ * (points, abbreviations: capitals.ts). Numbers have no letters anyway. Every pattern is linear or bounded.
  *
  * Prose cannot hide there: a formula or a command's argument with two words in a row (or two characters of a
  * script without spaces), or "code" that reads as prose, stays in between the marks SOFT_BEGIN and SOFT_END, for profile.ts to treat as it treats quotations.
  */
+
+import { withoutAbbreviations } from './capitals.ts'
 
 /** Private-use characters around prose of formulas and code. */
 export const SOFT_BEGIN = '\u{e000}'
@@ -41,8 +43,8 @@ const PATTERNS: readonly RegExp[] = [
   /(?<!\p{Script=Latin})d[xyzt](?!\p{Script=Latin})/gu,
   // Units, alone or after a number, with powers and "per": km, kg, m/s, cm^2, km/h.
   /(?<!\p{L})(?:[kcmµμn]?m|[kmµμ]?g|[mkd]?[lL]|[kMG]?Hz|[kM]?W(?:h)?|[kmM]?V|mA|kcal|cal|mol|mph|ha|[kKMGT]B|KRW|USD|EUR|JPY|pH|AM|PM|am|pm)(?:\/(?:h|s|min|m|kg|L|l))?(?!\p{Script=Latin})/gu,
-  // A Latin letter on its own (2x, x축), and points, abbreviations of up to four capitals (ABCD).
-  /(?<!\p{Script=Latin})(?:[A-Za-z]|[A-Z]{2,4})(?!\p{Script=Latin})/gu,
+  // A Latin letter on its own: 2x, x축.
+  /(?<!\p{Script=Latin})[A-Za-z](?!\p{Script=Latin})/gu,
 ]
 
 function count(text: string, pattern: RegExp): number {
@@ -110,5 +112,5 @@ export function withoutNeutral(text: string): string {
   rest = replaceBetween(rest, '\\(', '\\)', LONGEST_FORMULA, formula)
   rest = replaceBetween(rest.replace(CODE, code), '[asy]', '[/asy]', LONGEST_FIGURE, code)
   for (const pattern of PATTERNS) rest = rest.replace(pattern, ' ')
-  return rest
+  return withoutAbbreviations(rest)
 }
