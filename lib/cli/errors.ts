@@ -17,7 +17,7 @@ export class UsageError extends KogrpoError {
 export class Interrupted extends KogrpoError {
   readonly exitCode: number
 
-  constructor(signal: NodeJS.Signals, text: string | Phrase) {
+  constructor(signal: NodeJS.Signals, text: Phrase) {
     super('E_INTERRUPTED', text)
     this.name = 'Interrupted'
     this.exitCode = signal === 'SIGTERM' ? 143 : 130

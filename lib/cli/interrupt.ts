@@ -2,6 +2,7 @@
  * Ctrl-C and SIGTERM: the first aborts the task's signal, so that it stops cleanly; the second ends
  * the process at once with code 130.
  */
+import type { Phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { Interrupted } from './errors.ts'
 
@@ -18,7 +19,7 @@ interface InterruptOptions {
   /** Called once, when the first signal comes: tell the user. */
   onInterrupt(): void
   /** Called when the task has stopped: how to go on. */
-  message(): string
+  message(): Phrase
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Options } from 'yargs'
 import { loadRecipe } from '../config/load.ts'
 import type { GrpoStage } from '../config/schema.ts'
 import type { GrpoSample } from '../data/samples.ts'
-import { written } from '../messages/phrase.ts'
+import { phrase, verbatim, written } from '../messages/phrase.ts'
 import type { RunEvent } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
 import type { Session } from '../train/session.ts'
@@ -69,20 +69,20 @@ export async function withProbe<T>(
   const config = probeRecipe(recipe)
   const phases = {
     onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
-    message: () => context.say('stopped; nothing was written'),
+    message: () => phrase('stopped; nothing was written'),
   }
   return await runInterruptibly(context, phases, async signal => {
-    let words = context.say('opening the model')
-    const progress = new WorkProgress(context.stderr, () => words)
+    let words = phrase('opening the model')
+    const progress = new WorkProgress(context, () => words)
     const handle = (event: RunEvent): void => {
-      if (event.type === 'note') progress.note(event.text ? context.say(event.text) : event.message)
+      if (event.type === 'note') progress.note(event.text ?? verbatim(event.message))
       if (event.type !== 'activity') return
       const { activity, done, total } = event
-      const what = context.say(written(activity))
+      const what = written(activity)
       words =
         done === undefined
           ? what
-          : context.say('{what}: {done} of at most {total} tokens', {
+          : phrase('{what}: {done} of at most {total} tokens', {
               what,
               done,
               total: total ?? '?',

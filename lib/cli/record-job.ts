@@ -7,7 +7,7 @@ import { realpathSync } from 'node:fs'
 import type { Options } from 'yargs'
 import type { SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
-import { phrase } from '../messages/phrase.ts'
+import { type Phrase, phrase } from '../messages/phrase.ts'
 import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
@@ -129,7 +129,7 @@ class RecordJob<T> {
     this.#output = output
     const before = output.rowsBefore / options.rowsPerRecord
     this.#tally = { before, records: 0, tokens: 0, inBatch: 0, total: null, replaced: new Set() }
-    this.#progress = new WorkProgress(options.context.stderr, () => this.#words())
+    this.#progress = new WorkProgress(options.context, () => this.#words())
   }
 
   async run(): Promise<void> {
@@ -138,19 +138,18 @@ class RecordJob<T> {
     const progress = this.#progress
     let ended: { keep: boolean } | null = { keep: true }
     try {
-      const { say } = context
       if (this.#output.doubt) {
-        progress.note(say('warning: {message}', { message: this.#output.doubt }))
+        progress.note(phrase('warning: {message}', { message: this.#output.doubt }))
       }
       if (before > 0) {
         progress.note(
-          say('{name}: going on behind {before} records of a stopped run', { name, before }),
+          phrase('{name}: going on behind {before} records of a stopped run', { name, before }),
         )
       }
       await runInterruptibly(
         context,
         {
-          onInterrupt: () => progress.note(say('stopping; press Ctrl-C again to quit at once')),
+          onInterrupt: () => progress.note(phrase('stopping; press Ctrl-C again to quit at once')),
           message: () => this.#howToGoOn(),
         },
         async signal => {
@@ -216,49 +215,47 @@ class RecordJob<T> {
     }
   }
 
+  /** Tokens per second. */
   #speed(tokens: number): string {
     const seconds = (performance.now() - this.#computingSince) / 1000
-    return `${(tokens / Math.max(seconds, 1e-3)).toFixed(0)} tok/s`
+    return (tokens / Math.max(seconds, 1e-3)).toFixed(0)
   }
 
-  #words(): string {
-    const { name, context } = this.#options
-    const { say } = context
-    if (this.#work === null) return say('{name}: loading the model', { name })
+  #words(): Phrase {
+    const { name } = this.#options
+    if (this.#work === null) return phrase('{name}: loading the model', { name })
     const { before, records, inBatch, total } = this.#tally
     const tokens = this.#tally.tokens + inBatch
     const stand = { name, done: before + records, tokens, speed: this.#speed(tokens) }
     return total === null
-      ? say('{name}: {done} records · {tokens} tokens · {speed}', stand)
-      : say('{name}: {done} of {total} records · {tokens} tokens · {speed}', { ...stand, total })
+      ? phrase('{name}: {done} records · {tokens} tokens · {speed}', stand)
+      : phrase('{name}: {done} of {total} records · {tokens} tokens · {speed}', { ...stand, total })
   }
 
-  #outcome(): string {
-    const { name, output, context } = this.#options
+  #outcome(): Phrase {
+    const { name, output } = this.#options
     const { before, records, tokens, replaced } = this.#tally
-    const { say } = context
-    return say('{name}: {done} records, {tokens} tokens ({speed}){where}{columns}', {
+    return phrase('{name}: {done} records, {tokens} tokens ({speed}){where}{columns}', {
       ...{ name, done: before + records, tokens, speed: this.#speed(tokens) },
-      where: output === '-' ? '' : say(', written to {path}', { path: output }),
+      where: output === '-' ? '' : phrase(', written to {path}', { path: output }),
       columns:
         replaced.size === 0
           ? ''
-          : say('; replaced columns of the input: {columns}', {
+          : phrase('; replaced columns of the input: {columns}', {
               columns: [...replaced].join(', '),
             }),
     })
   }
 
-  #howToGoOn(): string {
-    const { say } = this.#options.context
+  #howToGoOn(): Phrase {
     const count = this.#tally.before + this.#tally.records
     const { partial } = this.#output
     if (this.#finished) return this.#outcome()
-    if (count === 0) return say('stopped before the first records were done')
+    if (count === 0) return phrase('stopped before the first records were done')
     if (partial === null || this.#input.identity === null) {
-      return say('stopped after {count} records', { count })
+      return phrase('stopped after {count} records', { count })
     }
-    return say(
+    return phrase(
       'stopped after {count} records, kept in {partial}; the same command goes on from there',
       { count, partial },
     )

@@ -2,8 +2,10 @@
  * One line on stderr about a long job. On a terminal it is redrawn in place, at most ten times a
  * second; elsewhere it is a plain line at least every ten seconds, also while nothing finishes.
  */
+import type { Phrase, Say } from '../messages/phrase.ts'
 import { duration, type Output } from '../report/progress.ts'
 import { printable, truncate } from '../report/width.ts'
+import type { CliContext } from './context.ts'
 
 const REDRAW_MS = 100
 /** A little under ten seconds, so that a busy event loop still keeps the promise. */
@@ -11,16 +13,18 @@ const HEARTBEAT_MS = 9000
 
 export class WorkProgress {
   readonly #output: Output
-  readonly #words: () => string
+  readonly #say: Say
+  readonly #words: () => Phrase
   readonly #started = performance.now()
   readonly #timer: NodeJS.Timeout
   #drawn = false
 
   /** `words` says where the job stands, whenever it is asked. */
-  constructor(output: Output, words: () => string) {
-    this.#output = output
+  constructor({ stderr, say }: Pick<CliContext, 'stderr' | 'say'>, words: () => Phrase) {
+    this.#output = stderr
+    this.#say = say
     this.#words = words
-    const live = output.isTTY === true
+    const live = stderr.isTTY === true
     this.#timer = setInterval(
       () => (live ? this.#draw() : this.note(this.#words())),
       live ? REDRAW_MS : HEARTBEAT_MS,
@@ -34,9 +38,10 @@ export class WorkProgress {
   }
 
   /** A line that stays. */
-  note(text: string): void {
+  note(text: Phrase): void {
     this.#erase()
-    this.#output.write(`[${duration(this.seconds).padStart(6)}] ${printable(text)}\n`)
+    const words = printable(this.#say(text))
+    this.#output.write(`[${duration(this.seconds).padStart(6)}] ${words}\n`)
   }
 
   close(): void {
@@ -46,7 +51,7 @@ export class WorkProgress {
 
   #draw(): void {
     const columns = Math.max(10, (this.#output.columns || 80) - 1)
-    this.#output.write(`\r\u001b[2K${truncate(printable(this.#words()), columns)}`)
+    this.#output.write(`\r\u001b[2K${truncate(printable(this.#say(this.#words())), columns)}`)
     this.#drawn = true
   }
 

@@ -39,7 +39,7 @@ interface CorrectionOptions {
 }
 
 /** Why there is no sample of an attempt. */
-type Refusal =
+export type Refusal =
   | 'no_solution'
   | 'solution_not_korean'
   | 'no_english_solution'

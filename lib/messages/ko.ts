@@ -1,5 +1,6 @@
 /** Korean: every text of kogrpo by its English. Terms and style: docs/ko/glossary.md. */
 import { cli } from './ko/cli.ts'
+import { commands } from './ko/commands.ts'
 import { config } from './ko/config.ts'
 import { data } from './ko/data.ts'
 import { evaluation } from './ko/eval.ts'
@@ -35,6 +36,7 @@ export const ko = {
   texts: {
     ...errors,
     ...terminal,
+    ...commands,
     ...plan,
     ...notes,
     ...experiments,

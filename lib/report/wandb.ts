@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { basename, join, resolve } from 'node:path'
+import { failure, type Phrase, phrase } from '../messages/phrase.ts'
 
 type Environment = Record<string, string | undefined>
 
@@ -22,9 +23,9 @@ export function wandbCommand(directory: string, env: Environment): [program: str
 }
 
 /** Hands the run over. Returns a warning with the remedy when that failed, else null. */
-export async function syncWandb(directory: string, env: Environment): Promise<string | null> {
+export async function syncWandb(directory: string, env: Environment): Promise<Phrase | null> {
   const [program, ...args] = wandbCommand(directory, env)
-  const again = `to send it later: ${[program, ...args].join(' ')}`
+  const again = [program, ...args].join(' ')
   return await new Promise(done => {
     let said = ''
     const child = spawn(program, args, { env: env as NodeJS.ProcessEnv })
@@ -35,12 +36,17 @@ export async function syncWandb(directory: string, env: Environment): Promise<st
     }
     child.on('error', error => {
       const missing = 'code' in error && error.code === 'ENOENT'
-      const why = missing ? 'there is no program wandb (pip install wandb)' : error.message
-      done(`WANDB_API_KEY is set, but ${why}; ${again}`)
+      const why = missing ? phrase('there is no program wandb (pip install wandb)') : failure(error)
+      done(phrase('WANDB_API_KEY is set, but {why}; to send it later: {again}', { why, again }))
     })
     child.on('close', code => {
-      const last = said.trim().split('\n').at(-1)
-      done(code === 0 ? null : `wandb ended with ${code}: ${last}; ${again}`)
+      const last = said.trim().split('\n').at(-1)!
+      const ended = { code: String(code), last, again }
+      done(
+        code === 0
+          ? null
+          : phrase('wandb ended with {code}: {last}; to send it later: {again}', ended),
+      )
     })
   })
 }

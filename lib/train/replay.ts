@@ -15,7 +15,7 @@ import type { GrpoStage } from '../config/schema.ts'
 import { readSums, verifySums } from '../durable/sums.ts'
 import type { Engine } from '../engine/engine.ts'
 import { KogrpoError } from '../errors.ts'
-import { failure, joined } from '../messages/phrase.ts'
+import { failure, joined, type Phrase, phrase, verbatim } from '../messages/phrase.ts'
 import { parameterLayout } from '../model/parameters.ts'
 import { Reporter } from '../report/reporter.ts'
 import { openSession } from './open-session.ts'
@@ -30,7 +30,7 @@ interface Finding {
   where: 'rewards' | 'weights' | 'forward' | 'log-probs' | 'loss' | 'backward'
   /** From 0; absent for rewards and weights. */
   batch?: number
-  message: string
+  message: Phrase
 }
 
 /** Reads a saved batch; `path` is its directory or its replay.json. Throws `E_REPLAY`. */
@@ -77,7 +77,9 @@ const countOf = (values: Float32Array): number =>
 function inRewards({ rewards = [] }: ReplayFile): Finding[] {
   return rewards.map(({ reward, sample, value, completion }) => ({
     where: 'rewards',
-    message: `reward '${reward}' was ${value} for sample ${sample}: ${JSON.stringify(completion)}`,
+    message: phrase("reward '{reward}' was {value} for sample {sample}: {completion}", {
+      ...{ reward, value, sample, completion: JSON.stringify(completion) },
+    }),
   }))
 }
 
@@ -87,17 +89,22 @@ async function inWeights(engine: Engine): Promise<Finding[]> {
     const values = await engine.readParameter(name)
     const at = firstOf(values)
     if (at < 0) continue
-    const message = `parameter ${name}[${at}] is ${values[at]}, as are ${countOf(values) - 1} more of its ${values.length}`
+    const message = phrase(
+      'parameter {name}[{at}] is {value}, as are {more} more of its {length}',
+      { name, at, value: values[at]!, more: countOf(values) - 1, length: values.length },
+    )
     findings.push({ where: 'weights', message })
   }
   return findings
 }
 
 /** Sample and place of a token of a packed batch. */
-function place(batch: ReplayBatch, token: number): string {
+function place(batch: ReplayBatch, token: number): Phrase {
   const { cuSeqlens, tokens } = batch
   const sample = cuSeqlens.findIndex((_, i) => token < (cuSeqlens[i + 1] ?? 0))
-  return `sample ${sample}, token ${token - cuSeqlens[sample]!} (id ${tokens[token]})`
+  return phrase('sample {sample}, token {token} (id {id})', {
+    ...{ sample, token: token - cuSeqlens[sample]!, id: tokens[token]! },
+  })
 }
 
 /** The stage grpo, and which tokens of its step count. */
@@ -146,33 +153,38 @@ async function inBatch(
     const { tensor, row, column, count, value } = traced
     findings.push({
       where: 'forward',
-      message: `${tensor} is ${value} at ${place(batch, row)}, column ${column}; ${count} of its values are not finite`,
+      message: phrase(
+        '{tensor} is {value} at {place}, column {column}; {count} of its values are not finite',
+        { tensor, value, place: place(batch, row), column, count },
+      ),
     })
   }
   const forward = policy ? forwardOptions(session, policy.stage) : { signal }
   const { logprobs } = await engine.score(batch, forward)
   const { old, advantages } = batch
-  const named = {
-    'the log-prob': logprobs,
-    'the sampled log-prob': batch.sampled,
-    'the old log-prob': old,
-    'the reference log-prob': batch.reference,
-    'the importance weight': batch.weights,
-    coef: batch.coef,
-  }
-  for (const [name, values] of Object.entries(named)) {
+  for (const [where, name, values] of [
+    ['log-probs', phrase('the log-prob'), logprobs],
+    ['loss', phrase('the sampled log-prob'), batch.sampled],
+    ['loss', phrase('the old log-prob'), old],
+    ['loss', phrase('the reference log-prob'), batch.reference],
+    ['loss', phrase('the importance weight'), batch.weights],
+    ['loss', verbatim('coef'), batch.coef],
+  ] as const) {
     const at = values ? firstOf(values) : -1
     if (!values || at < 0) continue
-    findings.push({
-      where: name === 'the log-prob' ? 'log-probs' : 'loss',
-      message: `${name} is ${values[at]} at ${place(batch, at)}; ${countOf(values)} tokens in all`,
+    const message = phrase('{name} is {value} at {place}; {count} tokens in all', {
+      ...{ name, value: values[at]!, place: place(batch, at), count: countOf(values) },
     })
+    findings.push({ where, message })
   }
   const sample = advantages ? firstOf(advantages) : -1
   if (sample >= 0) {
     findings.push({
       where: 'loss',
-      message: `the advantage of ${advantages!.length === batch.tokens.length ? 'token' : 'sample'} ${sample} is ${advantages![sample]}`,
+      message: phrase('the advantage of {whose} {index} is {value}', {
+        whose: advantages!.length === batch.tokens.length ? phrase('token') : phrase('sample'),
+        ...{ index: sample, value: advantages![sample]! },
+      }),
     })
   }
   let { coef } = batch
@@ -182,7 +194,7 @@ async function inBatch(
       const loss = replayedLoss(policy, batch, index, logprobs)
       coef = loss?.coef
       if (loss && !Number.isFinite(loss.loss))
-        findings.push({ where: 'loss', message: `the loss is ${loss.loss}` })
+        findings.push({ where: 'loss', message: phrase('the loss is {loss}', { loss: loss.loss }) })
     } catch (error) {
       if (!(error instanceof NotFinite)) throw error
     }
@@ -227,7 +239,10 @@ async function inGradients(
     const at = firstOf(gradient)
     if (at < 0) continue
     await engine.zeroGradients()
-    const message = `the gradient of ${name}[${at}] is ${gradient[at]}, the first in the order of the backward pass; ${countOf(gradient)} of its ${gradient.length} values are not finite`
+    const message = phrase(
+      'the gradient of {name}[{at}] is {value}, the first in the order of the backward pass; {count} of its {length} values are not finite',
+      { name, at, value: gradient[at]!, count: countOf(gradient), length: gradient.length },
+    )
     return [{ where: 'backward', message }]
   }
   await engine.zeroGradients()

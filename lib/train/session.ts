@@ -3,6 +3,7 @@ import type { Recipe } from '../config/schema.ts'
 import type { ChatTemplate } from '../data/chat-template.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { KogrpoError } from '../errors.ts'
 import type { Outcome } from '../eval/evaluate.ts'
 import type { Place } from '../launch/place.ts'
 import type { ModelDirectory } from '../model/directory.ts'
@@ -86,7 +87,7 @@ export interface RunIo {
   /** Go on also where recipe, tokenizer or data are not those of the state; it is recorded. */
   acceptChanges?: boolean | undefined
   /** The run stands still and does not end either: what its watchdog says. */
-  giveUp?: ((message: string) => void) | undefined
+  giveUp?: ((error: KogrpoError) => void) | undefined
   /** This process is one rank of several. */
   place?: Place | undefined
 }

@@ -26,14 +26,14 @@ function phaseOf(activity: string): Phase {
 
 export class Watchdog implements Consumer {
   readonly #limits: WatchdogLimits
-  readonly #giveUp: (message: string) => void
+  readonly #giveUp: (error: KogrpoError) => void
   readonly #controller = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #phase: Phase = 'update'
   #waitsFor = 'the start of the run'
   #error: KogrpoError | null = null
 
-  constructor(limits: WatchdogLimits, giveUp: (message: string) => void = () => {}) {
+  constructor(limits: WatchdogLimits, giveUp: (error: KogrpoError) => void = () => {}) {
     this.#limits = limits
     this.#giveUp = giveUp
     this.#rearm()
@@ -86,7 +86,7 @@ export class Watchdog implements Consumer {
       ),
     )
     this.#controller.abort(this.#error)
-    this.#timer = setTimeout(() => this.#giveUp(this.#error!.message), seconds * 1000)
+    this.#timer = setTimeout(() => this.#giveUp(this.#error!), seconds * 1000)
     this.#timer.unref()
   }
 }

@@ -3,11 +3,12 @@ import { expect, test, vi } from 'vitest'
 import { Interrupted } from '../../lib/cli/errors.ts'
 import { runInterruptibly } from '../../lib/cli/interrupt.ts'
 import { KogrpoError } from '../../lib/errors.ts'
+import { verbatim } from '../../lib/messages/phrase.ts'
 
 function setUp() {
   const signals = new EventEmitter()
   const context = { signals, exit: vi.fn() }
-  const options = { onInterrupt: vi.fn(), message: () => 'how to go on' }
+  const options = { onInterrupt: vi.fn(), message: () => verbatim('how to go on') }
   return { signals, context, options }
 }
 

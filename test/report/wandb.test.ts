@@ -33,11 +33,11 @@ test('the program gets key and files; what it says of a failure is told with the
   expect(readFileSync(log, 'utf8')).toBe(
     'k sync --sync-tensorboard --project kogrpo --id a runs/a/tensorboard\n',
   )
-  expect(await syncWandb('runs/a', { ...env, EXIT: '3' })).toBe(
+  expect(String(await syncWandb('runs/a', { ...env, EXIT: '3' }))).toBe(
     'wandb ended with 3: no network; to send it later: wandb sync --sync-tensorboard --project kogrpo --id a runs/a/tensorboard',
   )
   const none = mkdtempSync(join(tmpdir(), 'kogrpo-empty-'))
-  expect(await syncWandb('runs/a', { PATH: none, WANDB_API_KEY: 'k' })).toMatch(
+  expect(String(await syncWandb('runs/a', { PATH: none, WANDB_API_KEY: 'k' }))).toMatch(
     /^WANDB_API_KEY is set, but there is no program wandb \(pip install wandb\); to send it later: /,
   )
 })

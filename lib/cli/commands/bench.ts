@@ -83,7 +83,7 @@ async function handler(argv: ArgumentsCamelCase<BenchArguments>): Promise<void> 
   }
   const geometry = path.basename(file)
   const { runBench } = await import('../../bench/bench.ts')
-  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
+  const phases = { onInterrupt: () => {}, message: () => phrase('stopped') }
   await runInterruptibly(context, phases, async signal => {
     for await (const { mode: name, ...result } of runBench({ ...options, signal })) {
       const line = { mode: name, geometry, dtype: options.dtype, ...result, seed: options.seed }

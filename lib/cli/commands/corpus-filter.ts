@@ -9,7 +9,8 @@ import { type FilterReport, perplexityQuantile } from '../../corpus/filter/repor
 import { DEFAULT_RULES, FILTER_RULES, type RuleOptions } from '../../corpus/filter/rules.ts'
 import { DEDUP_METHODS, type DedupMethod } from '../../corpus/filter/signature.ts'
 import { KogrpoError } from '../../errors.ts'
-import { failure, phrase } from '../../messages/phrase.ts'
+import { failure, phrase, type Say } from '../../messages/phrase.ts'
+import { pad } from '../../report/width.ts'
 import { readColumns } from '../columns-option.ts'
 import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
@@ -17,6 +18,7 @@ import { runInterruptibly } from '../interrupt.ts'
 import { modelIdentity, openModel } from '../open-model.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
 import { packageInfo } from '../package-info.ts'
+import { RULE_NAMES } from '../rule-names.ts'
 import { realNumber } from '../sampling-options.ts'
 import { WorkProgress } from '../work-progress.ts'
 
@@ -110,13 +112,13 @@ async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void>
   const perplexity = opened && { ...opened, ...window }
   let seen: { file: number; report: FilterReport } | undefined
   let before: number | undefined
-  const progress = new WorkProgress(context.stderr, () => {
-    if (seen === undefined) return context.say('reading')
+  const progress = new WorkProgress(context, () => {
+    if (seen === undefined) return phrase('reading')
     const { records, bytes, kept } = seen.report
-    const rate = (bytes - before!) / 1e6 / progress.seconds
     const file = inputs[seen.file] ?? output
-    return context.say('{file}: {records} records, {kept} kept, {rate} MB/s', {
-      ...{ file, records, kept, rate: rate.toFixed(1) },
+    const rate = ((bytes - before!) / 1e6 / progress.seconds).toFixed(1)
+    return phrase('{file}: {records} records, {kept} kept, {rate} MB/s', {
+      ...{ file, records, kept, rate },
     })
   })
   let report: FilterReport
@@ -124,8 +126,8 @@ async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void>
     report = await runInterruptibly(
       context,
       {
-        onInterrupt: () => progress.note(context.say('stopping after this block')),
-        message: () => context.say('stopped; the same command goes on from here'),
+        onInterrupt: () => progress.note(phrase('stopping after this block')),
+        message: () => phrase('stopped; the same command goes on from here'),
       },
       signal =>
         filterCorpus({
@@ -142,7 +144,8 @@ async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void>
     progress.close()
     await opened?.engine.dispose()
   }
-  context.stdout.write(argv.json ? `${JSON.stringify(summary(report))}\n` : table(output, report))
+  const said = argv.json ? JSON.stringify(summary(report)) : table(output, report, context.say)
+  context.stdout.write(`${said}\n`)
 }
 
 const QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
@@ -153,21 +156,24 @@ function summary(report: FilterReport): object {
   return { ...counts, perplexity: Object.fromEntries(quantiles) as object }
 }
 
-function table(output: string, report: FilterReport): string {
+function table(output: string, report: FilterReport, say: Say): string {
   const { records, kept, bytes, keptBytes, dropped } = report
   const percent = (n: number): string => `${((100 * n) / Math.max(1, records)).toFixed(1)} %`
   const row = (name: string, n: number): string =>
-    `  ${name.padEnd(16)}${String(n).padStart(12)}  ${percent(n).padStart(7)}`
+    `  ${pad(name, 16, 'left')}${String(n).padStart(12)}  ${percent(n).padStart(7)}`
+  const [keptMB, allMB] = [keptBytes, bytes].map(n => (n / 1e6).toFixed(1))
   const lines = [
-    `${output}: ${kept} of ${records} records, ${(keptBytes / 1e6).toFixed(1)} of ${(bytes / 1e6).toFixed(1)} MB`,
-    row('kept', kept),
-    ...FILTER_RULES.map(rule => row(rule.replaceAll('_', ' '), dropped[rule])),
+    say('{output}: {kept} of {records} records, {keptMB} of {allMB} MB', {
+      ...{ output, kept, records, keptMB: keptMB!, allMB: allMB! },
+    }),
+    row(say('kept'), kept),
+    ...FILTER_RULES.map(rule => row(say(RULE_NAMES[rule]), dropped[rule])),
   ]
   if (perplexityQuantile(report, 0.5) !== null) {
     const at = QUANTILES.map(q => `${100 * q} %: ${perplexityQuantile(report, q)!.toPrecision(3)}`)
-    lines.push(`  perplexities below which lie ${at.join(', ')}`)
+    lines.push(`  ${say('perplexities below which lie {quantiles}', { quantiles: at.join(', ') })}`)
   }
-  return `${lines.join('\n')}\n`
+  return lines.join('\n')
 }
 
 export const command: CommandModule<object, FilterArguments> = {

@@ -1,6 +1,7 @@
 /** `kogrpo data commonsense`: generated questions of Korean commonsense, for `kogrpo eval` or training. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { generateCommonsense } from '../../eval/commonsense/generate.ts'
+import { phrase } from '../../messages/phrase.ts'
 import { writeWhole } from '../../report/jsonl.ts'
 import type { CliContext } from '../context.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
@@ -17,10 +18,9 @@ async function handler(argv: ArgumentsCamelCase<CommonsenseArguments>): Promise<
   requireOptions('data commonsense', argv, ['output'])
   const questions = generateCommonsense(argv.count ?? 600, argv.seed ?? 0)
   writeWhole(argv.output, questions)
-  const { say, stdout } = argv.context
-  stdout.write(
-    `${say('{count} questions in {output}', { count: questions.length, output: argv.output })}\n`,
-  )
+  const { context, output } = argv
+  const done = phrase('{count} questions in {output}', { count: questions.length, output })
+  context.stdout.write(`${context.say(done)}\n`)
 }
 
 export const command: CommandModule<object, CommonsenseArguments> = {

@@ -36,12 +36,15 @@ async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<v
       return { prompt: prompt.messages, ...prompt.extra, pass_rate, pass_rate_samples: k }
     })
     writeWhole(argv.output, rows)
-    const { say, stdout } = argv.context
-    const none = unknown === 0 ? '' : say(', {unknown} without a verdict', { unknown })
-    const counted = { count: rows.length, output: argv.output, zero, k, full, none }
-    stdout.write(
-      `${say('{count} prompts in {output}: {zero} never solved in {k} attempts, {full} always{none}', counted)}\n`,
+    const { context, output } = argv
+    const done = phrase(
+      '{count} prompts in {output}: {zero} never solved in {k} attempts, {full} always{none}',
+      {
+        ...{ count: rows.length, output, zero, k, full },
+        none: unknown === 0 ? '' : phrase(', {unknown} without a verdict', { unknown }),
+      },
     )
+    context.stdout.write(`${context.say(done)}\n`)
   })
 }
 

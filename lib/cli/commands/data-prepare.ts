@@ -6,13 +6,14 @@ import { fingerprints } from '../../corpus/check.ts'
 import { Preparation, RULES, type Rule } from '../../corpus/prepare.ts'
 import { readRecords } from '../../data/readers.ts'
 import { KogrpoError } from '../../errors.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { type Phrase, phrase } from '../../messages/phrase.ts'
 import { JsonLinesWriter } from '../../report/jsonl.ts'
 import { readColumns } from '../columns-option.ts'
 import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, wholeNumber } from '../options.ts'
+import { countsOf } from '../rule-names.ts'
 import { realNumber } from '../sampling-options.ts'
 
 interface PrepareArguments {
@@ -62,7 +63,7 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
   try {
     await runInterruptibly(
       context,
-      { onInterrupt: () => {}, message: () => context.say('stopped; nothing was written') },
+      { onInterrupt: () => {}, message: () => phrase('stopped; nothing was written') },
       async signal => {
         for await (const source of readRecords(input)) {
           signal.throwIfAborted()
@@ -95,17 +96,15 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
       rmSync(partial(part), { force: true })
     }
   }
-  const lines = [`${name('train')}: ${counts.train} records`]
-  if (counts.eval > 0) lines.push(`${name('eval')}: ${counts.eval} records`)
-  lines.push(`dropped: ${listed(dropped)}`)
-  context.stdout.write(`${lines.join('\n')}\n`)
+  const lines = PARTS.filter(part => part === 'train' || counts[part] > 0).map(part =>
+    phrase('{file}: {count} records', { file: name(part), count: counts[part] }),
+  )
+  lines.push(phrase('dropped: {dropped}', { dropped: listed(dropped) }))
+  context.stdout.write(`${lines.map(line => context.say(line)).join('\n')}\n`)
 }
 
-function listed(dropped: Record<Rule, number>): string {
-  const parts = RULES.filter(rule => dropped[rule] > 0).map(
-    rule => `${dropped[rule]} ${rule.replaceAll('_', ' ')}`,
-  )
-  return parts.length > 0 ? parts.join(', ') : 'none'
+function listed(dropped: Record<Rule, number>): Phrase {
+  return countsOf(RULES.map(rule => [rule, dropped[rule]] as const)) ?? phrase('none')
 }
 
 export const command: CommandModule<object, PrepareArguments> = {

@@ -8,15 +8,17 @@ import {
   isCompletionRow,
   isRefusal,
   type ReasoningLanguage,
+  type Refusal,
   selfCorrection,
 } from '../../corpus/self-correct.ts'
 import { readRecords } from '../../data/readers.ts'
 import { KogrpoError } from '../../errors.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { joined, phrase } from '../../messages/phrase.ts'
 import { writeWhole } from '../../report/jsonl.ts'
 import type { CliContext } from '../context.ts'
 import { nonEmpty, oneOf, wholeNumber } from '../options.ts'
 import { requireOptions } from '../record-job.ts'
+import { countsOf } from '../rule-names.ts'
 
 interface SelfCorrectArguments {
   input: string
@@ -37,7 +39,7 @@ async function handler(argv: ArgumentsCamelCase<SelfCorrectArguments>): Promise<
     else attempts.push(attemptOf(source))
   }
   attempts.push(...pairs.attempts(argv.perPrompt ?? 2))
-  const counts = new Map<string, number>()
+  const counts = new Map<Refusal, number>()
   const rows: object[] = []
   const options = {
     reasoningLanguage: argv.reasoningLanguage ?? 'ko',
@@ -48,20 +50,22 @@ async function handler(argv: ArgumentsCamelCase<SelfCorrectArguments>): Promise<
     if (isRefusal(made)) counts.set(made, (counts.get(made) ?? 0) + 1)
     else rows.push(made)
   }
-  const refused = [...counts].map(([why, n]) => `${n} ${why.replaceAll('_', ' ')}`).join(', ')
+  const refused = countsOf(counts)
   if (rows.length === 0) {
     throw new KogrpoError(
       'E_DATA',
       phrase(
         '{input}: no sample could be made of {length} wrong attempts{why}; a correction needs a right solution of the same question',
-        { input, length: attempts.length, why: refused ? ` (${refused})` : '' },
+        { input, length: attempts.length, why: refused ? joined([' (', refused, ')'], '') : '' },
       ),
     )
   }
   writeWhole(output, rows)
-  context.stdout.write(
-    `${rows.length} samples in ${output}${refused ? `; left out: ${refused}` : ''}\n`,
-  )
+  const done = [
+    phrase('{count} samples in {output}', { count: rows.length, output }),
+    ...(refused ? [phrase('; left out: {refused}', { refused })] : []),
+  ]
+  context.stdout.write(`${context.say(joined(done, ''))}\n`)
 }
 
 export const command: CommandModule<object, SelfCorrectArguments> = {

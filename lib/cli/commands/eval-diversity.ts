@@ -2,22 +2,24 @@
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../../errors.ts'
 import { type Diversity, diversity } from '../../eval/diversity.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { phrase, type Say } from '../../messages/phrase.ts'
+import { pad } from '../../report/width.ts'
 import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
 
 interface DiversityArguments extends ProbeArguments {
   json?: boolean
 }
 
-function table(figures: Diversity): string {
-  const number = (value: number | null): string => (value === null ? 'unknown' : value.toFixed(4))
+function table(figures: Diversity, say: Say): string {
+  const number = (value: number | null): string =>
+    value === null ? say('unknown') : value.toFixed(4)
   return [
     ...Object.entries(figures.pass_at).map(([k, value]) => [`pass@${k}`, number(value)]),
-    ['distinct correct per solved prompt', number(figures.distinct_correct)],
-    ['token entropy (nats)', number(figures.token_entropy)],
-    ['answer entropy (nats)', number(figures.answer_entropy)],
+    [say('distinct correct per solved prompt'), number(figures.distinct_correct)],
+    [say('token entropy (nats)'), number(figures.token_entropy)],
+    [say('answer entropy (nats)'), number(figures.answer_entropy)],
   ]
-    .map(([name, value]) => `${name!.padEnd(36)}${value}`)
+    .map(([name, value]) => `${pad(name!, 36, 'left')}${value}`)
     .join('\n')
 }
 
@@ -38,7 +40,7 @@ async function handler(argv: ArgumentsCamelCase<DiversityArguments>): Promise<vo
       entropies: await probeEntropies(session, stage, probes),
     })
     const { context, json } = argv
-    context.stdout.write(`${json ? JSON.stringify(figures) : table(figures)}\n`)
+    context.stdout.write(`${json ? JSON.stringify(figures) : table(figures, context.say)}\n`)
   })
 }
 

@@ -14,7 +14,7 @@ import { generationRow, likelihoodRow, type Row } from '../../eval/grade.ts'
 import { collect, type Item, readItems } from '../../eval/items.ts'
 import { readRowFile } from '../../eval/row-file.ts'
 import { summarizeRows } from '../../eval/summary.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { phrase, written } from '../../messages/phrase.ts'
 import { writeJson } from '../../report/run-directory.ts'
 import { codeGrader } from '../../rewards/kinds/code.ts'
 import { BubblewrapRunner } from '../../sandbox/bubblewrap.ts'
@@ -277,10 +277,16 @@ async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
   const summary = summarizeRows(rows, { macroF1: benchmark.macroF1 })
   const name = model ?? `${endpointModel} at ${endpoint}`
   writeJson(`${argv.output}.summary.json`, { model: name, data: argv.data, ...asked, ...summary })
-  const title = `${benchmark.title}, ${name}${shots > 0 ? `, ${shots}-shot` : ''}, by ${plan.mode}${plan.compat === 'hret' ? ', as HRET' : ''}`
-  argv.context.stdout.write(
-    `${summaryTable(title, summary, argv.context.say).join('\n')}\n\n${argv.context.say('figures in {file}', { file: `${argv.output}.summary.json` })}\n`,
-  )
+  const { say, stdout } = argv.context
+  const title = say('{title}, {model}{shots}, by {mode}{form}', {
+    title: written(benchmark.title),
+    model: model ?? phrase('{model} at {endpoint}', { model: endpointModel!, endpoint: endpoint! }),
+    shots: shots > 0 ? phrase(', {shots}-shot', { shots }) : '',
+    mode: written(plan.mode),
+    form: plan.compat === 'hret' ? phrase(', as HRET') : '',
+  })
+  const figures = say('figures in {file}', { file: `${argv.output}.summary.json` })
+  stdout.write(`${summaryTable(title, summary, say).join('\n')}\n\n${figures}\n`)
 }
 
 async function* toStream<T>(values: readonly T[]): AsyncGenerator<T> {

@@ -56,7 +56,7 @@ async function handler(argv: ArgumentsCamelCase<ExperimentsArguments>): Promise<
     return
   }
   const failed: string[] = []
-  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
+  const phases = { onInterrupt: () => {}, message: () => phrase('stopped') }
   await runInterruptibly(context, phases, async signal => {
     for (const experiment of experiments) {
       say(`${experiment.name}: ${experiment.paper}`)

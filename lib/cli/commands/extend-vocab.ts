@@ -69,7 +69,7 @@ async function handler(argv: ArgumentsCamelCase<ExtendArguments>): Promise<void>
     context,
     {
       onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
-      message: () => context.say('stopped; nothing was written'),
+      message: () => phrase('stopped; nothing was written'),
     },
     signal =>
       writeExtended(directory, tokenizer.size, added, output, {
@@ -81,22 +81,41 @@ async function handler(argv: ArgumentsCamelCase<ExtendArguments>): Promise<void>
   )
   const count = added.tokens.length
   const parts = added.subtokens.reduce((sum, ids) => sum + ids.length, 0)
+  const first = tokenizer.size
   const lines = [
-    `wrote ${output} in ${dtype === 'BF16' ? 'bf16' : 'fp32'}: ${count} new tokens, ids ${tokenizer.size} to ${tokenizer.size + count - 1}, each in place of ${(parts / count).toFixed(1)} tokens`,
+    phrase(
+      'wrote {output} in {dtype}: {count} new tokens, ids {first} to {last}, each in place of {parts} tokens',
+      {
+        ...{ output, dtype: dtype === 'BF16' ? 'bf16' : 'fp32', count, first },
+        ...{ last: first + count - 1, parts: (parts / count).toFixed(1) },
+      },
+    ),
   ]
-  if (added.known.length > 0) lines.push(`${added.known.length} words were tokens already`)
-  const rest = rows - tokenizer.size - count
+  if (added.known.length > 0)
+    lines.push(phrase('{count} words were tokens already', { count: added.known.length }))
+  const rest = rows - first - count
+  const grew = rows !== rowsBefore
   lines.push(
-    rows === rowsBefore
-      ? `the padding of the vocabulary had room: still ${rows} rows, ${rest} of them unused`
-      : `vocab_size grew from ${rowsBefore} to ${rows} (${rest} rows unused)`,
-    'What this breaks:',
-    '  the new tokens are found in a text before it is split and merged, wherever their characters',
-    '  stand, also inside longer words; no merge leads to them, vocab.json and merges.txt do not have them',
-    `  ${rows === rowsBefore ? 'servers and trainers must load this tokenizer' : 'servers that keep a template of the original shapes, and quantised copies, do not fit'}; token ids of prepared data, caches and judges of the original are of another text`,
-    '  the rows are a beginning: train embedding and head first (train_only: { embed: true, head: true })',
+    grew
+      ? phrase('vocab_size grew from {before} to {rows} ({rest} rows unused)', {
+          ...{ before: rowsBefore, rows, rest },
+        })
+      : phrase('the padding of the vocabulary had room: still {rows} rows, {rest} of them unused', {
+          rows,
+          rest,
+        }),
+    phrase(
+      'What this breaks:\n  the new tokens are found in a text before it is split and merged, wherever their characters\n  stand, also inside longer words; no merge leads to them, vocab.json and merges.txt do not have them\n  {who}; token ids of prepared data, caches and judges of the original are of another text\n  the rows are a beginning: train embedding and head first (train_only: { embed: true, head: true })',
+      {
+        who: grew
+          ? phrase(
+              'servers that keep a template of the original shapes, and quantised copies, do not fit',
+            )
+          : phrase('servers and trainers must load this tokenizer'),
+      },
+    ),
   )
-  context.stdout.write(`${lines.join('\n')}\n`)
+  context.stdout.write(`${lines.map(line => context.say(line)).join('\n')}\n`)
 }
 
 export const command: CommandModule<object, ExtendArguments> = {

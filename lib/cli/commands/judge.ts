@@ -114,7 +114,7 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
       {
         onInterrupt: () =>
           context.stderr.write(`${context.say('stopping; press Ctrl-C again to quit at once')}\n`),
-        message: () => context.say('stopped; nothing was written'),
+        message: () => phrase('stopped; nothing was written'),
       },
       signal =>
         calibrate(opened, items, {

@@ -1,5 +1,6 @@
 /** `kogrpo merge`: a LoRA adapter added to its model's weights, as an ordinary checkpoint. */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { phrase } from '../../messages/phrase.ts'
 import { openModelDirectory } from '../../model/directory.ts'
 import { writeMerged } from '../../train/merge.ts'
 import { modelPath } from '../../train/sources.ts'
@@ -30,14 +31,15 @@ async function handler(argv: ArgumentsCamelCase<MergeArguments>): Promise<void> 
     context,
     {
       onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
-      message: () => context.say('stopped; nothing was written'),
+      message: () => phrase('stopped; nothing was written'),
     },
     signal => writeMerged(directory, output, { dtype: asked, signal }),
   )
-  const base = `${merged} matrices of ${directory.dir}`
-  context.stdout.write(
-    `wrote ${output} in ${dtype === 'BF16' ? 'bf16' : 'fp32'}: ${base} with the adapter added\n`,
+  const done = phrase(
+    'wrote {output} in {dtype}: {merged} matrices of {base} with the adapter added',
+    { output, dtype: dtype === 'BF16' ? 'bf16' : 'fp32', merged, base: directory.dir },
   )
+  context.stdout.write(`${context.say(done)}\n`)
 }
 
 export const command: CommandModule<object, MergeArguments> = {

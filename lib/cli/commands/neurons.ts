@@ -189,7 +189,7 @@ async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void
     context,
     {
       onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
-      message: () => context.say('stopped; nothing was written'),
+      message: () => phrase('stopped; nothing was written'),
     },
     async signal => {
       const model = await openModel(argv)
@@ -203,19 +203,19 @@ async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void
           layers: parseLayers(argv.layers ?? 'all', config.numLayers),
           limit: argv.limit,
         }
-        let now = context.say('reading')
+        let now = phrase('reading')
         const scored = []
-        const progress = new WorkProgress(context.stderr, () => now)
+        const progress = new WorkProgress(context, () => now)
         try {
           for (const file of [data, ...contrast]) {
             const texts = await documents(file, argv, model)
             const onDocument = (done: number): void => {
-              now = context.say('{file}: {done} of {total} documents', {
+              now = phrase('{file}: {done} of {total} documents', {
                 ...{ file, done, total: texts.length },
               })
             }
             scored.push(await scoreDocuments(engine, texts, { signal, onDocument }))
-            progress.note(context.say('{file}: {total} documents', { file, total: texts.length }))
+            progress.note(phrase('{file}: {total} documents', { file, total: texts.length }))
           }
         } finally {
           progress.close()
@@ -225,11 +225,14 @@ async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void
         const { mask, counts } = selectNeurons(config, language!, others, settings, source)
         const written = argv.random ? randomNeurons(config, mask, numbers(argv.seed ?? 42)) : mask
         await writeFile(output, `${JSON.stringify(written)}\n`)
-        const { q, k, v, ffn } = counts
-        context.stdout.write(
-          `wrote ${output}: in ${settings.layers.length} layers ${q} rows of q, ${k} of k, ${v} of v, ${ffn} channels of the feed-forward${argv.random ? ', drawn at random in these numbers' : ''}\n` +
-            `train them with  trainable_neurons: ${output}  in a stage\n`,
+        const done = phrase(
+          'wrote {output}: in {layers} layers {q} rows of q, {k} of k, {v} of v, {ffn} channels of the feed-forward{random}\ntrain them with  trainable_neurons: {output}  in a stage',
+          {
+            ...{ output, layers: settings.layers.length, ...counts },
+            random: argv.random ? phrase(', drawn at random in these numbers') : '',
+          },
         )
+        context.stdout.write(`${context.say(done)}\n`)
       } finally {
         await engine.dispose()
       }

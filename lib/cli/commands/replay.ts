@@ -3,6 +3,7 @@
  * the first such value arises. The work stands in lib/train/replay.ts.
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
+import { joined, type Phrase, phrase, written } from '../../messages/phrase.ts'
 import type { CliContext } from '../context.ts'
 import { runInterruptibly } from '../interrupt.ts'
 
@@ -15,25 +16,38 @@ async function handler({ file, context }: ArgumentsCamelCase<ReplayArguments>): 
   const { readReplay, replay } = await import('../../train/replay.ts')
   const { file: saved } = await readReplay(file)
   const tokens = saved.batches.reduce((sum, batch) => sum + batch.tokens.length, 0)
-  context.stdout.write(
-    `${saved.stage} step ${saved.step}: the ${saved.what} was not finite. ${saved.batches.length} micro-batches of ${tokens} tokens are computed again\n`,
+  const print = (...lines: Phrase[]): void =>
+    void context.stdout.write(`${lines.map(line => context.say(line)).join('\n')}\n`)
+  const { stage, step, what, batches } = saved
+  print(
+    phrase(
+      '{stage} step {step}: the {what} was not finite. {batches} micro-batches of {tokens} tokens are computed again',
+      { stage, step, what: written(what), batches: batches.length, tokens },
+    ),
   )
   const findings = await runInterruptibly(
     context,
-    { onInterrupt: () => undefined, message: () => context.say('stopped') },
+    { onInterrupt: () => undefined, message: () => phrase('stopped') },
     async signal => await replay(file, signal),
   )
-  const [first, ...others] = findings
-  if (!first) {
-    context.stdout.write(
-      'every value is finite now: with these weights and this batch the engine does not make it again\n',
+  if (findings.length === 0) {
+    print(
+      phrase(
+        'every value is finite now: with these weights and this batch the engine does not make it again',
+      ),
     )
     return
   }
-  const line = ({ where, batch, message }: (typeof findings)[number]): string =>
-    `  ${where}${batch === undefined ? '' : `, micro-batch ${batch}`}: ${message}\n`
-  context.stdout.write(`first:\n${line(first)}`)
-  if (others.length > 0) context.stdout.write(`then:\n${others.map(line).join('')}`)
+  const [first, ...others] = findings.map(({ where, batch, message }) => {
+    const found = { where: written(where), message }
+    const line =
+      batch === undefined
+        ? phrase('{where}: {message}', found)
+        : phrase('{where}, micro-batch {batch}: {message}', { ...found, batch })
+    return joined(['  ', line], '')
+  })
+  print(phrase('first:'), first!)
+  if (others.length > 0) print(phrase('then:'), ...others)
 }
 
 export const command: CommandModule<object, ReplayArguments> = {

@@ -56,7 +56,7 @@ async function watch(
   for (const path of paths) await readRun(path, 0)
   await runInterruptibly(
     context,
-    { onInterrupt: () => {}, message: () => context.say('stopped') },
+    { onInterrupt: () => {}, message: () => phrase('stopped') },
     signal =>
       watchRuns(paths, {
         port: argv.port ?? 0,

@@ -92,16 +92,14 @@ async function handler(argv: ArgumentsCamelCase<RerankArguments>): Promise<void>
     ...{ path: output!, stdout: context.stdout, fingerprint: null, rowsPerRecord: 1 },
   })
   let [prompts, shown, sum, best] = [0, argv.show ?? 0, 0, 0]
-  const progress = new WorkProgress(context.stderr, () =>
-    context.say('{count} prompts', { count: prompts }),
-  )
+  const progress = new WorkProgress(context, () => phrase('{count} prompts', { count: prompts }))
   // Where the samples go to standard output, what is shown of them must not stand between.
   const screen = output === '-' ? context.stderr : context.stdout
   let whole = false
   try {
     await runInterruptibly(
       context,
-      { onInterrupt: () => {}, message: () => context.say('stopped; nothing was written') },
+      { onInterrupt: () => {}, message: () => phrase('stopped; nothing was written') },
       async signal => {
         const finish = async (groups: readonly Group[]): Promise<void> => {
           const rows = groups.flatMap(group => group.rows)
@@ -151,9 +149,11 @@ async function handler(argv: ArgumentsCamelCase<RerankArguments>): Promise<void>
   }
   if (output === '-') return
   const figure = (x: number): string => (x / Math.max(1, prompts)).toFixed(3)
-  context.stdout.write(
-    `${context.say('{output}: the best of {n} for {prompts} prompts; mean reward {best}, of all samples {all}', { output: output!, n, prompts, best: figure(best), all: figure(sum) })}\n`,
+  const done = phrase(
+    '{output}: the best of {n} for {prompts} prompts; mean reward {best}, of all samples {all}',
+    { output: output!, n, prompts, best: figure(best), all: figure(sum) },
   )
+  context.stdout.write(`${context.say(done)}\n`)
 }
 
 function never(): never {

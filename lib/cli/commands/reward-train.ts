@@ -71,8 +71,8 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
     fromLanguageModel: true,
   })
   const { engine, directory } = reward
-  const progress = new WorkProgress(context.stderr, () => words)
-  let words = context.say('reading')
+  const progress = new WorkProgress(context, () => words)
+  let words = phrase('reading')
   try {
     const tokenizer = await Tokenizer.load(directory.tokenizerDir)
     tokenizer.requireModel(directory.config)
@@ -104,8 +104,8 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
     await runInterruptibly(
       context,
       {
-        onInterrupt: () => progress.note(context.say('stopping after this step')),
-        message: () => context.say('stopped; nothing was written'),
+        onInterrupt: () => progress.note(phrase('stopping after this step')),
+        message: () => phrase('stopped; nothing was written'),
       },
       async signal => {
         await trainReward(engine, experts, samples, {
@@ -115,14 +115,14 @@ async function handler(argv: ArgumentsCamelCase<RewardTrainArguments>): Promise<
           ...{ weightDecay: argv.weightDecay ?? 0, maxGradNorm: 1 },
           microBatchTokens: MICRO_BATCH_TOKENS,
           onStep: (step, loss) => {
-            words = context.say('step {step} of {steps}, loss {loss}', {
+            words = phrase('step {step} of {steps}, loss {loss}', {
               ...{ step, steps, loss: loss.toFixed(4) },
             })
           },
         })
       },
     )
-    words = context.say('measuring on held-out traces')
+    words = phrase('measuring on held-out traces')
     const measured =
       heldExperts.length > 0 && heldSamples.length > 0
         ? await rewardQuality(engine, heldExperts, heldSamples, MICRO_BATCH_TOKENS)
@@ -156,9 +156,11 @@ function report(argv: RewardTrainArguments, result: Record<string, number>): voi
   }
   const { auc_policy: auc } = result
   if (auc !== undefined && auc < USEFUL) {
-    context.stderr.write(
-      `${context.say('warning: on held-out traces the area under the curve is {auc} (0.5 is chance): with few expert traces the model remembers their prompts. Give more traces, or fewer --steps', { auc: auc.toFixed(2) })}\n`,
+    const warning = phrase(
+      'warning: on held-out traces the area under the curve is {auc} (0.5 is chance): with few expert traces the model remembers their prompts. Give more traces, or fewer --steps',
+      { auc: auc.toFixed(2) },
     )
+    context.stderr.write(`${context.say(warning)}\n`)
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { KogrpoError } from '../../errors.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { type Phrase, phrase } from '../../messages/phrase.ts'
 import type { CliContext } from '../context.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { sharedOptions } from '../options.ts'
@@ -20,7 +20,7 @@ async function handler(argv: ArgumentsCamelCase<PlanningArguments>): Promise<voi
   const { context } = argv
   const { planningDiversity } = await import('../../experiments/planning-diversity.ts')
   const { runExperiment } = await import('../../experiments/run.ts')
-  const phases = { onInterrupt: () => {}, message: () => context.say('stopped') }
+  const phases = { onInterrupt: () => {}, message: () => phrase('stopped') }
   const result = await runInterruptibly(context, phases, signal =>
     runExperiment(planningDiversity, [argv.seed ?? 1], {
       signal,
@@ -30,17 +30,17 @@ async function handler(argv: ArgumentsCamelCase<PlanningArguments>): Promise<voi
   )
   const values = result.measurements[0]!
   const { sft_distinct: before, pg_distinct: narrow, pg_kl_distinct: open } = values
-  const checks: [string, boolean][] = [
+  const checks: [Phrase, boolean][] = [
     [
-      'RL keeps held-out pairs (at least SFT − 0.05)',
+      phrase('RL keeps held-out pairs (at least SFT − 0.05)'),
       values.pg_held_out! >= values.sft_held_out! - 0.05,
     ],
-    ['without KL it narrows (distinct paths ≤ 0.75 × SFT)', narrow! <= 0.75 * before!],
-    ['with KL it stays open (≥ 1.25 × without)', open! >= 1.25 * narrow!],
+    [phrase('without KL it narrows (distinct paths ≤ 0.75 × SFT)'), narrow! <= 0.75 * before!],
+    [phrase('with KL it stays open (≥ 1.25 × without)'), open! >= 1.25 * narrow!],
   ]
   context.stdout.write(`${result.measured}\n`)
   for (const [what, holds] of checks) {
-    context.stdout.write(`${holds ? 'ok  ' : 'FAIL'}  ${what}\n`)
+    context.stdout.write(`${holds ? 'ok  ' : 'FAIL'}  ${context.say(what)}\n`)
   }
   if (!checks.every(([, holds]) => holds))
     throw new KogrpoError('E_EXPERIMENT', phrase('the planning self-test failed'))

@@ -1,7 +1,7 @@
 /** `kogrpo serve`: a model over HTTP, in OpenAI's protocol. */
 import { basename, resolve } from 'node:path'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { phrase } from '../../messages/phrase.ts'
+import { failure, phrase } from '../../messages/phrase.ts'
 import { type RunningServer, startServer } from '../../serve/server.ts'
 import type { CliContext } from '../context.ts'
 import { Interrupted, UsageError } from '../errors.ts'
@@ -76,7 +76,7 @@ async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> 
         context.stderr.write(
           `${context.say('finishing what is in hand (at most {grace} s; again to end now)', { grace })}\n`,
         ),
-      message: () => context.say('the server has stopped'),
+      message: () => phrase('the server has stopped'),
     }
     const served = runInterruptibly(context, interrupt, async signal => {
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
@@ -86,7 +86,7 @@ async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> 
     // To be stopped is how a server ends, and no failure: code 0.
     await served.catch(error => {
       if (!(error instanceof Interrupted)) throw error
-      context.stderr.write(`${error.message}\n`)
+      context.stderr.write(`${context.say(failure(error))}\n`)
     })
   } finally {
     await server?.close(0)

@@ -5,7 +5,7 @@
 import type { ArgumentsCamelCase, CommandModule, Options } from 'yargs'
 import { type SmoothSettings, smooth as smoothSchema } from '../../config/schema/smooth.ts'
 import { Tokenizer } from '../../data/tokenizer.ts'
-import { phrase } from '../../messages/phrase.ts'
+import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
 import { openModelDirectory } from '../../model/directory.ts'
 import { type ScaledToken, type Smoothing, smoothVocabulary } from '../../smooth/smooth.ts'
 import { refuseSmoothed, writeSmoothed } from '../../smooth/write.ts'
@@ -105,25 +105,38 @@ function listed(tokenizer: Tokenizer, ids: readonly number[]): string {
 }
 
 /** What smoothing touches and what it leaves alone, in lines. */
-function report(tokenizer: Tokenizer, smoothing: Smoothing, settings: SmoothSettings): string {
+function report(tokenizer: Tokenizer, smoothing: Smoothing, settings: SmoothSettings): Phrase {
   const { chinese, broken, brokenKept, kept } = smoothing
   const ids = (tokens: readonly ScaledToken[]): number[] => tokens.map(({ id }) => id)
-  const lines = [
-    `${count(tokenizer.size)} tokens in the tokenizer`,
-    `  ${count(chinese.length)} Chinese tokens × ${settings.min_scale}${listed(tokenizer, ids(chinese))}`,
+  const below = [
+    phrase('{count} Chinese tokens × {scale}{listed}', {
+      count: count(chinese.length),
+      scale: settings.min_scale,
+      listed: listed(tokenizer, ids(chinese)),
+    }),
   ]
   if (broken.length > 0) {
     const factors = broken.map(({ scale }) => scale)
     const [low, high] = [Math.min(...factors), Math.max(...factors)].map(x => x.toFixed(3))
-    lines.push(
-      `  ${count(broken.length)} broken-UTF-8 tokens × ${low} to ${high}${listed(tokenizer, ids(broken))}`,
+    below.push(
+      phrase('{count} broken-UTF-8 tokens × {low} to {high}{listed}', {
+        ...{ count: count(broken.length), low: low!, high: high! },
+        listed: listed(tokenizer, ids(broken)),
+      }),
     )
   }
-  lines.push(
-    `  left alone: ${count(kept.length)} tokens of Korean symbols${settings.keep === '' ? '' : ` and of "${settings.keep}"`}${listed(tokenizer, kept)}`,
-    `  left alone: ${count(brokenKept)} broken tokens that begin no Chinese character`,
+  below.push(
+    phrase('left alone: {count} tokens of Korean symbols{kept}{listed}', {
+      count: count(kept.length),
+      kept: settings.keep === '' ? '' : phrase(' and of "{kept}"', { kept: settings.keep }),
+      listed: listed(tokenizer, kept),
+    }),
+    phrase('left alone: {count} broken tokens that begin no Chinese character', {
+      count: count(brokenKept),
+    }),
   )
-  return `${lines.join('\n')}\n`
+  const head = phrase('{count} tokens in the tokenizer', { count: count(tokenizer.size) })
+  return joined([head, ...below], '\n  ')
 }
 
 async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void> {
@@ -142,18 +155,21 @@ async function handler(argv: ArgumentsCamelCase<SmoothArguments>): Promise<void>
   const tokenizer = await Tokenizer.load(directory.tokenizerDir)
   tokenizer.requireModel(directory.config)
   const smoothing = smoothVocabulary(tokenizer, directory.config.vocabSize, settings)
-  context.stdout.write(report(tokenizer, smoothing, settings))
+  context.stdout.write(`${context.say(report(tokenizer, smoothing, settings))}\n`)
   if (dryRun === true || output === undefined) return
   const { dtype, untied } = await runInterruptibly(
     context,
     {
       onInterrupt: () => context.stderr.write(`${context.say('stopping')}\n`),
-      message: () => context.say('stopped; nothing was written'),
+      message: () => phrase('stopped; nothing was written'),
     },
     signal => writeSmoothed(directory, smoothing, settings, output, signal),
   )
-  const head = untied ? ', with an LM head of its own (the embeddings were tied to it)' : ''
-  context.stdout.write(`wrote ${output} in ${dtype === 'BF16' ? 'bf16' : 'fp32'}${head}\n`)
+  const done = phrase('wrote {output} in {dtype}{head}', {
+    ...{ output, dtype: dtype === 'BF16' ? 'bf16' : 'fp32' },
+    head: untied ? phrase(', with an LM head of its own (the embeddings were tied to it)') : '',
+  })
+  context.stdout.write(`${context.say(done)}\n`)
 }
 
 export const command: CommandModule<object, SmoothArguments> = {

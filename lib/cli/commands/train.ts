@@ -10,7 +10,8 @@ import { recipeJsonSchema } from '../../config/json-schema.ts'
 import { keyHint } from '../../config/key-places.ts'
 import { describeKeys } from '../../config/keys.ts'
 import { type Recipe, recipeSchema } from '../../config/schema.ts'
-import { type Phrase, phrase, type Say, written } from '../../messages/phrase.ts'
+import type { KogrpoError } from '../../errors.ts'
+import { failure, type Phrase, phrase, written } from '../../messages/phrase.ts'
 import { CompletionsWriter } from '../../report/completions-writer.ts'
 import type { Consumer } from '../../report/events.ts'
 import { MetricsWriter } from '../../report/metrics-writer.ts'
@@ -49,14 +50,14 @@ export function prepare(args: readonly string[]): {
 }
 
 /** Says how to go on after the run in `directory` was stopped. */
-function howToGoOn(directory: RunDirectory, say: Say): string {
+function howToGoOn(directory: RunDirectory): Phrase {
   const shell = (word: string): string =>
     /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   return hasState(directory.path)
-    ? say('stopped. To go on from here, to the bit:\n  npx kogrpo train --resume {path}', {
+    ? phrase('stopped. To go on from here, to the bit:\n  npx kogrpo train --resume {path}', {
         path: shell(directory.path),
       })
-    : say(
+    : phrase(
         'stopped before the first step. To start again:\n  npx kogrpo train {config} --overwrite',
         {
           config: shell(directory.config),
@@ -140,15 +141,14 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
             'info',
             context.say('stopping after the work in hand; press Ctrl-C again to quit at once'),
           ),
-        message: () => howToGoOn(directory, context.say),
+        message: () => howToGoOn(directory),
       },
       async signal => {
         const { runTraining } = await import('../../train/run.ts')
         const acceptChanges = argv.acceptChanges === true
-        const giveUp = (message: string): void => {
-          context.stderr.write(
-            `kogrpo: ${message}\n${context.say('it does not end by itself: killed')}\n`,
-          )
+        const giveUp = (error: KogrpoError): void => {
+          const killed = context.say('it does not end by itself: killed')
+          context.stderr.write(`kogrpo: ${context.say(failure(error))}\n${killed}\n`)
           process.kill(process.pid, 'SIGKILL')
         }
         await runTraining(recipe, { reporter, signal, resume: state, acceptChanges, place, giveUp })

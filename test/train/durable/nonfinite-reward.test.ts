@@ -89,7 +89,7 @@ describe('a reward that is not finite', () => {
       ),
     })
     const findings = await replay(saved, new AbortController().signal)
-    expect(findings).toEqual([
+    expect(findings.map(({ where, message }) => ({ where, message: String(message) }))).toEqual([
       {
         where: 'rewards',
         message: expect.stringMatching(/^reward 'overlong' was NaN for sample [15]: ".*"$/s),

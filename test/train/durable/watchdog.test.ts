@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers())
 
 it('trips when a phase shows no progress, names it, and gives up when the run does not end', () => {
   const gaveUp: string[] = []
-  const watchdog = new Watchdog(limits, message => gaveUp.push(message))
+  const watchdog = new Watchdog(limits, error => gaveUp.push(error.message))
   const generated = (done: number) =>
     watchdog.handle({ type: 'activity', activity: 'generation', done, total: 64 })
   for (let done = 0; done < 5; done++) {
@@ -30,7 +30,7 @@ it('trips when a phase shows no progress, names it, and gives up when the run do
 
 it('gives up after as long again also where a timer cannot be so long', () => {
   const gaveUp: string[] = []
-  const watchdog = new Watchdog({ ...limits, update: 3e6 }, message => gaveUp.push(message))
+  const watchdog = new Watchdog({ ...limits, update: 3e6 }, error => gaveUp.push(error.message))
   vi.advanceTimersByTime(2e9)
   expect(watchdog.error!.message).toMatch(/^nothing was heard for 2000000 s/)
   vi.advanceTimersByTime(1e9)
