@@ -31,18 +31,18 @@ install_tools() {
   [ -z "$missing" ] && return
   if ! command -v apt-get >/dev/null; then
     echo "npm test needs: $(echo $missing). Install them and try again." >&2
-    exit 1
+    return 1
   fi
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
       echo "npm test needs: $(echo $missing). Install them as root, or install sudo." >&2
-      exit 1
+      return 1
     fi
     sudo=(sudo)
   fi
   echo "installing: $(echo $missing)"
   local packages=(g++ make python3 cmake ninja-build doctest-dev)
-  "${sudo[@]}" apt-get update -q </dev/null || exit 1
+  "${sudo[@]}" apt-get update -q </dev/null || return 1
   # One release of clang-format is the measure of style; where it cannot be had, see clang-format.sh.
   if apt-cache show clang-format-14 >/dev/null 2>&1; then
     packages+=(clang-format-14)
@@ -57,7 +57,7 @@ install_tools() {
   # For the tests of the code reward, which are left out where there is no sandbox.
   command -v bwrap >/dev/null || packages+=(bubblewrap)
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null || exit 1
+    apt-get install -y -q --no-install-recommends "${packages[@]}" </dev/null || return 1
 }
 
 # -- checks
@@ -137,7 +137,10 @@ sanitized_build() {
     cmake --build "$results/sanitized" -j "$jobs"
 }
 
-install_tools
+if ! install_tools; then
+  failed=1 failures=('set-up')
+  finish
+fi
 if [ ! -d node_modules ]; then
   check 'npm ci (with the node-gyp build)' npm ci --no-audit --no-fund || finish
 else

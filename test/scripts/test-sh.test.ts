@@ -1,6 +1,6 @@
-/** scripts/test.sh counts tests by the last lines of vitest and doctest. */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** scripts/test.sh counts tests by the last lines of vitest and doctest, and ends with its own count. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -36,4 +36,21 @@ test('doctest: the summary, or nothing of a program that died', () => {
   const summary = '[doctest] test cases: 12 | 11 passed | 1 failed | 0 skipped'
   expect(counted('count_doctest', `${summary}\n[doctest] Status: FAILURE!\n`)).toBe('11 1\n')
   expect(counted('count_doctest', 'Segmentation fault\n')).toBe('')
+})
+
+test('the last line counts, also where a tool is missing that cannot be installed', () => {
+  const [scripts, bin] = [join(folder, 'scripts'), join(folder, 'bin')]
+  for (const directory of [scripts, bin]) mkdirSync(directory)
+  writeFileSync(join(scripts, 'test.sh'), script)
+  for (const tool of ['dirname', 'rm', 'mkdir', 'nproc', 'find', 'tee'])
+    symlinkSync(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool))
+  const { status, stdout, stderr } = spawnSync(
+    execFileSync('which', ['bash'], { encoding: 'utf8' }).trim(),
+    [join(scripts, 'test.sh')],
+    { encoding: 'utf8', env: { PATH: bin } },
+  )
+  expect(stderr).toMatch(/^npm test needs: g\+\+ make python3 cmake ninja clang-format/)
+  expect(stdout).toMatch(/failed: set-up\n0 passed, 1 failed\n$/)
+  expect(readFileSync(join(folder, 'build-test/summary.txt'), 'utf8')).toBe('0 passed, 1 failed\n')
+  expect(status).toBe(1)
 })
