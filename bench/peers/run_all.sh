@@ -4,15 +4,9 @@
 #   run_all.sh [--quick] [--threads N]      --quick: only the variants that were the fastest so far
 set -euo pipefail
 cd "$(dirname "$0")"
-quick=0
-threads=2
-while [[ $# -gt 0 ]]; do
-  case "$1" in
-    --quick) quick=1; shift ;;
-    --threads) threads="${2:?--threads needs a number}"; shift 2 ;;
-    *) echo "run_all.sh: unknown option $1 (known: --quick, --threads N)" >&2; exit 2 ;;
-  esac
-done
+quick=0 threads=2
+. ../options.sh
+read_options 'quick threads' "$@"
 train=() generate=() grpo=()
 if [[ $quick == 1 ]]; then
   train=(--variants eager_fused)
