@@ -22,6 +22,7 @@ const { values } = parseArgs({
   },
 })
 const seconds = Number(values.seconds)
+if (!(seconds > 0)) throw new Error(`--seconds ${values.seconds}: give a number above 0`)
 const BODY_BYTES = 65536
 const CONTEXT = 512
 
@@ -241,10 +242,11 @@ const result = {
 const text = `${JSON.stringify(result, null, 2)}\n`
 process.stdout.write(text)
 if (values.output) writeFileSync(values.output, text)
-const missed =
-  result.unexpected > 0 ||
-  ended.code !== 0 ||
-  result.pages_used_at_the_end !== 0 ||
-  short.p99_ms > 2000 ||
-  (seconds >= 120 && result.memory_mib.ratio > 1.05)
-process.exitCode = missed ? 1 : 0
+// In these words, so that what was never measured (NaN) is a bar missed.
+const met =
+  result.unexpected === 0 &&
+  ended.code === 0 &&
+  result.pages_used_at_the_end === 0 &&
+  short.p99_ms <= 2000 &&
+  (seconds < 120 || result.memory_mib.ratio <= 1.05)
+process.exitCode = met ? 0 : 1

@@ -4,7 +4,7 @@ export interface KernelReport {
   registers?: number
   sharedBytes?: number
   stackBytes?: number
-  spillBytes: number
+  spillBytes?: number
   serialized?: boolean
 }
 export function parseResources(log: string): KernelReport[]

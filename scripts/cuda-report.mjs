@@ -77,11 +77,16 @@ export function parseSass(text) {
   return code
 }
 
-/** What is wrong with the kernels: spills, and matrix kernels without matrix instructions. */
+/**
+ * What is wrong with the kernels: spills, matrix kernels without matrix instructions, figures that are not
+ * there, or no kernels at all.
+ */
 export function findProblems(kernels, sass) {
-  const problems = []
+  const problems = kernels.length === 0 ? ['no kernel was compiled'] : []
   for (const kernel of kernels) {
     const name = plainName(kernel.mangled)
+    if (kernel.spillBytes === undefined)
+      problems.push(`${name}: ptxas said nothing of its spills (${kernel.mangled})`)
     if (kernel.spillBytes > 0)
       problems.push(`${name} spills ${kernel.spillBytes} bytes (${kernel.mangled})`)
     if (kernel.serialized)

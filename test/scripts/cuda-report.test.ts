@@ -52,6 +52,13 @@ test('spills, and matrix kernels without matrix instructions, are problems', () 
     `rmsnorm_kernel spills 32 bytes (${kNorm})`,
   ])
   expect(findProblems(kernels.slice(0, 1), undefined)).toEqual([])
+  const silent = parseResources(log.replaceAll(/spill stores/g, 'stores'))
+  expect(findProblems(silent.slice(1), undefined)).toEqual([
+    `rmsnorm_kernel: ptxas said nothing of its spills (${kNorm})`,
+  ])
+  expect(findProblems(parseResources('nvcc: nothing'), undefined)).toEqual([
+    'no kernel was compiled',
+  ])
 })
 
 test("Hopper's kernels: wgmma that does not wait, fed by tensor copies, on sm_90a only", () => {
