@@ -151,7 +151,8 @@ void CpuOps::linear_backward_input_int8(const LinearBackwardInput& op) {
   const Int8Weight* w = int8_weight("linear_backward_input", op.w, op.packed, made);
   const int64_t n = op.w.rows, k = op.w.cols;
   const int64_t stretch = std::max<int64_t>(kValues / std::max<int64_t>(k, 1), 16);
-  for (int64_t begin = 0; begin < n; begin += stretch) {
+  // Once even without rows, whose product is zero.
+  for (int64_t begin = 0; begin == 0 || begin < n; begin += stretch) {
     const int64_t count = std::min(stretch, n - begin);
     float* const values = int8_values_.reserve(static_cast<size_t>(count * k));
     pool_.run(count, grain(k), [&](Range rows, int) {

@@ -188,6 +188,17 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("int8: the backward of a weight without rows is zero") {
+  for_each_table([&](Ops& ops) {
+    std::vector<float> dy, w, dx = poisoned(2 * 5), sum(2 * 5, 3.0f);
+    ops.linear_backward_input({matrix(dy.data(), 2, 0), int8(w, 0, 5), matrix(dx.data(), 2, 5)});
+    CHECK(dx == std::vector<float>(2 * 5, 0.0f));
+    ops.linear_backward_input(
+        {matrix(dy.data(), 2, 0), int8(w, 0, 5), matrix(sum.data(), 2, 5), true});
+    CHECK(sum == std::vector<float>(2 * 5, 3.0f));
+  });
+}
+
 TEST_CASE("int8: a pack of another precision and a weight without any values are refused") {
   CpuOps ops(*available_kernels().front(), 1);
   std::vector<float> w = random_floats(64 * 64, 1), x = random_floats(64, 2), y(64);

@@ -81,7 +81,7 @@ KOGRPO_INLINE void store_bytes(uint8_t* to, i32x16 x) {
 
 // What turns a row into integers up to `most`, and them back.
 struct Int8Scale {
-  float to_int = 0;  // 0 for a row of zeros, of denormals, or with a value that is not finite
+  float to_int = 0;  // 0 for a row of values below 2⁻¹⁰⁰, or with one that is not finite
   float scale = 0;   // NaN for the last
 };
 KOGRPO_INLINE Int8Scale int8_scale(const float* x, int64_t n, float most) {
@@ -158,7 +158,7 @@ static void int8_rows(const Int8Rows& op) {
   }
 }
 
-// Rows × kInt8Nr of y; `columns` of the tile exist.
+// Rows × kInt8Nr of y; columns from op.n on do not exist.
 template <int Rows>
 static void int8_tile(const Int8Block& op, int64_t row, int64_t panel) {
   i32x16 high[Rows][kInt8Vectors], low[Rows][kInt8Vectors];
