@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <string>
 
 namespace kogrpo {
 
@@ -30,9 +31,12 @@ std::vector<const KernelTable*> available_kernels() {
     const auto found = std::find_if(tables.begin(), tables.end(), [&](const KernelTable* t) {
       return std::string(t->isa) == wanted;
     });
-    if (found == tables.end())
+    if (found == tables.end()) {
+      std::string names;
+      for (const KernelTable* t : tables) names.append(names.empty() ? "" : ", ").append(t->isa);
       throw std::runtime_error("KOGRPO_CPU_ISA=" + std::string(wanted) +
-                               " cannot run on this processor");
+                               " cannot run on this processor; it has " + names);
+    }
     std::rotate(tables.begin(), found, found + 1);
   }
   return tables;

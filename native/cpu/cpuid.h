@@ -1,7 +1,6 @@
 #pragma once
 // Which kernels this processor can run. Compiled without instruction-set flags.
 
-#include <string>
 #include <vector>
 
 #include "cpu/kernels.h"
@@ -9,8 +8,8 @@
 namespace kogrpo {
 
 // The tables that run here, fastest first. The environment variable KOGRPO_CPU_ISA (a table's
-// `isa`: scalar, neon, avx2, avx512, …) puts the named one first; naming one that cannot run
-// throws.
+// `isa`: scalar, neon, avx2, avx512, …) puts the named one first; naming one that cannot run throws
+// std::runtime_error, which says which can.
 std::vector<const KernelTable*> available_kernels();
 
 }  // namespace kogrpo

@@ -1,6 +1,7 @@
 // The exponential, logarithm and Gumbel noise of the vector vocabulary, through the kernel tables:
 // accuracy in units of the last place, edge cases, and the same bits from every instruction set.
 
+#include <cstdlib>
 #include <string>
 
 #include "op_testing.h"
@@ -23,6 +24,23 @@ std::vector<float> sweep(float low, float high, size_t n) {
   std::vector<float> x(n);
   for (float& v : x) v = uniform(engine);
   return x;
+}
+
+TEST_CASE("the instruction set that is asked for comes first; one that is not there is named") {
+  const std::vector<const KernelTable*> usual = available_kernels();
+  CHECK(usual.back()->isa == std::string("scalar"));
+  const char* given = std::getenv("KOGRPO_CPU_ISA");
+  const std::string before = given ? given : "";
+  setenv("KOGRPO_CPU_ISA", "scalar", 1);
+  const std::vector<const KernelTable*> asked = available_kernels();
+  CHECK(asked.front()->isa == std::string("scalar"));
+  CHECK(asked.size() == usual.size());
+  setenv("KOGRPO_CPU_ISA", "sse", 1);
+  CHECK_THROWS_WITH_AS(
+      available_kernels(),
+      doctest::Contains("KOGRPO_CPU_ISA=sse cannot run on this processor; it has "),
+      std::runtime_error);
+  setenv("KOGRPO_CPU_ISA", before.c_str(), 1);  // an empty one counts as none
 }
 
 TEST_CASE("exp is within 2 ulp, the same on every instruction set") {
