@@ -1,8 +1,10 @@
 // Sampling on the CPU: rows are independent. Unrestricted and greedy rows are one kernel call; a
 // row with top_k, min_p or top_p first collects the few ids that can survive, by lowering a
 // threshold, and then works on those alone.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "cpu/cpu_ops.h"
 #include "ops/op_checks.h"
@@ -40,15 +42,16 @@ class RestrictedSampler {
         inverse_(1.0f / params.temperature),
         sums_(kernels.softmax_sums(logits, vocab_limit, inverse_)) {}
 
-  // False if the row is not finite.
-  bool draw(int32_t& token, float& logprob) {
-    if (std::isnan(sums_.weighted)) return false;
+  // −1 and NaN if the row is not finite.
+  void draw(int32_t& token, float& logprob) {
+    token = -1;
+    logprob = std::numeric_limits<float>::quiet_NaN();
+    if (std::isnan(sums_.weighted)) return;
     collect();
     keep_top_k();
     keep_min_p();
     keep_top_p();
     pick(token, logprob);
-    return true;
   }
 
  private:
@@ -182,7 +185,7 @@ void CpuOps::sample(const Sample& a) {
       }
       ids.resize(size_t(a.vocab_limit));
       RestrictedSampler sampler(kernels_, a.logits.row(r), a.vocab_limit, a.params[r], ids.data());
-      if (!sampler.draw(a.token.i32()[r], a.logprob.f32()[r])) a.token.i32()[r] = -1;
+      sampler.draw(a.token.i32()[r], a.logprob.f32()[r]);
     }
   });
 }

@@ -25,6 +25,8 @@ namespace kogrpo {
 namespace cuda {
 namespace {
 
+constexpr float kNaN = __builtin_nanf("");
+
 // A candidate for the argmax: higher score, then lower id.
 struct Best {
   float score;
@@ -201,6 +203,7 @@ __global__ void __launch_bounds__(kRowThreads)
   if (threadIdx.x != 0) return;
   if (!finite(s) || best.id < 0) {
     token[blockIdx.x] = -1;
+    logprob[blockIdx.x] = kNaN;
     return;
   }
   token[blockIdx.x] = best.id;

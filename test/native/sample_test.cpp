@@ -291,11 +291,44 @@ TEST_CASE("a row that is not finite gets no token, and the others theirs") {
         logits[45] = bad;
         std::vector<SamplingParams> params(3);
         params[2].top_k = top_k;
-        const Draws d = draw(ops, logits, 20, 20, params);
-        CHECK(d.token[2] == -1);
-        CHECK(std::min(d.token[0], d.token[1]) >= 0);
+        std::vector<int32_t> token(3, -7);
+        std::vector<float> logprob(3, 7.0f);  // not NaN, which is what the row is to get
+        ops.sample({matrix(logits.data(), 3, 20), ints(token.data(), 3), vector(logprob.data(), 3),
+                    params.data(), 20});
+        CHECK(token[2] == -1);
+        CHECK(std::isnan(logprob[2]));
+        CHECK(std::min(token[0], token[1]) >= 0);
+        CHECK(std::max(logprob[0], logprob[1]) < 0);
       }
   });
+}
+
+TEST_CASE("an id at minus infinity is never drawn, and a row of nothing else gets no token") {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  constexpr size_t kRows = 40, kVocab = 70;
+  std::vector<float> row = random_floats(kVocab, 17);
+  for (size_t i = 0; i < kVocab; ++i)
+    if (i % 3 != 1) row[i] = kNever;
+  std::vector<SamplingParams> settings(5);
+  settings[1].top_k = 60;  // more than there are
+  settings[2].top_p = 0.999f;
+  settings[3].min_p = 0.01f;
+  settings[4].temperature = 0;
+  std::vector<float> logits = repeated(row, kRows);
+  std::vector<float> none(kVocab, kNever);
+  for (const SamplingParams& setting : settings) {
+    std::vector<SamplingParams> params(kRows, setting);
+    for (size_t r = 0; r < kRows; ++r) params[r].position = int64_t(r);
+    ReferenceOps reference;
+    const Draws expected = draw(reference, logits, kVocab, kVocab, params);
+    for_each_cpu_backend([&](Ops& ops) {
+      const Draws d = draw(ops, logits, kVocab, kVocab, params);
+      CHECK(d.token == expected.token);
+      CHECK(nmse(d.logprob, expected.logprob) < 1e-11);
+      for (const int32_t token : d.token) CHECK(token % 3 == 1);
+      CHECK(draw(ops, none, kVocab, kVocab, {setting}).token[0] == -1);
+    });
+  }
 }
 
 TEST_CASE("the likeliest ids are the reference's, their log-probs logits_forward's to the bit") {

@@ -186,6 +186,7 @@ TEST_CASE("a row that is not finite gets no token, and the others theirs") {
       params[2].top_k = top_k;
       const Draws d = draw(cuda_ops(), logits.device(), 20, params);
       CHECK(d.token[2] == -1);
+      CHECK(std::isnan(d.logprob[2]));
       CHECK(std::min(d.token[0], d.token[1]) >= 0);
     }
 }
