@@ -22,7 +22,8 @@ struct AttentionItem;          // cpu/attention.h
 struct AttentionBackwardItem;  // cpu/attention.h
 
 // Of one row of z = logits·inv_temperature, with d = z − max: what log-probabilities and the
-// entropy are made from. `weighted` is NaN if the row is not finite.
+// entropy are made from. `weighted` is NaN if the row holds NaN or +∞, or nothing but −∞; such a
+// row is called not finite below.
 struct SoftmaxSums {
   float max = 0;
   double sum = 0;       // Σ eᵈ

@@ -58,8 +58,8 @@ KOGRPO_INLINE f32x16 neg(f32x16 a) {
 }
 
 // eˣ to 1 ulp or so: x = n·ln2 + r, |r| ≤ ln2/2, degree-6 polynomial (Cephes' expf), scaled by 2ⁿ
-// in two steps so that results down to the smallest denormal are right. x > 88.7 gives +inf; −inf
-// gives 0.
+// in two steps so that results down to the smallest denormal are right. x > 88.7 gives +inf, −inf
+// gives 0; NaN counts as −104, so that a NaN must show in what the result is multiplied with.
 KOGRPO_INLINE f32x16 exp(f32x16 x) {
   const f32x16 clamped = min(max(x, set1(-104.0f)), set1(89.0f));
   const i32x16 n = round_to_int(mul(clamped, set1(1.44269504088896341f)));
@@ -109,9 +109,6 @@ KOGRPO_INLINE float lane0(f32x16 a) {
   float t[16];
   store(t, a);
   return t[0];
-}
-KOGRPO_INLINE float exp1(float x) {
-  return lane0(exp(set1(x)));
 }
 KOGRPO_INLINE float log1(float x) {
   return lane0(log(set1(x)));

@@ -20,11 +20,11 @@
 //   asked for, and EmbeddingForward gathers rows of either.
 //
 // Contract of every backend that calls itself deterministic (reference and CPU do):
-//   * a row's result depends on that row's inputs alone: not on the number of rows, their order,
-//   the
-//     thread count or the split into calls (batch invariance);
-//   * sums over tokens run in token order from the accumulator's present value, so two calls on the
-//     halves of a batch leave the same bits as one call on the whole.
+// - a row's result depends on that row's inputs alone: not on the number of rows, their order, the
+//   thread count or the split into calls (batch invariance);
+// - sums over tokens run in token order from the accumulator's present value, so two calls on the
+//   halves of a batch leave the same bits as one call on the whole.
+//
 // Source of the formulas: the Qwen3 model as defined in Hugging Face transformers (modeling_qwen3);
 // attention: FlashAttention (arXiv 2205.14135, 2307.08691); AdamW: arXiv 1711.05101.
 
@@ -135,9 +135,9 @@ struct AttentionBackward {
   Precision precision = Precision::f32;
 };
 
-// Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool:
-//   keys   [page][Hkv][D][kPageTokens]   (token index fastest, so a tile of scores is D fused
-//   steps) values [page][Hkv][kPageTokens][D]
+// Keys and values of running generations, in pages of kPageTokens tokens. One layer's pool: keys
+// [page][Hkv][D][kPageTokens], token index fastest, so that a tile of scores is D fused steps;
+// values [page][Hkv][kPageTokens][D].
 // Of type bf16 the CPU has pairs in 32-bit words: keys [page][Hkv][D/2][kPageTokens], of two d;
 // values [page][Hkv][kPageTokens/2][D], of two tokens. A backend may order a page otherwise
 // (cuda/attention.cu does): the pointers are its own business. block_table[seq · max_pages + i] is
@@ -186,8 +186,8 @@ struct SwigluBackward {
 
 // Dropout on rows that have an identity: out[t,c] (+)= x[t,c]·f, where f is 0 if the upper 24 bits
 // of word c%4 of Philox4x32-10 with `key` and counter (c/4, place, identity low, identity high) are
-// below p·2²⁴, else 1/(1 − p). The same call on a gradient is its backward. identities[t] lies in
-// the host's memory; out may be x.
+// below p·2²⁴ rounded to an integer (dropout_threshold), else 1/(1 − p). The same call on a
+// gradient is its backward. identities[t] lies in the host's memory; out may be x.
 struct Dropout {
   Tensor x, out;
   const uint64_t* identities = nullptr;
@@ -246,8 +246,9 @@ struct SamplingParams {
 // token[r] ~ softmax(logits/temperature) over ids < vocab_limit, restricted by top_k, then min_p,
 // then top_p (each on the distribution left by the one before, renormalised). logprob[r] is the
 // token's log-probability under exactly that distribution; without restrictions it is bit-equal to
-// LogitsForward's. A row whose logits/temperature are not all finite gets token −1: whose row it is
-// the caller knows. Where token and logprob are resident nobody waits.
+// LogitsForward's. A row whose logits/temperature hold NaN or +∞, or nothing but −∞, gets token −1
+// and log-prob NaN: whose row it is the caller knows. An id at −∞ is never drawn. Where token and
+// logprob are resident nobody waits.
 struct Sample {
   Tensor logits, token /*[1,R] i32*/, logprob /*[1,R]*/;
   const SamplingParams* params = nullptr;  // R of them; null where token is resident: the queue's

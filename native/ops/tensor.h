@@ -41,11 +41,11 @@ struct Tensor {
 
   // View of columns [begin, begin + count).
   Tensor columns(int64_t begin, int64_t count) const {
-    return {element(begin), dtype, rows, count, stride, precision};
+    return {element(begin), dtype, rows, count, stride, precision, resident};
   }
   // View of rows [begin, begin + count).
   Tensor row_range(int64_t begin, int64_t count) const {
-    return {element(begin * stride), dtype, count, cols, stride, precision};
+    return {element(begin * stride), dtype, count, cols, stride, precision, resident};
   }
 
   // The address of the element that lies `offset` elements behind the first.

@@ -3,6 +3,7 @@
 // times scale, keys, values and the output's gradient are rounded; probabilities and their
 // gradients are not.
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 

@@ -9,8 +9,8 @@ void ReferenceOps::dropout(const Dropout& a) {
     for (int64_t c = 0; c < a.x.cols; ++c) {
       const auto words = philox(uint32_t(c / 4), a.place, uint32_t(a.identities[t]),
                                 uint32_t(a.identities[t] >> 32), a.key);
-      const double uniform = double(words[size_t(c % 4)] >> 8) * 0x1p-24;
-      const double kept = uniform < a.p ? 0 : a.x.row(t)[c] / (1 - a.p);
+      const bool dropped = words[size_t(c % 4)] >> 8 < dropout_threshold(a.p);
+      const double kept = dropped ? 0 : a.x.row(t)[c] / (1 - a.p);
       a.out.row(t)[c] = float((a.accumulate ? a.out.row(t)[c] : 0.0) + kept);
     }
 }

@@ -66,7 +66,7 @@ inline SoftmaxSums softmax_sums(const float* logits, int64_t n, float inv_temper
   return {top, e_total, ed_total};
 }
 
-// log Σ eᵈ; NaN if any entry was NaN or the maximum infinite.
+// log Σ eᵈ; NaN if the row is not finite (SoftmaxSums).
 KOGRPO_INLINE float log_of_sum(const SoftmaxSums& s) {
   return s.weighted != s.weighted ? __builtin_nanf("") : log1(float(s.sum));
 }
