@@ -97,8 +97,7 @@ export class Room {
   /** Throws when the room holds too much already. */
   set(key: string, value: Buffer): void {
     const before = this.#values.get(key)
-    this.#held += value.length - (before?.length ?? -key.length - ENTRY)
-    if (this.#held > MOST_HELD) throw new Error('the store is full')
+    this.#hold(value.length - (before?.length ?? -key.length - ENTRY))
     this.#values.set(key, value)
     for (const getter of this.#getters.filter(({ key: wanted }) => wanted === key)) {
       this.#getters.splice(this.#getters.indexOf(getter), 1)
@@ -116,10 +115,7 @@ export class Room {
   /** How often ranks have asked for the key before. Throws when the room holds too much already. */
   count(key: string): number {
     const before = this.#counts.get(key)
-    if (before === undefined) {
-      this.#held += key.length + ENTRY
-      if (this.#held > MOST_HELD) throw new Error('the store is full')
-    }
+    if (before === undefined) this.#hold(key.length + ENTRY)
     this.#counts.set(key, (before ?? 0) + 1)
     return before ?? 0
   }
@@ -171,6 +167,12 @@ export class Room {
   /** Whether no rank is connected any more. */
   get empty(): boolean {
     return [...this.#ranks.values()].every(({ ended }) => ended)
+  }
+
+  /** Counts bytes that are about to be kept. */
+  #hold(bytes: number): void {
+    if (this.#held + bytes > MOST_HELD) throw new Error('the store is full')
+    this.#held += bytes
   }
 
   #endMeeting(): void {

@@ -116,6 +116,21 @@ describe('explanations', () => {
   })
 })
 
+it('keeps so much and no more; what was refused takes no room', () => {
+  const { r } = room(1)
+  const quarter = Buffer.alloc(1 << 26)
+  for (const key of ['a', 'b', 'c']) r.set(key, quarter)
+  expect(() => r.set('d', quarter)).toThrow('the store is full')
+  expect(() => r.set('d', quarter)).toThrow('the store is full')
+  r.set('d', Buffer.from('small'))
+  expect(r.count('e')).toBe(0)
+  // One in the place of another of its length takes none.
+  r.set('a', quarter)
+  const got: unknown[] = []
+  r.get('d', 0, value => got.push(String(value)))
+  expect(got).toEqual(['small'])
+})
+
 it('frames survive any cut of the stream', () => {
   const bytes = Buffer.concat([encodeFrame(['meet', '단계 1', '']), encodeFrame(['alive'])])
   for (let cut = 0; cut <= bytes.length; cut++) {
