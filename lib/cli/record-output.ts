@@ -55,6 +55,12 @@ function outputError(path: string, problem: Phrase, cause?: unknown): KogrpoErro
   })
 }
 
+/** Why a stream takes no more: its reader has closed it, or what the system says (a full disk). */
+function whyEnded(cause: unknown): Phrase {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : 'EPIPE'
+  return code === 'EPIPE' ? phrase('the reader has gone') : failure(cause)
+}
+
 function toLines(rows: readonly object[]): string {
   return rows.map(row => `${JSON.stringify(row)}\n`).join('')
 }
@@ -75,13 +81,12 @@ class StreamOutput implements RecordOutput {
   async write(rows: readonly object[]): Promise<void> {
     const stream = this.#stream
     if (stream.errored || stream.destroyed) {
-      throw outputError(this.path, phrase('the reader has gone'), stream.errored)
+      throw outputError(this.path, whyEnded(stream.errored), stream.errored)
     }
     // Only a real stream says whether its buffer is full, and when it is empty again.
     if (stream.write(toLines(rows)) === false && stream.once !== undefined) {
       await once(stream as unknown as Writable, 'drain').catch(cause => {
-        const gone = (cause as NodeJS.ErrnoException).code === 'EPIPE'
-        throw outputError(this.path, gone ? phrase('the reader has gone') : failure(cause), cause)
+        throw outputError(this.path, whyEnded(cause), cause)
       })
     }
   }
@@ -105,7 +110,7 @@ class DeviceOutput extends StreamOutput {
   override async finish(): Promise<void> {
     this.#file.end()
     await finished(this.#file).catch(cause => {
-      throw outputError(this.path, phrase('the reader has gone'), cause)
+      throw outputError(this.path, whyEnded(this.#file.errored ?? cause), cause)
     })
   }
 

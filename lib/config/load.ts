@@ -303,6 +303,12 @@ export function loadRecipe(nameOrPath = 'mini', options: LoadOptions = {}): Load
   return { file, ...parseRecipe(text, file, options) }
 }
 
+/** A run's name from that of its recipe, composed (macOS takes Hangul apart) and without what names do not have. */
+export function nameOf(file: string): string {
+  const name = basename(file, extname(file)).normalize('NFC')
+  return name.replaceAll(/[^\p{L}\p{M}\p{N}._-]+/gu, '-')
+}
+
 /** As `loadRecipe`, from text that is already read; `file` is the name for messages. */
 export function parseRecipe(
   text: string,
@@ -312,7 +318,7 @@ export function parseRecipe(
   const overrides = options.overrides ?? []
   const document = parseRecipeText(text, file)
   const input = structuredClone(document.value)
-  input.name ??= basename(file, extname(file))
+  input.name ??= nameOf(file)
   for (const override of overrides) applyOverride(input, override)
   const { now = new Date(), say = inEnglish } = options
   return validate(input, locator(document, overrides), file, now, say)

@@ -29,7 +29,7 @@ export type { Source } from './schema/source.ts'
 export const recipeSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[\w.-]+$/, { error: 'expected letters, digits, ".", "_" or "-"' })
+    .regex(/^[\p{L}\p{M}\p{N}._-]+$/u, { error: 'expected letters, digits, ".", "_" or "-"' })
     .default('run')
     .describe('name of the run; part of the default output directory'),
   seed: seed.default(42).describe('every random number follows from it'),

@@ -3,8 +3,8 @@
  * system text, and which are passed on to the rewards.
  *
  * A record has `messages`, or `prompt` with an optional `completion` (each a string, which becomes a
- * user or an assistant message, or a list of messages), or plain `text`. `reasoning`, where mapped, is
- * the thinking that precedes the completion. `columns` maps these names, and any name the rewards want, to the
+ * user or an assistant message, or a list of messages), or plain `text`. `reasoning` is the thinking that
+ * precedes the completion, unless this has a think block of its own. `columns` maps these names, and any name the rewards want, to the
  * file's own: `{ prompt: 'question', completion: 'reason', answer: 'answer' }`. Every column that is
  * not part of the conversation is kept in `extra`. What the template would drop without a word
  * (unknown roles, content that is no text) is refused here.
@@ -209,6 +209,14 @@ function asTurn(source: SourceRecord, fields: Fields, name: 'prompt' | 'completi
   return parseMessages(source, column, isObject(value) ? [value] : value)
 }
 
+/** Whether a column `reasoning` that nobody mapped is the thinking of this completion, which has none itself. */
+function isThinking({ record }: SourceRecord, [only, ...more]: Message[]): boolean {
+  const { reasoning } = record
+  if (typeof reasoning !== 'string' || reasoning.trim() === '') return false
+  if (only === undefined || more.length > 0 || only.reasoning_content != null) return false
+  return typeof only.content === 'string' && !only.content.includes('</think>')
+}
+
 function withReasoning(source: SourceRecord, fields: Fields, completion: Message[]): Message[] {
   const [only, ...more] = completion
   if (only === undefined || more.length > 0 || only.reasoning_content != null) {
@@ -275,7 +283,9 @@ export function toConversation(source: SourceRecord, options: ColumnOptions = {}
     promptLength = messages.length
     if (!options.promptOnly && fields.has('completion')) {
       const completion = asTurn(source, fields, 'completion')
-      const reasoned = columns.reasoning !== undefined && fields.has('reasoning')
+      const reasoned =
+        fields.has('reasoning') &&
+        (columns.reasoning !== undefined || isThinking(source, completion))
       messages.push(...(reasoned ? withReasoning(source, fields, completion) : completion))
     }
   }

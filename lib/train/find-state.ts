@@ -8,8 +8,10 @@ import { basename, dirname, join } from 'node:path'
 import { removeDirectory, sweepDirectory } from '../durable/files.ts'
 import { readSums, verifySums } from '../durable/sums.ts'
 import { KogrpoError, messageOf } from '../errors.ts'
+import { whyUnreadable } from '../file-errors.ts'
 import { failure, joined, phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
+import { shellWord } from '../shell-word.ts'
 import { parseRunState, type RunState, type SavedState } from './run-state.ts'
 import { partsOf } from './state-parts.ts'
 
@@ -105,6 +107,22 @@ export async function pruneStates(directory: string, keep: number): Promise<void
   for (const path of (await statePaths(directory)).slice(keep)) await removeDirectory(path)
 }
 
+/** Throws `E_RESUME` unless there is a directory of a run. */
+async function requireRun(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(cause => {
+    const problem = joined([directory, whyUnreadable(directory, cause)], ': ')
+    throw new KogrpoError('E_RESUME', problem, { cause })
+  })
+  if (names.includes('config.json')) return
+  throw new KogrpoError(
+    'E_RESUME',
+    phrase(
+      '{path} has no config.json, so it is not the directory of a run; name a directory such as runs/mini-…',
+      { path: directory },
+    ),
+  )
+}
+
 /**
  * The latest state of the run in `directory`, or the one that it is itself. With `earlier` a damaged
  * one is passed over for the one before; without, it is an error that names the file. Throws
@@ -116,6 +134,8 @@ export async function findState(
 ): Promise<SavedState> {
   if (NAME.test(basename(directory))) return await readState(directory)
   const paths = await statePaths(directory)
+  if (paths.length === 0) await requireRun(directory)
+  const config = shellWord(join(directory, 'config.json'))
   const passed: string[] = []
   for (const [i, path] of paths.entries()) {
     try {
@@ -126,11 +146,11 @@ export async function findState(
         const remedy =
           others.length > 0
             ? phrase('an earlier state can be taken up: npx kogrpo train --resume {path}', {
-                path: others[0]!,
+                path: shellWord(others[0]!),
               })
             : phrase(
                 'there is no earlier state. Put it back from a copy (sha256sum -c SHA256SUMS checks it), or start the run again: npx kogrpo train {config} --overwrite',
-                { config: join(directory, 'config.json') },
+                { config },
               )
         throw new KogrpoError('E_RESUME', joined([failure(error), remedy], '; '), { cause: error })
       }
@@ -142,7 +162,7 @@ export async function findState(
       'E_RESUME',
       phrase(
         '{directory} has no saved state that is whole:\n{problems}\nPut one back from a copy, or start the run again: npx kogrpo train {config} --overwrite',
-        { directory, problems: passed.join('\n'), config: join(directory, 'config.json') },
+        { directory, problems: passed.join('\n'), config },
       ),
     )
   }
@@ -150,7 +170,7 @@ export async function findState(
     'E_RESUME',
     phrase(
       '{directory} has no saved state to resume (a run saves one when it is stopped, and every save_steps); start it again with: npx kogrpo train {config} --overwrite',
-      { directory, config: join(directory, 'config.json') },
+      { directory, config },
     ),
   )
 }

@@ -13,6 +13,7 @@ import { writeSums } from '../durable/sums.ts'
 import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import { type Metrics, note, type StageName } from '../report/events.ts'
+import { shellWord } from '../shell-word.ts'
 import {
   type NonFiniteSample,
   type ReplayBatch,
@@ -100,7 +101,7 @@ export class FiniteSteps {
     const directory =
       this.#saved++ < MAX_SAVED ? await this.#save(found.step, found.what, batches, rewards) : null
     this.#skipped++
-    const saved = directory ?? phrase('none was saved')
+    const saved = directory === null ? phrase('none was saved') : shellWord(directory)
     const [reward] = rewards
     if (this.#policy === 'stop' && reward) {
       throw new KogrpoError(

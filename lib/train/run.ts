@@ -24,6 +24,7 @@ import type {
 } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
 import { sampleGroups } from '../rollout/rollout.ts'
+import { shellWord } from '../shell-word.ts'
 import { settled } from './checkpoint.ts'
 import { STAGES } from './find-state.ts'
 import { type HeldOut, trainGrpo } from './grpo.ts'
@@ -91,7 +92,7 @@ async function stopped(session: Session, error: JudgeUnwell): Promise<KogrpoErro
     'E_JUDGE',
     phrase(
       "{reason}\nThe run's state is saved in {state}. To go on from there when the judge is well again:\n  npx kogrpo train --resume {directory}",
-      { reason: failure(error), state: String(state), directory },
+      { reason: failure(error), state: String(state), directory: shellWord(directory) },
     ),
     { cause: error },
   )

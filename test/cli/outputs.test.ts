@@ -220,3 +220,34 @@ test('what difficulty counts must be rewarded: said before the prompts are sampl
   ])
   expect(stderr).not.toContain('tokens')
 })
+
+test('a file without records is a mistake, also to data check', async () => {
+  const path = writeLines(join(directory, 'nothing.jsonl'), [''])
+  const { code, stderr } = await kogrpo(['data', 'check', path])
+  expect([code, stderr]).toEqual([1, `kogrpo: ${path}: the file holds no records\n`])
+})
+
+test('what cannot be resumed is told apart: no directory, no run, no state', async () => {
+  const resumed = async (path: string): Promise<string> =>
+    (await kogrpo(['train', '--resume', path])).stderr
+  const run = join(directory, 'my run')
+  mkdirSync(run)
+  expect(await resumed(join(directory, 'my rum'))).toBe(
+    `kogrpo: ${directory}/my rum: there is no such file (looked at ${directory}/my rum); did you mean "my run"?\n`,
+  )
+  expect(await resumed(run)).toContain('has no config.json, so it is not the directory of a run')
+  writeFileSync(join(run, 'config.json'), '{}')
+  expect(await resumed(run)).toContain(
+    `start it again with: npx kogrpo train '${run}/config.json' --overwrite`,
+  )
+})
+
+test('a full device is said to be full, not to have been left', async () => {
+  const path = writeLines(join(directory, 'one.jsonl'), [{ prompt: '안녕?' }])
+  const args = ['--model', 'builtin:mini', '--input', path, '--output', '/dev/full']
+  const { code, stderr } = await kogrpo(['generate', ...args, '--max-new-tokens', '2'])
+  expect([code, stderr.split('\n').at(-2)]).toEqual([
+    1,
+    expect.stringMatching(/^kogrpo: --output \/dev\/full: ENOSPC: no space left on device/),
+  ])
+})

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { keyHint, placesOf } from '../../lib/config/key-places.ts'
 import { describeKeys } from '../../lib/config/keys.ts'
-import { parseRecipe } from '../../lib/config/load.ts'
+import { nameOf, parseRecipe } from '../../lib/config/load.ts'
 import { kogrpo } from '../cli/running.ts'
 
 const refusal = (recipe: string): string => {
@@ -58,4 +58,15 @@ test.each([
 ] as const)('%j', async (args, expected, message) => {
   const { code, stderr } = await kogrpo([...args])
   expect([code, stderr.split('\n')[0]]).toEqual([expected, `kogrpo: ${message}`])
+})
+
+test('a run is called as its recipe is: in Hangul too, put together, without spaces', () => {
+  const run = (file: string): string =>
+    parseRecipe('sft: {data: [{path: mini:sft}]}', file).recipe.name
+  expect(run('recipes/한국어 실험.yaml')).toBe('한국어-실험')
+  expect(run(`${'한국어'.normalize('NFD')}.yaml`)).toBe('한국어')
+  expect(nameOf('my recipe (2).yml')).toBe('my-recipe-2-')
+  expect(parseRecipe('name: 실험_1\nsft: {data: [{path: mini:sft}]}', 'r.yaml').recipe.name).toBe(
+    '실험_1',
+  )
 })

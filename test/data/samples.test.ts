@@ -61,6 +61,25 @@ describe('toConversation', () => {
     expect(convert({ prompt: 'q', reasoning: 'x' }).extra).toEqual({ reasoning: 'x' })
   })
 
+  it('takes a column of that name as the thinking of a completion that has none', () => {
+    const said = (completion: unknown, reasoning: unknown = 'x') =>
+      convert({ prompt: 'q', completion, reasoning })
+    expect(said('a').messages.at(-1)).toEqual({
+      ...{ role: 'assistant', content: 'a', reasoning_content: 'x' },
+    })
+    expect(said('a').extra).toEqual({})
+    for (const own of [
+      '<think>y</think>a',
+      [{ role: 'assistant', content: 'a', reasoning_content: 'y' }],
+    ]) {
+      expect(said(own).messages.at(-1)).not.toMatchObject({ reasoning_content: 'x' })
+      expect(said(own).extra).toEqual({ reasoning: 'x' })
+    }
+    for (const none of ['', ' ', 3, null]) {
+      expect(said('a', none).messages.at(-1)).toEqual({ role: 'assistant', content: 'a' })
+    }
+  })
+
   it('leaves the completion to the rewards when only the prompt is asked for', () => {
     const found = convert({ prompt: 'q', completion: 'c' }, { promptOnly: true })
     expect(found.messages).toEqual([user('q')])

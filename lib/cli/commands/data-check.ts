@@ -89,6 +89,7 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
     : new Map()
   const reports: Record<string, unknown>[] = []
   let mistakes = 0
+  const empty: string[] = []
   for (const { stage, source, options } of parts) {
     const full = { ...options, tokenizer, template }
     const check = new DataCheck(stage, full, against)
@@ -99,6 +100,7 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
     }
     const report = check.report()
     mistakes += report.errorCount
+    if (report.records === 0) empty.push(source.path)
     reports.push({ stage, path: source.path, ...report })
     if (argv.json) continue
     const lines = reportLines(stage, source.path, report, options.maxLength, context.say)
@@ -108,6 +110,12 @@ async function handler(argv: ArgumentsCamelCase<CheckArguments>): Promise<void> 
     context.stdout.write(`${[...lines, ...samples].join('\n')}\n\n`)
   }
   if (argv.json) context.stdout.write(`${JSON.stringify(reports, null, 2)}\n`)
+  if (empty.length > 0) {
+    throw new KogrpoError(
+      'E_DATA',
+      joined([empty.join(', '), phrase('the file holds no records')], ': '),
+    )
+  }
   if (mistakes > 0) {
     throw new KogrpoError(
       'E_DATA',

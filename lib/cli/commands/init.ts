@@ -4,10 +4,10 @@
  * follows from the memory there is.
  */
 import { existsSync, writeFileSync } from 'node:fs'
-import { basename, dirname, extname, relative, resolve } from 'node:path'
+import { dirname, extname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ArgumentsCamelCase, CommandModule } from 'yargs'
-import { loadRecipe } from '../../config/load.ts'
+import { loadRecipe, nameOf } from '../../config/load.ts'
 import { DataCheck } from '../../corpus/check.ts'
 import { ChatTemplate } from '../../data/chat-template.ts'
 import { readRecords } from '../../data/readers.ts'
@@ -19,6 +19,7 @@ import { guessColumns } from '../../init/guess-columns.ts'
 import { type DataPart, recipeText } from '../../init/recipe-text.ts'
 import { failure, joined, phrase } from '../../messages/phrase.ts'
 import { openModelDirectory } from '../../model/directory.ts'
+import { shellWord } from '../../shell-word.ts'
 import { modelPath } from '../../train/sources.ts'
 import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
@@ -142,9 +143,8 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
   const length = Math.max(sft?.longest ?? 0, (grpo?.longest ?? 0) + (grpo ? completion : 0))
   const fit = fitMachine(directory.config, length, readMemory().available)
   const judge = argv.judge ? { base_url: argv.judge, model: argv.judgeModel! } : null
-  const name = basename(file, extname(file)).replaceAll(/[^\w.-]/g, '-')
   const plan = {
-    name,
+    name: nameOf(file),
     model,
     fit,
     sft,
@@ -172,7 +172,7 @@ async function handler(given: ArgumentsCamelCase<InitArguments>): Promise<void> 
     )
   }
   context.stdout.write(
-    `${context.say('{file} is written. Next:\n  npx kogrpo data check {file}\n  npx kogrpo train {file}', { file })}\n`,
+    `${context.say('{file} is written. Next:\n  npx kogrpo data check {word}\n  npx kogrpo train {word}', { file, word: shellWord(file) })}\n`,
   )
 }
 

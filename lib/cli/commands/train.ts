@@ -22,6 +22,7 @@ import { discardRunDirectory, type RunDirectory } from '../../report/run-directo
 import { SummaryWriter } from '../../report/summary.ts'
 import { TensorBoardWriter } from '../../report/tensorboard.ts'
 import { syncWandb, wantsWandb } from '../../report/wandb.ts'
+import { shellWord } from '../../shell-word.ts'
 import type { CliContext } from '../context.ts'
 import { Interrupted, UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
@@ -51,16 +52,15 @@ export function prepare(args: readonly string[]): {
 
 /** Says how to go on after the run in `directory` was stopped. */
 function howToGoOn(directory: RunDirectory): Phrase {
-  const shell = (word: string): string =>
-    /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
   return hasState(directory.path)
-    ? phrase('stopped. To go on from here, to the bit:\n  npx kogrpo train --resume {path}', {
-        path: shell(directory.path),
+    ? phrase('stopped. To go on from here, to the bit:
+  npx kogrpo train --resume {path}', {
+        path: shellWord(directory.path),
       })
     : phrase(
         'stopped before the first step. To start again:\n  npx kogrpo train {config} --overwrite',
         {
-          config: shell(directory.config),
+          config: shellWord(directory.config),
         },
       )
 }

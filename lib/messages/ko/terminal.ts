@@ -119,8 +119,8 @@ export const terminal = catalogue({
   'Training can run here.': '여기서 학습할 수 있습니다.',
   'warning: about {needed} GiB are needed and {free} GiB are free: take a smaller model or shorter samples':
     '경고: 약 {needed} GiB가 필요한데 {free} GiB가 남아 있습니다. 더 작은 모델이나 더 짧은 샘플을 쓰세요',
-  '{file} is written. Next:\n  npx kogrpo data check {file}\n  npx kogrpo train {file}':
-    '{file}: 썼습니다. 다음으로:\n  npx kogrpo data check {file}\n  npx kogrpo train {file}',
+  '{file} is written. Next:\n  npx kogrpo data check {word}\n  npx kogrpo train {word}':
+    '{file}: 썼습니다. 다음으로:\n  npx kogrpo data check {word}\n  npx kogrpo train {word}',
   'Model to start from (a Hugging Face directory)': '시작할 모델(Hugging Face 디렉터리)',
   'Examples to learn from (.jsonl or .parquet; empty: none)':
     '배울 예시(.jsonl이나 .parquet, 비우면 없음)',
