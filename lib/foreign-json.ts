@@ -42,15 +42,22 @@ export async function readForeignText(file: string, most: number): Promise<strin
   return await readFile(file, 'utf8')
 }
 
-/** The body of an HTTP reply. Throws `Error` as soon as it has more than `most` bytes. */
-export async function readForeignReply(response: Response, most: number): Promise<string> {
-  if (response.body === null) return ''
+/** The body of an HTTP reply. Throws `Error` as soon as it has more than `most` bytes, or "terminated" where it breaks off. */
+export async function readForeignReply(
+  body: AsyncIterable<Uint8Array>,
+  most: number,
+): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-    size += chunk.length
-    if (size > most) throw new Error(`the reply exceeds ${most} bytes`)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of body) {
+      size += chunk.length
+      if (size > most) break
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    throw new Error('terminated', { cause })
   }
+  if (size > most) throw new Error(`the reply exceeds ${most} bytes`)
   return Buffer.concat(chunks).toString('utf8')
 }

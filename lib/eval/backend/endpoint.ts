@@ -13,6 +13,7 @@ import * as z from 'zod'
 import { KogrpoError, messageOf } from '../../errors.ts'
 import { parseForeignJson, readForeignReply } from '../../foreign-json.ts'
 import { joined, type Phrase, phrase } from '../../messages/phrase.ts'
+import { post } from '../../post.ts'
 import { isRetryable, LONGEST_WAIT_S, retryAfter } from '../../rewards/judge/endpoint.ts'
 import { Places } from '../../rewards/judge/limits.ts'
 import type { Ask, Backend, Control, Likelihood, Pair, Sample, Sampling } from './types.ts'
@@ -241,22 +242,19 @@ export class EndpointBackend implements Backend {
     const deadline = AbortSignal.timeout(Math.min(timeout_s * 1000, 0x7fff_ffff))
     const clean = (text: string): string => (key ? text.replaceAll(key, '[key]') : text)
     try {
-      const response = await fetch(`${base_url.replace(/\/+$/, '')}${path}`, {
-        method: 'POST',
+      const response = await post(`${base_url.replace(/\/+$/, '')}${path}`, {
         headers: {
           'content-type': 'application/json',
           ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
         },
         body: JSON.stringify(body),
-        // A key must not follow to wherever an endpoint points.
-        redirect: 'error',
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
       })
-      const text = clean(await readForeignReply(response, LONGEST_REPLY))
+      const text = clean(await readForeignReply(response.body, LONGEST_REPLY))
       if (!response.ok) {
         const again = isRetryable(response.status)
         const failed = `HTTP ${response.status}: ${text.slice(0, 300)}`
-        return { failed, again, after_s: retryAfter(response.headers.get('retry-after')) }
+        return { failed, again, after_s: retryAfter(response.header('retry-after')) }
       }
       try {
         return { reply: parseForeignJson(text) }

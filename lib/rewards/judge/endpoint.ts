@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { messageOf } from '../../errors.ts'
 import { parseForeignJson, readForeignReply } from '../../foreign-json.ts'
+import { post, type Reply } from '../../post.ts'
 import type { PromptMessage } from './prompt.ts'
 import type { TokenUse, Verdict } from './types.ts'
 import { excerpt } from './verdict.ts'
@@ -65,21 +66,18 @@ export async function attempt<T>(
   const timer = setTimeout(() => limit.abort(), Math.min(timeout_s * 1000, 0x7fff_ffff))
   const cancel = (): void => limit.abort()
   signal?.addEventListener('abort', cancel)
-  let response: Response
+  let response: Reply
   let body: string
   try {
-    response = await fetch(`${base_url.replace(/\/+$/, '')}/chat/completions`, {
-      method: 'POST',
+    response = await post(`${base_url.replace(/\/+$/, '')}/chat/completions`, {
       headers: {
         'content-type': 'application/json',
         ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       },
       body: JSON.stringify({ model, messages, temperature: 0, seed, max_tokens, stream: false }),
-      // A key must not follow to wherever an endpoint points.
-      redirect: 'error',
       signal: limit.signal,
     })
-    body = clean(await readForeignReply(response, LONGEST_BODY))
+    body = clean(await readForeignReply(response.body, LONGEST_BODY))
   } catch (error) {
     signal?.throwIfAborted()
     if (limit.signal.aborted) return again(`no reply within ${timeout_s} s`)
@@ -92,7 +90,7 @@ export async function attempt<T>(
   if (!response.ok) {
     const reason = `HTTP ${response.status}: ${excerpt(body)}`
     return isRetryable(response.status)
-      ? again(reason, retryAfter(response.headers.get('retry-after')))
+      ? again(reason, retryAfter(response.header('retry-after')))
       : { verdict: { failed: reason }, retry: false, tokens: null }
   }
   return { ...readReply(body, read), retry: false }
