@@ -53,8 +53,7 @@ export function prepare(args: readonly string[]): {
 /** Says how to go on after the run in `directory` was stopped. */
 function howToGoOn(directory: RunDirectory): Phrase {
   return hasState(directory.path)
-    ? phrase('stopped. To go on from here, to the bit:
-  npx kogrpo train --resume {path}', {
+    ? phrase('stopped. To go on from here, to the bit:\n  npx kogrpo train --resume {path}', {
         path: shellWord(directory.path),
       })
     : phrase(
