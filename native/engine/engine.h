@@ -133,8 +133,8 @@ class Engine {
   void set_trainable(std::span<const std::string> names, std::span<const TrainedPart> parts);
 
   // Copies of the trained parameters under a name: slot ← (1 − alpha)·slot + alpha·policy; a slot
-  // that does not exist yet becomes a copy. "policy" itself is the trained one, "base" the model
-  // without its adapters.
+  // that does not exist yet becomes a copy, or stays away where memory for it ends. "policy" itself
+  // is the trained one, "base" the model without its adapters.
   void update_slot(const std::string& slot, float alpha);
 
   // Log-probs and entropies under a slot. With keep, what the backward needs stays under the
@@ -228,8 +228,6 @@ class Engine {
   const Parameter& find_in_full(const std::string& name) const;
   void fill(const Parameter& p, const std::function<void(float*, int64_t, int64_t)>& make);
   const ModelView& view(const std::string& slot) const;
-  // The slot's parameters, undefined where the slot is new.
-  ParameterStore& slot_parameters(const std::string& slot);
   const PackedModel& packed();
   // Throws if a serving session has live requests: `what` would give them other weights midway.
   void require_idle(const char* what) const;
@@ -362,7 +360,8 @@ class Engine {
     ModelView view;
     ParameterStore pieces;  // of weights in pieces
   };
-  Slot& slot_in_pieces(const std::string& slot);
+  Slot make_slot();  // its parameters undefined
+  void move_slot(Slot& slot, float alpha, bool slow);
   std::map<std::string, Slot> slots_;
   std::unique_ptr<PackedModel> packed_;  // of the policy's present parameters
   std::unique_ptr<Int8Base> integers_;   // or the frozen matrices, where they are integers

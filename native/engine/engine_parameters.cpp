@@ -103,51 +103,48 @@ void Engine::update_slot(const std::string& slot, float alpha) {
                                 " bytes is needed");
   // Of bf16 a slot that follows slowly needs its masters: a step would be rounded away.
   const bool slow = type_ == DType::bf16 && alpha != 0 && alpha != 1;
-  if (!slots_.contains(slot)) alpha = 1;
-  if (weights_in_pieces()) {
-    if (slow)
-      throw std::invalid_argument("alpha = " + std::to_string(alpha) +
-                                  ": with shard: parameters a slot in bfloat16 is a copy (alpha "
-                                  "1); use shard: gradients, or "
-                                  "dtype float32");
-    Slot& held = slot_in_pieces(slot);
-    held.parameters.release();
-    ops_.lerp(held.pieces.flat(), pieces_.flat(), alpha);
-    return;
-  }
+  if (weights_in_pieces() && slow)
+    throw std::invalid_argument("alpha = " + std::to_string(alpha) +
+                                ": with shard: parameters a slot in bfloat16 is a copy (alpha 1); "
+                                "use shard: gradients, or dtype float32");
+  const auto found = slots_.find(slot);
   with_plan([&] {
-    ParameterStore& store = slot_parameters(slot);
-    if (slow) store.keep_masters();
-    const Tensor values = store.flat(), all = parameters_.flat();
-    for (const Trainable::Piece& p : trainable_.pieces())
-      if (type_ == DType::bf16 && store.has_masters())
-        // Up to seven elements between parameters are moved along: they are 0 and stay 0.
-        ops_.mixed_lerp({store.weights(p.at), store.remainders(p.at),
-                         parameters_.weights(p.parameter), parameters_.remainders(p.parameter),
-                         (p.size + 7) / 8 * 8, alpha});
-      else
-        ops_.lerp(values.columns(p.at, p.size), all.columns(p.parameter, p.size), alpha);
+    if (found != slots_.end()) return move_slot(found->second, alpha, slow);
+    // A slot is there when it is whole: without memory for it the engine is as it was.
+    Slot made = make_slot();
+    move_slot(made, 1, slow);
+    slots_.emplace(slot, std::move(made));
   });
 }
 
-ParameterStore& Engine::slot_parameters(const std::string& slot) {
-  const auto found = slots_.find(slot);
-  if (found != slots_.end()) return found->second.parameters;
+void Engine::move_slot(Slot& slot, float alpha, bool slow) {
+  if (weights_in_pieces()) {
+    slot.parameters.release();
+    return ops_.lerp(slot.pieces.flat(), pieces_.flat(), alpha);
+  }
+  ParameterStore& store = slot.parameters;
+  if (slow) store.keep_masters();
+  const Tensor values = store.flat(), all = parameters_.flat();
+  for (const Trainable::Piece& p : trainable_.pieces())
+    if (type_ == DType::bf16 && store.has_masters())
+      // Up to seven elements between parameters are moved along: they are 0 and stay 0.
+      ops_.mixed_lerp({store.weights(p.at), store.remainders(p.at),
+                       parameters_.weights(p.parameter), parameters_.remainders(p.parameter),
+                       (p.size + 7) / 8 * 8, alpha});
+    else
+      ops_.lerp(values.columns(p.at, p.size), all.columns(p.parameter, p.size), alpha);
+}
+
+Engine::Slot Engine::make_slot() {
+  if (weights_in_pieces()) {
+    const int64_t n = std::max<int64_t>(ranks_->held(), 1);
+    return {ParameterStore(*device_, type_, 0, 0), *streamed_,
+            ParameterStore(*device_, type_, n, n)};
+  }
   const int64_t n = trainable_.total();
   ParameterStore run(*device_, type_, n, n);
   ModelView view(config_, layout_, options_.lora, locate(&run), type_, options_.precision);
-  return slots_
-      .emplace(slot, Slot{std::move(run), std::move(view), ParameterStore(*device_, type_, 0, 0)})
-      .first->second.parameters;
-}
-
-Engine::Slot& Engine::slot_in_pieces(const std::string& slot) {
-  const auto found = slots_.find(slot);
-  if (found != slots_.end()) return found->second;
-  const int64_t n = std::max<int64_t>(ranks_->held(), 1);
-  Slot made{ParameterStore(*device_, type_, 0, 0), *streamed_,
-            ParameterStore(*device_, type_, n, n)};
-  return slots_.emplace(slot, std::move(made)).first->second;
+  return {std::move(run), std::move(view), ParameterStore(*device_, type_, 0, 0)};
 }
 
 void Engine::parameters_changed(bool weights) {

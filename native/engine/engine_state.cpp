@@ -373,12 +373,15 @@ void Engine::load_state(const std::string& path) {
     }
   }
   slots_.clear();
-  for (const auto& [slot, begin] : file.slots)
+  for (const auto& [name, begin] : file.slots) {
+    Slot slot = make_slot();
     if (weights_in_pieces())
       for (const Held& held : ranks_->own())
-        read_piece(begin, trained, held.run, slot_in_pieces(slot).pieces, held.at);
+        read_piece(begin, trained, held.run, slot.pieces, held.at);
     else
-      read_slot(state, begin, trained, slot_parameters(slot));
+      read_slot(state, begin, trained, slot.parameters);
+    slots_.emplace(name, std::move(slot));
+  }
   optimizer_.set_steps(file.header.step);
   zero_gradients();
   parameters_changed(options_.lora.rank == 0);

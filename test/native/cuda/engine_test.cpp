@@ -541,6 +541,36 @@ TEST_CASE(
   engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {});
 }
 
+TEST_CASE("engine on cuda: a slot that memory ends for is not there, and the engine goes on") {
+  const auto engine = open("cuda", {Precision::bf16, true});
+  const Batch batch = mixed_batch();
+  const auto limited = [](size_t bytes, auto&& f) {
+    emulation::limit_memory(emulation::memory_in_use() + bytes);
+    f();
+    emulation::limit_memory(size_t{1} << 30);
+  };
+  const size_t before = emulation::memory_in_use();
+  engine->update_slot("copy", 1);
+  const size_t weights = emulation::memory_in_use() - before;
+  // There is room for the weights of a slot that follows slowly, and none for its masters.
+  limited(weights + weights / 2,
+          [&] { CHECK_THROWS_AS(engine->update_slot("ema", 0.25f), DeviceMemoryError); });
+  CHECK(emulation::memory_in_use() == before + weights);
+  CHECK_THROWS_WITH_AS(engine->forward(batch.arguments(), "ema", false, nullptr, {}),
+                       doctest::Contains("no parameter slot named 'ema'"), std::invalid_argument);
+  // One that is there stays as it was.
+  const auto scored = [&](const char* slot) {
+    return engine->forward(batch.arguments(), slot, false, nullptr, {}).logprobs;
+  };
+  const std::vector<float> copied = scored("copy");
+  engine->forward_backward(batch.arguments(), coefficients(batch, 1), {}, {});
+  engine->optimizer_step({.learning_rate = 0.1f});
+  limited(1000, [&] { CHECK_THROWS_AS(engine->update_slot("copy", 0.25f), DeviceMemoryError); });
+  CHECK(scored("copy") == copied);
+  engine->update_slot("ema", 0.25f);
+  CHECK(scored("ema") == scored("policy"));
+}
+
 TEST_CASE("engine on cuda: no memory is left behind, nor does it grow from step to step") {
   const size_t before = emulation::memory_in_use();
   {
