@@ -239,6 +239,7 @@ TokenValues Engine::pass(const BatchArguments& arguments, const ModelView& weigh
                   kept->rows, kept->options, values, abort);
   });
   if (handle) {
+    kept->weights = weights_made_;
     *handle = next_handle_++;
     kept_[*handle] = std::move(kept);
   } else {
@@ -271,6 +272,11 @@ void Engine::backward(int64_t handle, std::span<const float> coef,
     throw std::invalid_argument("handle " + std::to_string(handle) +
                                 " is unknown: already used by backward or released");
   const Kept& checked = *found->second;
+  if (checked.weights != weights_made_)
+    throw std::invalid_argument("handle " + std::to_string(handle) +
+                                " is of weights that have changed since its forward pass (by an "
+                                "optimizer step, or by loading or writing parameters): release it "
+                                "and make the pass again");
   check_coefficients(checked.batch, checked.rows, coef, "coef");
   if (!coef_entropy.empty())
     check_coefficients(checked.batch, checked.rows, coef_entropy, "entropyCoef");

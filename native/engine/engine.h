@@ -139,7 +139,7 @@ class Engine {
 
   // Log-probs and entropies under a slot. With keep, what the backward needs stays under the
   // returned handle (policy only) until backward or release: a training pass, with the adapters'
-  // dropout, as is forward_backward.
+  // dropout, as is forward_backward. When the parameters have changed backward refuses the handle.
   TokenValues forward(const BatchArguments& batch, const std::string& slot, bool keep,
                       int64_t* handle, const AbortFlag& abort);
   // forward() without keep on weights in pieces, outside of turns: a collective that gathers them
@@ -207,6 +207,7 @@ class Engine {
     HeadRows rows;
     HeadOptions options;
     Activations activations;
+    uint64_t weights = 0;  // weights_made_ when it was made
   };
 
   // What this rank writes of a state of `whole` bytes, piece by piece: engine_state.cpp.
@@ -380,6 +381,7 @@ class Engine {
   std::map<int64_t, std::unique_ptr<Kept>> kept_;
   std::unique_ptr<Kept> spare_;  // its buffers are used again
   int64_t next_handle_ = 1;
+  uint64_t weights_made_ = 0;  // how often the parameters have changed
 };
 
 template <class F>

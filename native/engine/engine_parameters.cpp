@@ -148,6 +148,7 @@ Engine::Slot Engine::make_slot() {
 }
 
 void Engine::parameters_changed(bool weights) {
+  ++weights_made_;
   if (weights_in_pieces()) {
     if (parameters_.there()) take_pieces();
     forget_rooms();

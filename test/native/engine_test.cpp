@@ -233,6 +233,41 @@ TEST_CASE("engine: an aborted forward throws and leaves the engine usable") {
   CHECK(values.logprobs[9] < 0);
 }
 
+TEST_CASE("engine: a handle whose weights have changed since is refused, and freed all the same") {
+  Engine engine(tiny_model(), {.threads = 1});
+  engine.initialize({1, 0.1, 0.0});
+  const std::vector<int32_t> tokens{1, 2, 3, 4, 5}, cu{0, 5};
+  const std::vector<float> coef{0, -1, -1, -1, -1};
+  const auto pass = [&] {
+    int64_t handle = 0;
+    engine.forward({tokens, cu, {}}, "policy", true, &handle, {});
+    return handle;
+  };
+  const auto refused = [&](int64_t handle) {
+    CHECK_THROWS_WITH_AS(engine.backward(handle, coef, {}, {}),
+                         doctest::Contains("is of weights that have changed since"),
+                         std::invalid_argument);
+    CHECK(engine.read_gradient("model.embed_tokens.weight") ==
+          std::vector<float>(engine.read_parameter("model.embed_tokens.weight").size()));
+    engine.release(handle);
+    engine.set_logit_scale({});  // refused while one is kept
+  };
+  int64_t kept = pass();
+  engine.forward_backward({tokens, cu, {}}, coef, {}, {});
+  engine.optimizer_step({.learning_rate = 0.1f});
+  refused(kept);
+  kept = pass();
+  engine.write_parameter("model.norm.weight", engine.read_parameter("model.norm.weight"));
+  refused(kept);
+  // What leaves the weights as they are leaves the pass good: scoring, a slot, other gradients.
+  kept = pass();
+  engine.update_slot("ref", 1);
+  engine.forward({tokens, cu, {}}, "ref", false, nullptr, {});
+  engine.forward_backward({tokens, cu, {}}, coef, {}, {});
+  engine.zero_gradients();
+  CHECK_NOTHROW(engine.backward(kept, coef, {}, {}));
+}
+
 TEST_CASE("engine: a handle is used up by a backward that was aborted half way") {
   Engine engine(tiny_model(), {.threads = 1, .recompute = true});
   engine.initialize({.seed = 1, .std = 0.1});
