@@ -31,6 +31,10 @@ export interface Place {
 
 type Environment = Record<string, string | undefined>
 
+/** The shortest time-out is a millisecond; the longest, 23 days, an integer of 32 bits of them (comm/store.h). */
+const LEAST_SECONDS = 0.001
+const MOST_SECONDS = 2_000_000
+
 /** Ports for Slurm's jobs, which name none: one a job, above those of the system. */
 const SLURM_PORTS = { first: 20_000, count: 12_000 }
 const DEFAULT_PORT = 29_511
@@ -181,11 +185,12 @@ function seconds(env: Environment, name: string, otherwise: number): number {
   const value = env[name]
   if (value === undefined) return otherwise
   const number = Number(value)
-  // The store's bounds: a millisecond and thirty years.
-  if (!(number >= 1e-3 && number <= 1e9)) {
+  if (!(number >= LEAST_SECONDS && number <= MOST_SECONDS)) {
     throw new KogrpoError(
       'E_RANKS',
-      phrase('{name} is "{value}"; it must be a number of seconds', { name, value }),
+      phrase('{name} is "{value}"; it must be a number of seconds, from {least} to {most}', {
+        ...{ name, value, least: LEAST_SECONDS, most: MOST_SECONDS },
+      }),
     )
   }
   return number

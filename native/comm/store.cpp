@@ -253,6 +253,9 @@ class TcpStore final : public Store {
 }  // namespace
 
 std::unique_ptr<Store> connect_store(const StoreOptions& options) {
+  for (const double seconds : {options.patience_s, options.limit_s})
+    if (!(seconds >= kShortestWait && seconds <= kLongestWait))
+      throw std::invalid_argument("patience and limit must be from 0.001 to 2,000,000 s");
   return std::make_unique<TcpStore>(options);
 }
 

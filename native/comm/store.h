@@ -47,6 +47,9 @@ class Store {
   virtual std::string address() const = 0;
 };
 
+// Time-outs in seconds: a millisecond, and 23 days, which as milliseconds are an int.
+constexpr double kShortestWait = 1e-3, kLongestWait = 2e6;
+
 struct StoreOptions {
   std::string host;
   int port = 0;
@@ -56,7 +59,8 @@ struct StoreOptions {
   double limit_s = 1800;   // a meeting fails after this even if all ranks are alive
 };
 
-// Connects, trying again until `patience_s` have passed. Throws StoreError.
+// Connects, trying again until `patience_s` have passed. Throws StoreError, and
+// std::invalid_argument for a time-out beyond these bounds.
 std::unique_ptr<Store> connect_store(const StoreOptions& options);
 
 }  // namespace kogrpo

@@ -52,8 +52,14 @@ describe('the place of a process', () => {
     const env = { RANK: '2', WORLD_SIZE: '2', MASTER_ADDR: 'a', MASTER_PORT: '5000' }
     expect(() => placeOf(env)).toThrow('rank 2 of 2 ranks cannot be')
     expect(() => placeOf({ ...env, RANK: 'x' })).toThrow('RANK is "x"')
-    for (const seconds of ['-1', '0', '1e-9', 'Infinity', 'soon'])
-      expect(() => placeOf({ KOGRPO_RANK_TIMEOUT: seconds })).toThrow('KOGRPO_RANK_TIMEOUT')
+    for (const name of ['KOGRPO_RANK_TIMEOUT', 'KOGRPO_RANK_LIMIT']) {
+      for (const value of ['-1', '0', '1e-9', 'soon', '2147484', '1e300', 'Infinity']) {
+        expect(() => placeOf({ [name]: value })).toThrow(
+          `${name} is "${value}"; it must be a number of seconds, from 0.001 to 2000000`,
+        )
+      }
+      expect(placeOf({ [name]: '2000000' })).toBeNull()
+    }
   })
 
   it('gives each rank of a machine the GPU of its number there', () => {

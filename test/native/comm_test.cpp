@@ -2,6 +2,7 @@
 // give.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include "comm/job_queue.h"
 #include "comm_testing.h"
@@ -139,6 +140,18 @@ TEST_CASE("comm: a queue that goes ends the job that runs and drops the others")
   }
   CHECK(begun == 1);
   CHECK(dropped == 0);
+}
+
+TEST_CASE("comm: a time-out that an integer of milliseconds does not hold is refused") {
+  const auto device = make_cpu_device(1);
+  for (const double seconds : {0.0, -1.0, 2.1e6, 1e300, std::nan("")}) {
+    StoreOptions options{.host = "127.0.0.1", .port = 1, .run = "run", .rank = 0, .size = 2};
+    options.patience_s = seconds;
+    CHECK_THROWS_AS(connect_ranks(options, *device), std::invalid_argument);
+    options.patience_s = 1;
+    options.limit_s = seconds;
+    CHECK_THROWS_AS(connect_ranks(options, *device), std::invalid_argument);
+  }
 }
 
 TEST_CASE("comm: a store that nobody keeps is a failed collective that says why") {

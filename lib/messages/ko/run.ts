@@ -37,8 +37,8 @@ export const run = catalogue({
     '{name}: 설정되지 않았습니다. 랭크에 필요한 변수입니다(kogrpo launch, torchrun, srun, mpirun이 설정합니다. 프로세스 하나로 돌리려면 RANK와 WORLD_SIZE를 없애세요)',
   '{name} is "{value}"; it must be a whole number':
     '{name}의 값이 "{value}"입니다. 정수여야 합니다',
-  '{name} is "{value}"; it must be a number of seconds':
-    '{name}의 값이 "{value}"입니다. 초 단위의 수여야 합니다',
+  '{name} is "{value}"; it must be a number of seconds, from {least} to {most}':
+    '{name}의 값이 "{value}"입니다. {least} 이상 {most} 이하인 초 단위의 수여야 합니다',
   'cannot serve the rendezvous store on port {port}: {message}; choose another port':
     '포트 {port}번에서 랑데부 저장소를 열 수 없습니다: {message}. 다른 포트를 고르세요',
   'gold answer "{answer}" is not a whole number in digits: the miniature\'s judge reads only its own problems':
