@@ -42,7 +42,6 @@ constexpr int kSpins = 1500;
 
 // Pool::State::ticket: the loop's number, whether it can still be joined, how many workers are in.
 constexpr uint64_t kWorkers = 0xFFFF, kOpen = 0x10000, kOneLoop = 0x20000;
-constexpr int kMaxThreads = 1024;
 
 }  // namespace
 
@@ -148,9 +147,9 @@ struct Pool::State {
 };
 
 Pool::Pool(int threads) : state_(std::make_unique<State>()) {
-  if (threads < 1 || threads > kMaxThreads)
+  if (threads < 1 || threads > kMostThreads)
     throw std::invalid_argument("Pool: threads must be between 1 and " +
-                                std::to_string(kMaxThreads) + ", not " + std::to_string(threads));
+                                std::to_string(kMostThreads) + ", not " + std::to_string(threads));
   state_->threads = threads;
   for (int worker = 1; worker < threads; ++worker)
     state_->workers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
@@ -189,9 +188,9 @@ void Pool::run(int64_t n, int64_t grain, const Body& body) {
 int default_threads() {
 #if defined(__linux__)
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return threads_for(CPU_COUNT(&set));
 #endif
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return threads_for(static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace kogrpo

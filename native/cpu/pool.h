@@ -9,12 +9,13 @@
 #include <memory>
 
 #include "cpu/kernels.h"
+#include "ops/device.h"
 
 namespace kogrpo {
 
 class Pool {
  public:
-  // threads ≥ 1, the caller's included; throws std::invalid_argument otherwise.
+  // 1 to kMostThreads threads, the caller's included; throws std::invalid_argument otherwise.
   explicit Pool(int threads);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -38,8 +39,13 @@ inline int64_t grain(int64_t work) {
   return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, work));
 }
 
-// Processors this process may run on (its affinity mask, which container limits on cpusets set
-// too).
+// Threads for `processors` of them.
+inline int threads_for(int processors) {
+  return std::clamp(processors, 1, kMostThreads);
+}
+
+// For the processors this process may run on (its affinity mask, which container limits on cpusets
+// set too).
 int default_threads();
 
 }  // namespace kogrpo

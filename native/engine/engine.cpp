@@ -14,8 +14,6 @@
 namespace kogrpo {
 namespace {
 
-constexpr int kMostThreads = 1024;
-
 const ModelConfig& checked(const ModelConfig& c) {
   check_config(c);
   return c;

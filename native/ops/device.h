@@ -72,6 +72,8 @@ class Device {
   virtual std::unique_ptr<Lane> make_lane(bool beside) = 0;
 };
 
+constexpr int kMostThreads = 1024;  // of the host
+
 // `threads`: of the host, 0: every processor this process may use.
 std::unique_ptr<Device> make_cpu_device(int threads);
 

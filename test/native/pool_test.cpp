@@ -148,6 +148,9 @@ TEST_CASE("pool: idle threads sleep") {
 TEST_CASE("pool: starts and ends without work") {
   for (int i = 0; i < 50; ++i) Pool pool(1 + i % 5);
   CHECK(default_threads() >= 1);
+  CHECK(threads_for(0) == 1);  // as the library says where it does not know
+  CHECK(threads_for(96) == 96);
+  CHECK(threads_for(4096) == 1024);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
