@@ -26,15 +26,17 @@ void Communicator::collective(const Label& label, const std::function<void()>& w
   }
 }
 
+std::string explained(Store* store, const std::string& label, const std::string& cause) {
+  try {
+    return label + ": " + (store ? store->explain(label, cause) : cause);
+  } catch (const StoreError& lost) {
+    return label + ": " + lost.what() + " (" + cause + ")";
+  }
+}
+
 void Communicator::explain_failure(const std::string& label, const std::string& cause) {
   failed_ = true;
-  std::string why = cause;
-  try {
-    if (store_) why = store_->explain(label, cause);
-  } catch (const StoreError& lost) {
-    why = std::string(lost.what()) + " (" + cause + ")";
-  }
-  throw CommError(label + ": " + why);
+  throw CommError(explained(store_.get(), label, cause));
 }
 
 void Communicator::all_reduce(float* data, size_t n, const Label& label) {

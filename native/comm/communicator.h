@@ -115,6 +115,10 @@ class Communicator {
   bool failed_ = false;
 };
 
+// The cause of a failure under `label`, and the ranks that the store (may be null) knows to be at
+// fault; never throws StoreError.
+std::string explained(Store* store, const std::string& label, const std::string& cause);
+
 // The communicator of a process that is alone.
 std::unique_ptr<Communicator> make_single();
 
@@ -128,12 +132,15 @@ bool has_gloo();
 struct NcclOptions {
   double limit_s = 1800;  // a transfer that takes longer is given up even if all ranks are alive
   double patience_s = 3;  // with a rank lost, how long one may go on without coming to its end
+  // Makes the GPU current for a further thread; empty: it is the first one.
+  std::function<void()> bind_thread = {};
 };
 
 // Over NCCL, in the memory of a GPU: the device that is current for this thread. A lane with a
 // stream must be attached before the first collective; bytes of the host go through its device.
 // While transfers are queued a thread looks after them: an error of NCCL, a rank that the store
-// knows to be lost, or the limit ends them all (ncclCommAbort), and check() says why.
+// knows to be lost, or the limit ends them all (ncclCommAbort), and check() says why. So it is with
+// the meeting of the GPUs: throws CommError.
 std::unique_ptr<Communicator> make_nccl(int rank, int size, std::shared_ptr<Store> store,
                                         const NcclOptions& options = {});
 

@@ -133,7 +133,7 @@ std::unique_ptr<Communicator> make_gloo(int rank, int size, std::shared_ptr<Stor
   } catch (const StoreError& e) {
     throw CommError(label + ": " + e.what());
   } catch (const std::exception& e) {
-    throw CommError(label + ": " + store->explain(label, e.what()));
+    throw CommError(explained(store.get(), label, e.what()));
   }
 }
 

@@ -6,8 +6,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "comm/communicator.h"
 #include "comm/nccl_api.h"
@@ -22,6 +26,60 @@ double since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+// What the thread that calls ncclCommInitRank() has to say.
+struct Joining {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false, given_up = false;
+  int result = kNcclSuccess;
+  NcclComm comm = nullptr;
+  std::exception_ptr failure;
+};
+
+// The call returns when all ranks have made it, and waits without end for one that has ended
+// before. Nothing interrupts it: it has a thread of its own, which is left to itself when all is
+// given up.
+NcclComm join_ranks(const std::shared_ptr<const NcclApi>& api, int rank, int size,
+                    const NcclUniqueId& id, Store* store, const NcclOptions& options) {
+  constexpr auto kInterval = std::chrono::milliseconds(20);
+  const auto joining = std::make_shared<Joining>();
+  std::thread([joining, api, rank, size, id, bind = options.bind_thread] {
+    int result = kNcclSuccess;
+    NcclComm comm = nullptr;
+    std::exception_ptr failure;
+    try {
+      if (bind) bind();
+      result = api->comm_init_rank(&comm, size, id, rank);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(joining->mutex);
+    if (joining->given_up && comm) api->comm_abort(std::exchange(comm, nullptr));
+    joining->result = result;
+    joining->comm = comm;
+    joining->failure = failure;
+    joining->done = true;
+    joining->changed.notify_all();
+  }).detach();
+  const Clock::time_point begin = Clock::now();
+  std::unique_lock lock(joining->mutex);
+  while (!joining->changed.wait_for(lock, kInterval, [&] { return joining->done; })) {
+    std::string cause;
+    if (since(begin) > options.patience_s && store) cause = store->lost();
+    if (cause.empty() && since(begin) > options.limit_s)
+      cause = "ncclCommInitRank took longer than " +
+              std::to_string(static_cast<int64_t>(options.limit_s)) + " s";
+    if (cause.empty()) continue;
+    joining->given_up = true;
+    throw std::runtime_error(cause);
+  }
+  if (joining->failure) std::rethrow_exception(joining->failure);
+  if (joining->result != kNcclSuccess)
+    throw std::runtime_error(std::string("ncclCommInitRank: ") +
+                             api->get_error_string(joining->result));
+  return joining->comm;
+}
+
 class Nccl final : public Communicator {
  public:
   Nccl(int rank, int size, std::shared_ptr<Store> store, const NcclOptions& options)
@@ -33,7 +91,7 @@ class Nccl final : public Communicator {
     } else {
       store->get("nccl").copy(id.internal, sizeof id.internal);
     }
-    require(api_->comm_init_rank(&comm_, size, id, rank), "ncclCommInitRank");
+    comm_ = join_ranks(api_, rank, size, id, store.get(), options);
   }
   ~Nccl() override {
     Nccl::detach();
@@ -227,8 +285,10 @@ std::unique_ptr<Communicator> make_nccl(int rank, int size, std::shared_ptr<Stor
     return std::make_unique<Nccl>(rank, size, store, options);
   } catch (const CommError&) {
     throw;
-  } catch (const std::exception& e) {
+  } catch (const StoreError& e) {
     throw CommError(label + ": " + e.what());
+  } catch (const std::exception& e) {
+    throw CommError(explained(store.get(), label, e.what()));
   }
 }
 
@@ -241,7 +301,8 @@ std::unique_ptr<Communicator> connect_ranks(const StoreOptions& o, const Device&
     throw CommError(e.what());
   }
   if (device.memory().total > 0)
-    return make_nccl(o.rank, o.size, std::move(store), {.limit_s = o.limit_s});
+    return make_nccl(o.rank, o.size, std::move(store),
+                     {.limit_s = o.limit_s, .bind_thread = [&device] { device.bind_thread(); }});
   return make_gloo(o.rank, o.size, std::move(store), o.patience_s);
 }
 

@@ -32,6 +32,7 @@ class CudaDevice final : public Device {
     return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
   }
 
+  void bind_thread() const override { KOGRPO_CUDA(cudaSetDevice(index_)); }
   void* allocate(size_t bytes) override {
     ++ops_.context().memory_changes;
     return cuda::allocate(bytes);

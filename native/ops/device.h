@@ -51,6 +51,9 @@ class Device {
   // Bytes that the operations keep for themselves besides tensors.
   virtual int64_t workspace() const { return 0; }
 
+  // Makes the device current for the calling thread, as it is for the one that opened it.
+  virtual void bind_thread() const {}
+
   // Uninitialised, on 64 bytes at least. Throws DeviceMemoryError or std::bad_alloc.
   virtual void* allocate(size_t bytes) = 0;
   virtual void deallocate(void* p) noexcept = 0;

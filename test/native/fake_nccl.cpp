@@ -1,6 +1,7 @@
 // A library with NCCL's names that writes down what it is asked, a line a call, and moves nothing
 // between ranks (of an all_gather every rank seems to have what this one has, and bytes that are
 // received are zeros): for the order and sizes of collectives (nccl_test.cpp).
+#include <condition_variable>
 #include <cstddef>
 #include <cstring>
 #include <map>
@@ -14,6 +15,9 @@ struct Comm {
 };
 std::mutex mutex;
 std::map<int, std::string> traces;  // by rank
+// Whether ncclCommInitRank() waits as it does for a rank that does not come.
+bool waits = false;
+std::condition_variable changed;
 // A group begins before it is said whose: the line waits for the next call of this thread.
 thread_local std::string waiting;
 thread_local int current = -1;
@@ -44,6 +48,11 @@ const char* fake_nccl_trace(int rank) {
   seen = std::exchange(traces[rank], {});
   return seen.c_str();
 }
+void fake_nccl_wait(int on) {
+  const std::lock_guard lock(mutex);
+  waits = on != 0;
+  changed.notify_all();
+}
 int ncclGetVersion(int* version) {
   *version = 23007;
   return 0;
@@ -53,6 +62,10 @@ int ncclGetUniqueId(Id* id) {
   return 0;
 }
 int ncclCommInitRank(void** comm, int size, Id id, int rank) {
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [] { return !waits; });
+  }
   *comm = new Comm{rank, size};
   return note("init " + std::to_string(rank) + " of " + std::to_string(size) +
                   (id.internal[127] == 127 ? "" : " with another id"),

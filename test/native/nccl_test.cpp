@@ -203,6 +203,42 @@ TEST_CASE("nccl: a rank that is lost ends what waits for it, and is named with t
   unsetenv("KOGRPO_NCCL");
 }
 
+// The thread that was left in ncclCommInitRank() comes back when the stand-in lets it go.
+TEST_CASE("nccl: GPUs whose meeting does not end are given up, and who is lost is named") {
+  setenv("KOGRPO_NCCL", KOGRPO_FAKE_NCCL, 1);
+  const std::shared_ptr<void> library(dlopen(KOGRPO_FAKE_NCCL, RTLD_NOW),
+                                      [](void* l) { dlclose(l); });
+  const auto wait = reinterpret_cast<void (*)(int)>(dlsym(library.get(), "fake_nccl_wait"));
+  const auto traced = [](int rank, const std::string& text) {
+    std::string trace;
+    for (int i = 0; i < 500 && trace != text; ++i) {
+      trace += nccl_trace(rank);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return trace;
+  };
+  nccl_trace(0);
+  wait(1);
+  CHECK_THROWS_WITH_AS(make_nccl(0, 2, std::make_shared<LosingStore>(), {.patience_s = 0.01}),
+                       "connecting the GPUs: rank 1 is dead (rank 1 is dead: its connection)",
+                       CommError);
+  wait(0);
+  CHECK(traced(0, "init 0 of 2\nabort\n") == "init 0 of 2\nabort\n");
+  wait(1);
+  CHECK_THROWS_WITH_AS(make_nccl(0, 1, nullptr, {.limit_s = 0.05}),
+                       "connecting the GPUs: ncclCommInitRank took longer than 0 s", CommError);
+  wait(0);
+  CHECK(traced(0, "init 0 of 1\nabort\n") == "init 0 of 1\nabort\n");
+  // On a thread of its own the call needs the GPU that was chosen.
+  bool bound = false;
+  make_nccl(0, 1, nullptr, {.bind_thread = [&] { bound = true; }});
+  CHECK(bound);
+  CHECK_THROWS_WITH_AS(
+      make_nccl(0, 1, nullptr, {.bind_thread = [] { throw DeviceError("no such GPU"); }}),
+      "connecting the GPUs: no such GPU", CommError);
+  unsetenv("KOGRPO_NCCL");
+}
+
 TEST_CASE("nccl: a library that is not there is an error") {
   setenv("KOGRPO_NCCL", "/nowhere/libnccl.so.2", 1);
   CHECK_THROWS_WITH(NcclApi::load(), doctest::Contains("tried:\n  /nowhere/libnccl.so.2"));
