@@ -24,6 +24,8 @@ export interface TensorSource {
 /** First `values` [n, cols] as they are, then one row an element of `of`: the mean of the tensor's rows
  *  ids[cu[of]] … ids[cu[of + 1] − 1], or 0 where `of` is −1. */
 export interface FurtherRows {
+  /** Rows of the tensor in its file; the first `rows` of them are copied. */
+  height: number
   values?: Float32Array
   ids?: Int32Array
   cu?: Int32Array

@@ -96,7 +96,7 @@ function furtherRows(
     for (const _ of subtokens) of.push(mean)
   }
   for (let id = size + subtokens.length; id < rows; id++) of.push(id < height ? list([id]) : -1)
-  return { ids: Int32Array.from(ids), cu: Int32Array.from(cu), of: Int32Array.from(of) }
+  return { height, ids: Int32Array.from(ids), cu: Int32Array.from(cu), of: Int32Array.from(of) }
 }
 
 interface AddedToken {

@@ -58,7 +58,7 @@ namespace {
 FurtherRows further_rows(const Napi::Object& o) {
   return {array_or_empty<int32_t>(o.Get("ids"), "ids"), array_or_empty<int32_t>(o.Get("cu"), "cu"),
           array_or_empty<int32_t>(o.Get("of"), "of"),
-          array_or_empty<float>(o.Get("values"), "values")};
+          array_or_empty<float>(o.Get("values"), "values"), integer(o, "height")};
 }
 
 LowRank low_rank(const Napi::Object& o) {

@@ -35,6 +35,11 @@ std::vector<float> read_factor(const LowRank::Factor& factor, int64_t n) {
 std::vector<float> means_of(const TensorSource& s) {
   const std::vector<int32_t>&ids = s.further.ids, &cu = s.further.cu;
   if (cu.empty()) return {};
+  const int64_t height = s.further.height;
+  if (height < s.rows || !countable(height, s.cols))
+    throw std::invalid_argument("further: height must be the tensor's rows, at least the " +
+                                std::to_string(s.rows) + " that are copied");
+  require_range(s.file, s.begin, s.dtype, height * s.cols);
   std::vector<float> means, row(static_cast<size_t>(s.cols));
   std::vector<double> sum(static_cast<size_t>(s.cols));
   for (size_t list = 0; list + 1 < cu.size(); ++list) {
@@ -43,7 +48,9 @@ std::vector<float> means_of(const TensorSource& s) {
     std::fill(sum.begin(), sum.end(), 0.0);
     for (int32_t i = cu[list]; i < cu[list + 1]; ++i) {
       const int64_t id = ids[static_cast<size_t>(i)];
-      if (id < 0) throw std::invalid_argument("further: ids must not be negative");
+      if (id < 0 || id >= height)
+        throw std::invalid_argument("further: id " + std::to_string(id) +
+                                    " is none of the tensor's " + std::to_string(height) + " rows");
       read_tensor(s.file, s.begin + id * s.cols * static_cast<int64_t>(size_of(s.dtype)), s.dtype,
                   row.data(), s.cols);
       for (size_t c = 0; c < row.size(); ++c) sum[c] += double(row[c]);

@@ -29,10 +29,12 @@ struct LowRank {
 
 // Rows behind those of a tensor, [rows, cols]: row r is the mean of the tensor's rows that list
 // of[r] has, ids[cu[list]] … ids[cu[list + 1] − 1]; 0 where of[r] is −1. `values` are rows as they
-// are and go before, where there are any.
+// are and go before, where there are any. The tensor has `height` rows in its file, of which the
+// first `rows` are copied.
 struct FurtherRows {
   std::vector<int32_t> ids, cu, of;
   std::vector<float> values;
+  int64_t height = 0;
 };
 
 // [rows, cols] elements at `begin` of `file`; row r is multiplied by row_scale[r] (empty: 1).

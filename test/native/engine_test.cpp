@@ -157,6 +157,32 @@ TEST_CASE("tensor files: rewritten, rows scaled, in blocks, and nothing left beh
   CHECK_THROWS_WITH_AS(rewrite_tensors(
                            copy, {}, bad, DType::f32, [] {}, AbortFlag()),
                        doctest::Contains("truncated"), IoError);
+  // Of a tensor of three rows one is copied, and the mean of the others goes behind it.
+  std::vector<TensorSource> mean = {{file.path, 1, DType::f32, 1, cols, {}}};
+  mean[0].further = {{1, 2}, {0, 2}, {0}, {}, 3};
+  rewrite_tensors(
+      copy, {}, mean, DType::f32, [] {}, AbortFlag());
+  back.resize(static_cast<size_t>(2 * cols));
+  read_tensor(copy, 0, DType::f32, back.data(), 2 * cols);
+  const auto at = [&](int64_t row) { return double(values[static_cast<size_t>(row * cols)]); };
+  CHECK(back[static_cast<size_t>(cols)] == static_cast<float>((at(1) + at(2)) / 2));
+  std::filesystem::remove(copy);
+  const auto refused = [&](const FurtherRows& further, const char* why) {
+    mean[0].further = further;
+    CHECK_THROWS_WITH_AS(rewrite_tensors(
+                             copy, {}, mean, DType::f32, [] {}, AbortFlag()),
+                         why, std::invalid_argument);
+    CHECK_FALSE(std::filesystem::exists(copy));
+  };
+  // What lies behind the tensor in its file is another's.
+  refused({{0, 2}, {0, 2}, {0}, {}, 2}, "further: id 2 is none of the tensor's 2 rows");
+  refused({{-1}, {0, 1}, {0}, {}, 2}, "further: id -1 is none of the tensor's 2 rows");
+  refused({{0}, {0, 1}, {0}, {}, 0},
+          "further: height must be the tensor's rows, at least the 1 that are copied");
+  mean[0].further = {{0}, {0, 1}, {0}, {}, 4};
+  CHECK_THROWS_WITH_AS(rewrite_tensors(
+                           copy, {}, mean, DType::f32, [] {}, AbortFlag()),
+                       doctest::Contains("truncated"), IoError);
   CHECK_FALSE(std::filesystem::exists(copy));
 }
 
