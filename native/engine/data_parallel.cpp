@@ -12,8 +12,6 @@
 namespace kogrpo {
 namespace {
 
-// Bytes of all ranks together that are under way at a time, in each direction.
-constexpr int64_t kStaging = int64_t{32} << 20;
 // Parts begin where 16 bytes do, whatever the elements.
 constexpr int64_t kPart = 1024;
 

@@ -35,6 +35,9 @@
 
 namespace kogrpo {
 
+// Bytes of all ranks together that are under way at a time, in each direction.
+constexpr int64_t kStaging = int64_t{32} << 20;
+
 class DataParallel {
  public:
   // `type`: of gradients.

@@ -18,6 +18,18 @@ void require_causal_lm(const ModelConfig& config) {
                                 " labels has no tokens to generate");
 }
 
+// The options of a scheduler, 0 as vocab_limit being the whole vocabulary.
+SchedulerOptions checked(int64_t vocab_limit, int64_t max_sequences, int64_t prefill_rows,
+                         const ModelConfig& config) {
+  if (vocab_limit == 0) vocab_limit = config.vocab_size;
+  if (vocab_limit < 1 || vocab_limit > config.vocab_size)
+    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
+                                std::to_string(config.vocab_size));
+  if (max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
+  if (prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  return {vocab_limit, max_sequences, prefill_rows};
+}
+
 }  // namespace
 
 std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> requests,
@@ -25,12 +37,9 @@ std::vector<GenerateResult> Engine::generate(std::span<const GenerateRequest> re
                                              const std::function<void(int64_t)>& on_progress,
                                              const AbortFlag& abort, const OnFinish& on_finish) {
   require_causal_lm(config_);
-  if (options.vocab_limit == 0) options.vocab_limit = config_.vocab_size;
-  if (options.vocab_limit < 1 || options.vocab_limit > config_.vocab_size)
-    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
-                                std::to_string(config_.vocab_size));
-  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
-  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  options.vocab_limit =
+      checked(options.vocab_limit, options.max_sequences, options.prefill_rows, config_)
+          .vocab_limit;
   Together together;
   if (options.group > 0) {
     if (options.live < 1) throw std::invalid_argument("live must be at least 1");
@@ -94,12 +103,8 @@ std::vector<GenerateResult> Engine::generate_streaming(
 std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
   require_causal_lm(config_);
   if (session_) throw std::invalid_argument("a serving session is open already: close it first");
-  const int64_t vocab_limit = options.vocab_limit == 0 ? config_.vocab_size : options.vocab_limit;
-  if (vocab_limit < 1 || vocab_limit > config_.vocab_size)
-    throw std::invalid_argument("vocabLimit must be at most the vocabulary's size, " +
-                                std::to_string(config_.vocab_size));
-  if (options.max_sequences < 1) throw std::invalid_argument("maxSequences must be at least 1");
-  if (options.prefill_rows < 1) throw std::invalid_argument("prefillRows must be at least 1");
+  const SchedulerOptions limits =
+      checked(options.vocab_limit, options.max_sequences, options.prefill_rows, config_);
   auto session = std::make_unique<Session>(*device_, config_, decoder_);
   const int64_t page_bytes = session->scheduler.page_bytes();
   const int64_t pages = options.max_cache_bytes / page_bytes;
@@ -107,9 +112,7 @@ std::shared_ptr<RequestInbox> Engine::serve_open(const ServeOptions& options) {
     throw std::invalid_argument("maxCacheBytes = " + std::to_string(options.max_cache_bytes) +
                                 " must hold a page of keys and values, " +
                                 std::to_string(page_bytes) + " bytes, at least");
-  with_plan([&] {
-    session->scheduler.configure({vocab_limit, options.max_sequences, options.prefill_rows}, pages);
-  });
+  with_plan([&] { session->scheduler.configure(limits, pages); });
   session->inbox = std::make_shared<RequestInbox>(config_.vocab_size, pages);
   session_ = std::move(session);
   return session_->inbox;

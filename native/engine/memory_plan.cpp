@@ -5,6 +5,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "engine/data_parallel.h"
 #include "engine/parameters.h"
 #include "engine/trainable.h"
 #include "ops/ops.h"
@@ -53,7 +54,6 @@ struct Shares {
 };
 
 Shares shares(const ModelConfig& c, const MemoryOptions& o) {
-  constexpr int64_t kStaging = int64_t{32} << 20;  // bytes: data_parallel.cpp
   const ParameterLayout layout(c, o.lora, o.bf16 ? kMomentBlock : 1);
   const Trainable trained(layout);
   const auto partition = [&](const Trainable& run) {
