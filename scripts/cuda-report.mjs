@@ -12,7 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 
 const kHopper = /^(attention_forward_sm90|query_gradient|key_gradient)_kernel/
 
@@ -104,10 +104,13 @@ export function findProblems(kernels, sass) {
 }
 
 async function main() {
-  const value = flag =>
-    process.argv.includes(flag) ? process.argv[process.argv.indexOf(flag) + 1] : undefined
-  const arch = value('--arch') ?? 'sm_90a'
-  const only = process.argv.filter((_, i) => process.argv[i - 1] === '--only')
+  const { out, arch, only } = parseArgs({
+    options: {
+      out: { type: 'string' },
+      arch: { type: 'string', default: 'sm_90a' },
+      only: { type: 'string', multiple: true, default: [] },
+    },
+  }).values
   const nvcc = process.env.NVCC ?? 'nvcc'
   const cuobjdump = process.env.CUOBJDUMP ?? 'cuobjdump'
   const root = fileURLToPath(new URL('..', import.meta.url))
@@ -117,6 +120,8 @@ async function main() {
     .filter(([group, path]) => group === 'cuda' && path.endsWith('.cu'))
     .map(([, path]) => path)
     .filter(path => only.length === 0 || only.includes(basename(path)))
+  const absent = only.filter(name => !sources.some(path => basename(path) === name))
+  if (absent.length > 0) throw new Error(`native/sources.txt has no ${absent.join(', ')}`)
   const folder = mkdtempSync(join(tmpdir(), 'cuda-report-'))
   const run = async (command, args) => {
     const { stdout, stderr } = await promisify(execFile)(command, args, { maxBuffer: 1 << 30 })
@@ -146,11 +151,9 @@ async function main() {
       results[i] = await compile(sources[i])
     }
   }
-  try {
-    await Promise.all(Array.from({ length: availableParallelism() }, work))
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const workers = await Promise.allSettled(Array.from({ length: availableParallelism() }, work))
+  rmSync(folder, { recursive: true }) // when nobody writes there any more
+  for (const { reason } of workers) if (reason !== undefined) throw reason
   const kernels = results.flatMap(r => r.kernels)
   const sass = results.every(r => r.sass) ? new Map(results.flatMap(r => [...r.sass])) : undefined
   const problems = findProblems(kernels, sass)
@@ -172,7 +175,6 @@ async function main() {
     )
   if (!sass)
     console.log('cuobjdump was not found: the machine code was not looked at (set CUOBJDUMP)')
-  const out = value('--out')
   if (out)
     writeFileSync(
       out,

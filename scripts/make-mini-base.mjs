@@ -8,7 +8,10 @@ import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
+// An option that is none must not write over what it was to check.
+const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values
 const root = fileURLToPath(new URL('..', import.meta.url))
 const assets = join(root, 'assets/mini')
 const run = join(mkdtempSync(join(tmpdir(), 'kogrpo-mini-base-')), 'run')
@@ -17,7 +20,7 @@ const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' })
 if (status !== 0) process.exit(status ?? 1)
 
 const weights = readFileSync(join(run, 'pretrain/model.safetensors'))
-if (process.argv.includes('--check')) {
+if (check) {
   const same = weights.equals(readFileSync(join(assets, 'model.safetensors')))
   console.log(
     same ? 'the weights are the committed ones' : 'the weights DIFFER from the committed ones',
