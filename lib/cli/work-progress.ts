@@ -37,6 +37,11 @@ export class WorkProgress {
     return (performance.now() - this.#started) / 1000
   }
 
+  /** Says where the job stands now; on a terminal, where the line is redrawn. */
+  show(): void {
+    if (this.#output.isTTY === true) this.#draw()
+  }
+
   /** A line that stays. */
   note(text: Phrase): void {
     this.#erase()

@@ -2,13 +2,16 @@
  * Time of a stage on the processor at hand. A few layers with random weights of the model's sizes train part of a
  * micro-batch, decode with all sequences and with a quarter of them, and take an update; the whole model's time
  * follows by operations (geometry.ts) and parameters. A decoding step is taken to cost a constant and a share for
- * each sequence: that sequences end at different lengths follows from the two.
+ * each sequence: that sequences end at different lengths follows from the two. What several ranks exchange takes
+ * its time by parameters (exchange.ts).
  */
 import { performance } from 'node:perf_hooks'
 import { randomStream } from '../data/random.ts'
 import { type Batch, Engine, type GenerateRequest } from '../engine/engine.ts'
 import type { ModelConfig } from '../model/config.ts'
+import { type ExchangeTimes, exchangeTimes } from './exchange.ts'
 import { forwardFlops, type Geometry, geometryOf, layerElements } from './geometry.ts'
+import type { Shard } from './memory.ts'
 import type { Load, PhaseTime } from './plan.ts'
 
 /** How the engine of the run computes. */
@@ -20,9 +23,11 @@ interface ProcessorOptions {
   /** Completions' prompt is computed once a group in training. */
   sharedPrefix: boolean
   ranks: number
-  /** Moments are sharded. */
-  sharded: boolean
+  shard: Shard
 }
+
+/** What is being measured. */
+export type Measured = 'sampling' | 'training' | 'exchange of gradients'
 
 const LAYERS = 2
 /** Operations of one measurement: about a second of two cores. */
@@ -30,40 +35,51 @@ const BUDGET = 1e11
 const RUNS = 5
 /** Sequences that the engine runs at once. */
 const RUNNING = 256
+/** Parameters up to which the exchange of a model is measured with all its layers. */
+const WHOLE = 2 ** 26
 /** Longest context that is measured. */
 const CONTEXT = 512
 
 /** What was measured, of the whole model: seconds of a decoding step and of each of its tokens, of an operation of
- *  reading prompts and of training, of an element's update. */
-interface ProcessorTimes {
+ *  reading prompts and of training; and of a parameter's exchange and update. */
+interface ProcessorTimes extends ExchangeTimes {
   step: number
   token: number
   reading: number
   training: number
-  element: number
 }
 
-/** Seconds of the phases of a step, by the names of the plan. */
+/** Seconds of the phases of a step, by the names of the plan. Several ranks throw ERR_RANKS where they cannot talk. */
 export async function processorPhases(
   config: ModelConfig,
   load: Load,
   options: ProcessorOptions,
+  onMeasure: (what: Measured) => void = () => {},
 ): Promise<PhaseTime[]> {
-  const { threads, dtype, gradientCheckpointing, ranks } = options
+  const { threads, dtype, gradientCheckpointing, ranks, shard } = options
   const cut = { ...config, numLayers: Math.min(config.numLayers, LAYERS) }
   const { mean, sample, batch, rollout } = load
   const [whole, part] = [geometryOf(config), geometryOf(cut)]
   // All ranks at once: they share the memory's bandwidth.
-  const engines: Engine[] = []
-  try {
-    for (let rank = 0; rank < ranks; rank++) {
-      const init = { seed: 0 }
-      engines.push(
-        await Engine.create({ config: cut, threads, dtype, gradientCheckpointing, init }),
-      )
+  const withEngines = async <T>(
+    config: ModelConfig,
+    body: (engines: readonly Engine[]) => Promise<T>,
+  ): Promise<T> => {
+    const engines: Engine[] = []
+    try {
+      for (let rank = 0; rank < ranks; rank++) {
+        const init = { seed: 0 }
+        engines.push(await Engine.create({ config, threads, dtype, gradientCheckpointing, init }))
+      }
+      return await body(engines)
+    } finally {
+      await Promise.all(engines.map(engine => engine.dispose()))
     }
+  }
+  const alone = await withEngines(cut, async engines => {
     let decoded = { step: 0, token: 0, reading: 0 }
     if (rollout) {
+      onMeasure('sampling')
       const { group, meanPrompt, meanCompletion, completions } = rollout
       const running = Math.min(Math.ceil(completions / ranks), RUNNING)
       const seen = Math.max(1, Math.min(Math.round(meanPrompt + meanCompletion / 2), CONTEXT))
@@ -71,11 +87,20 @@ export async function processorPhases(
       const scale = tokenOps(whole, seen) / tokenOps(part, seen)
       decoded = { step: scale * step, token: scale * token, reading }
     }
+    onMeasure('training')
     const trained = await training(engines, part, Math.round((batch * mean) / sample), sample)
-    return phasesFrom(whole, load, { ...decoded, ...trained }, options)
-  } finally {
-    await Promise.all(engines.map(engine => engine.dispose()))
+    return { ...decoded, ...trained }
+  })
+  let exchanged: ExchangeTimes = { exchange: 0, update: alone.update }
+  if (ranks > 1) {
+    onMeasure('exchange of gradients')
+    // Where there is little to send, meeting takes the time: a small model is measured whole.
+    const sent = whole.parameters <= WHOLE ? config : cut
+    exchanged = await withEngines(sent, engines =>
+      exchangeTimes(engines, geometryOf(sent).parameters, shard),
+    )
   }
+  return phasesFrom(whole, load, { ...alone, ...exchanged }, options)
 }
 
 /** The phases that follow from what was measured. */
@@ -83,7 +108,7 @@ export function phasesFrom(
   g: Geometry,
   load: Load,
   times: ProcessorTimes,
-  { sharedPrefix, ranks, sharded }: Pick<ProcessorOptions, 'sharedPrefix' | 'ranks' | 'sharded'>,
+  { sharedPrefix, ranks }: Pick<ProcessorOptions, 'sharedPrefix' | 'ranks'>,
 ): PhaseTime[] {
   const { rollout } = load
   const phases: PhaseTime[] = []
@@ -102,17 +127,19 @@ export function phasesFrom(
   }
   // Micro-batches are handed out whole: the time is that of the rank with most.
   const size = Math.min(load.batch, load.sequences)
-  const sequences = Math.ceil(load.sequences / size / ranks) * size
+  const turns = Math.ceil(load.sequences / size / ranks)
+  const sequences = turns * size
   const shared = rollout && sharedPrefix ? 1 - 1 / rollout.group : 0
   const tokens = sequences * (load.mean - shared * (rollout?.meanPrompt ?? 0))
   const rows = sequences * load.mean * load.scored
   const passes = load.reference ? 4 / 3 : 1
   phases.push({
     name: 'training',
-    seconds: times.training * passes * trainingOps(g, tokens, rows, load.sample),
+    seconds:
+      times.training * passes * trainingOps(g, tokens, rows, load.sample) +
+      times.exchange * turns * g.parameters,
   })
-  const elements = g.parameters / (sharded ? ranks : 1)
-  phases.push({ name: 'optimizer', seconds: times.element * elements })
+  phases.push({ name: 'optimizer', seconds: times.update * g.parameters })
   return phases
 }
 
@@ -149,13 +176,13 @@ function ids(count: number, vocabulary: number, key: string): Int32Array {
   return Int32Array.from({ length: count }, () => next() % vocabulary)
 }
 
-/** Seconds of an operation of training `samples` of `mean` tokens, and of an element's update. */
+/** Seconds of an operation of training `samples` of `mean` tokens, and of a parameter's update. */
 async function training(
   engines: readonly Engine[],
   g: Geometry,
   samples: number,
   mean: number,
-): Promise<Pick<ProcessorTimes, 'training' | 'element'>> {
+): Promise<Pick<ProcessorTimes, 'training' | 'update'>> {
   const one = trainingOps(g, mean, mean, mean)
   const length = Math.max(2, Math.round(one > BUDGET ? (mean * BUDGET) / one : mean))
   const count = Math.max(1, Math.min(samples, Math.floor(BUDGET / one)))
@@ -175,7 +202,7 @@ async function training(
   const operations = trainingOps(g, count * length, count * (length - 1), length)
   return {
     training: pass / operations,
-    element: updates.sort((a, b) => a - b)[updates.length >> 1]! / g.parameters,
+    update: updates.sort((a, b) => a - b)[updates.length >> 1]! / g.parameters,
   }
 }
 

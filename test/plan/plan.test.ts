@@ -325,8 +325,8 @@ test('a packed row of samples, part of them trained, has as many tokens, shorter
   const training = (lengths: Lengths, packing = true): { seconds: number; tokens: number } => {
     const changed = { ...recipe, sft: { ...recipe.sft!, packing } }
     const { load, tokens } = planRecipe(changed, config, cpu, {}, lengths).asked[0]!
-    const times = { step: 0, token: 0, reading: 0, training: 1e-11, element: 0 }
-    const options = { sharedPrefix: true, ranks: 1, sharded: false }
+    const times = { step: 0, token: 0, reading: 0, training: 1e-11, exchange: 0, update: 0 }
+    const options = { sharedPrefix: true, ranks: 1 }
     return { seconds: phasesFrom(g, load, times, options)[0]!.seconds, tokens }
   }
   const head = g.hidden * g.vocabulary
@@ -346,18 +346,19 @@ test('a packed row of samples, part of them trained, has as many tokens, shorter
   expect(plain.seconds).toBeCloseTo(seconds(64, 16 * 64, 16 * 48), 9)
 })
 
-test('the time of a processor follows from operations: half of them for each of two ranks', async () => {
+test('the time of a processor follows from operations, half of them for each of two ranks, and from what these exchange', async () => {
   const config = parseModelConfig(
     await readJson('assets/mini/config.json'),
     'assets/mini/config.json',
   )
   const { asked } = planRecipe(loadRecipe('mini').recipe, config, parseCluster('CPU-64GB'), {})
-  const times = { step: 3e-3, token: 1e-5, reading: 2e-11, training: 1e-11, element: 1e-9 }
-  const options = { sharedPrefix: true, ranks: 1, sharded: false }
+  const times = {
+    ...{ step: 3e-3, token: 1e-5, reading: 2e-11, training: 1e-11, exchange: 0, update: 1e-9 },
+  }
+  const options = { sharedPrefix: true, ranks: 1 }
   const one = phasesFrom(geometryOf(config), asked[1]!.load, times, options)
-  const two = phasesFrom(geometryOf(config), asked[1]!.load, times, {
-    ...{ ...options, ranks: 2, sharded: true },
-  })
+  const ofTwo = { ...times, exchange: 4e-10, update: 3e-9 }
+  const two = phasesFrom(geometryOf(config), asked[1]!.load, ofTwo, { ...options, ranks: 2 })
   const of = (phases: PhaseTime[], name: string): number =>
     phases.find(phase => phase.name === name)!.seconds
   // 256 completions of 56 tokens, all of them running: 112 steps; 32 prompts of 64.
@@ -366,9 +367,14 @@ test('the time of a processor follows from operations: half of them for each of 
   const read = 2e-11 * 32 * 64 * 2 * blocks
   expect(of(one, 'sampling')).toBeCloseTo(read + 112 * 3e-3 + 256 * 56 * 1e-5, 9)
   expect(of(two, 'sampling')).toBeCloseTo(read / 2 + 112 * 3e-3 + 128 * 56 * 1e-5, 9)
-  expect(of(two, 'training')).toBeCloseTo(of(one, 'training') / 2, 9)
+  // Every turn of micro-batches exchanges the gradients of all parameters.
+  const { sequences, batch } = asked[1]!.load
+  const turns = sequences / batch / 2
+  expect(turns).toBeGreaterThanOrEqual(1)
+  const exchanged = 4e-10 * g.parameters * turns
+  expect(of(two, 'training')).toBeCloseTo(of(one, 'training') / 2 + exchanged, 9)
   expect(of(one, 'optimizer')).toBeCloseTo(1e-9 * g.parameters, 12)
-  expect(of(two, 'optimizer')).toBeCloseTo(0.5e-9 * g.parameters, 12)
+  expect(of(two, 'optimizer')).toBeCloseTo(3e-9 * g.parameters, 12)
   const plain = phasesFrom(g, asked[1]!.load, times, { ...options, sharedPrefix: false })
   // Seven of eight copies of a prompt's tokens more, without the head.
   const more = 224 * 64 * (6 * blocks + 3.5 * 2 * 120 * g.queries * g.layers) * 1e-11

@@ -9,12 +9,12 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs'
 import { loadRecipe } from '../../config/load.ts'
 import type { Recipe } from '../../config/schema.ts'
 import { KogrpoError } from '../../errors.ts'
-import { joined, phrase } from '../../messages/phrase.ts'
+import { failure, joined, phrase, written } from '../../messages/phrase.ts'
 import { type ModelConfig, parseModelConfig, readJson } from '../../model/config.ts'
 import { type Cluster, parseCluster, processor } from '../../plan/hardware.ts'
 import { SHARDS, type Shard } from '../../plan/memory.ts'
 import { planRecipe, type StagePlan, withPhases } from '../../plan/plan.ts'
-import { processorPhases } from '../../plan/processor.ts'
+import { type Measured, processorPhases } from '../../plan/processor.ts'
 import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { readMemory } from '../memory.ts'
@@ -22,6 +22,7 @@ import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
 import { advice, planLines, size } from '../plan-text.ts'
 import { readLengths } from '../planned-lengths.ts'
 import { plannedModel } from '../planned-model.ts'
+import { WorkProgress } from '../work-progress.ts'
 
 interface PlanArguments {
   recipe: string
@@ -72,6 +73,7 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
           { ...recipe, threads: argv.threads ?? recipe.threads },
           config,
           cluster,
+          context,
         )
       : planned
   if (asked.length === 0)
@@ -106,25 +108,43 @@ async function handler(argv: ArgumentsCamelCase<PlanArguments>): Promise<void> {
   }
 }
 
-/** The plans of this machine with the time that its processor takes; of what does not fit none is known. */
+/** The plans of this machine with the time that its processor takes; none is known of what does not fit, and of
+ *  ranks that cannot talk. */
 async function timed(
   plans: readonly StagePlan[],
   recipe: Recipe,
   config: ModelConfig,
   { ranks }: Cluster,
+  context: CliContext,
 ): Promise<StagePlan[]> {
   const { dtype, gradient_checkpointing: gradientCheckpointing } = recipe.model
   if (dtype === 'int8' || recipe.lora) return [...plans]
   const all = recipe.threads || availableParallelism()
   const measured: StagePlan[] = []
-  for (const plan of plans) {
-    const options = {
-      ...{ threads: Math.max(1, Math.floor(all / ranks)), dtype, gradientCheckpointing, ranks },
-      sharedPrefix: recipe.grpo?.shared_prefix ?? false,
-      sharded: plan.settings.shard !== 'none',
+  let now = phrase('opening the model')
+  const progress = new WorkProgress(context, () => now)
+  try {
+    for (const plan of plans) {
+      const { stage, load, fits } = plan
+      const options = {
+        ...{ threads: Math.max(1, Math.floor(all / ranks)), dtype, gradientCheckpointing, ranks },
+        sharedPrefix: recipe.grpo?.shared_prefix ?? false,
+        shard: plan.settings.shard,
+      }
+      const onMeasure = (what: Measured): void => {
+        now = phrase('measuring on this processor: {stage}, {what}', { stage, what: written(what) })
+        progress.show()
+      }
+      const phases = fits ? await processorPhases(config, load, options, onMeasure) : null
+      measured.push(phases ? withPhases(plan, phases) : plan)
     }
-    const phases = plan.fits ? await processorPhases(config, plan.load, options) : []
-    measured.push(plan.fits ? withPhases(plan, phases) : plan)
+  } catch (error) {
+    // Ranks that cannot talk here cannot train here either: a build without Gloo.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_RANKS')) throw error
+    progress.note(phrase('warning: {message}', { message: failure(error) }))
+    return [...plans]
+  } finally {
+    progress.close()
   }
   return measured
 }

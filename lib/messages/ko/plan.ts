@@ -32,6 +32,7 @@ export const plan = {
   training: '학습',
   optimizer: '옵티마이저',
   'exposed communication': '가려지지 않은 통신',
+  'measuring on this processor: {stage}, {what}': '이 프로세서에서 재는 중: {stage}, {what}',
   'a step': '한 스텝',
   '{tokens} tokens; the time was not measured': '토큰 {tokens}개. 시간은 재지 않았습니다',
   '{seconds}, {tokens} tokens, {speed} tokens/s': '{seconds}, 토큰 {tokens}개, 초당 토큰 {speed}개',
