@@ -26,10 +26,13 @@ export function whyUnreadable(path: string, error: unknown): Phrase {
     case 'ENOENT': {
       const names = namesIn(dirname(whole))
       if (names === null) return phrase('there is no directory {path}', { path: dirname(whole) })
-      return phrase('there is no such file (looked at {path}){hint}', {
-        path: whole,
-        hint: didYouMean(basename(whole), names),
-      })
+      const name = basename(whole)
+      const hint = names.some(other => other.normalize() === name.normalize())
+        ? phrase(
+            '; one of this name is there whose letters are composed otherwise (Unicode NFD, as macOS writes Hangul): complete it with Tab, or rename it',
+          )
+        : didYouMean(name, names)
+      return phrase('there is no such file (looked at {path}){hint}', { path: whole, hint })
     }
     case 'EACCES':
       return phrase('no permission to read {path}', { path: whole })

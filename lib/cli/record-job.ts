@@ -215,10 +215,9 @@ class RecordJob<T> {
     }
   }
 
-  /** Tokens per second. */
   #speed(tokens: number): string {
     const seconds = (performance.now() - this.#computingSince) / 1000
-    return (tokens / Math.max(seconds, 1e-3)).toFixed(0)
+    return `${(tokens / Math.max(seconds, 1e-3)).toFixed(0)} tok/s`
   }
 
   #words(): Phrase {

@@ -3,7 +3,7 @@
  * `--resume` names was stopped.
  */
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { loadRecipe, type Override } from '../config/load.ts'
 import type { Recipe } from '../config/schema.ts'
@@ -125,6 +125,7 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
   if (!first || argv.dryRun) return { recipe, warnings, directory, state, claim: null }
   const claim = claimRunDirectory(path)
   try {
+    rmSync(directory.summary, { force: true })
     trimLines(directory.metrics, made)
     trimLines(directory.completions, written)
     writeJson(directory.config, recipe)
@@ -135,8 +136,14 @@ async function takeUp(argv: TrainArguments, first: boolean): Promise<Start | nul
   return { recipe, warnings, directory, state, claim }
 }
 
-/** On the first rank directories are made and logs cut; the others only read. */
-export async function beginOrTakeUp(argv: TrainArguments, first: boolean): Promise<Start> {
+/**
+ * On the first rank directories are made and logs cut; the others only read. Null: `auto`, and the run is
+ * finished, so that a job which is started again does not train anew what is done.
+ */
+export async function beginOrTakeUp(argv: TrainArguments, first: boolean): Promise<Start | null> {
+  const { resume, outputDir, acceptChanges } = argv
+  const settled = resume === 'auto' && acceptChanges !== true && outputDir !== undefined
+  if (settled && existsSync(runDirectory(outputDir).summary)) return null
   return (argv.resume && (await takeUp(argv, first))) || begin(argv, first)
 }
 

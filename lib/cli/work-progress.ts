@@ -3,7 +3,7 @@
  * second; elsewhere it is a plain line at least every ten seconds, also while nothing finishes.
  */
 import type { Phrase, Say } from '../messages/phrase.ts'
-import { duration, type Output } from '../report/progress.ts'
+import { duration, isLive, type Output } from '../report/progress.ts'
 import { printable, truncate } from '../report/width.ts'
 import type { CliContext } from './context.ts'
 
@@ -20,11 +20,14 @@ export class WorkProgress {
   #drawn = false
 
   /** `words` says where the job stands, whenever it is asked. */
-  constructor({ stderr, say }: Pick<CliContext, 'stderr' | 'say'>, words: () => Phrase) {
+  constructor(
+    { stderr, say, env }: Pick<CliContext, 'stderr' | 'say' | 'env'>,
+    words: () => Phrase,
+  ) {
     this.#output = stderr
     this.#say = say
     this.#words = words
-    const live = stderr.isTTY === true
+    const live = isLive(stderr, env.TERM)
     this.#timer = setInterval(
       () => (live ? this.#draw() : this.note(this.#words())),
       live ? REDRAW_MS : HEARTBEAT_MS,

@@ -21,11 +21,18 @@ export interface Output {
   columns?: number
 }
 
+/** Whether a line can be redrawn in place: on a terminal that knows how (Emacs' shell, TERM=dumb, does not). */
+export function isLive(output: Output, term: string | undefined): boolean {
+  return output.isTTY === true && term !== 'dumb'
+}
+
 interface ProgressOptions {
   /** Where progress goes. */
   output: Output
   /** Where the final table goes (default: `output`). */
   results?: Output
+  /** The kind of terminal, as the environment's TERM has it. */
+  term?: string | undefined
   heartbeatSeconds?: number
   plainEverySteps?: number
   /** Milliseconds of a steady clock. */
@@ -120,7 +127,7 @@ export class Progress implements Consumer {
     this.#heartbeatMs = (options.heartbeatSeconds ?? 10) * 1000 * HEARTBEAT_MARGIN
     this.#plainEverySteps = options.plainEverySteps ?? 1
     this.#startedAt = this.#now()
-    this.#live = options.output.isTTY === true
+    this.#live = isLive(options.output, options.term)
     if (this.#live) this.#clock = setInterval(() => this.#draw(), 1000)
     else this.#armHeartbeat()
     this.#clock?.unref()

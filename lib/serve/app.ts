@@ -25,7 +25,9 @@ function authorized(service: Service, header: string | undefined): boolean {
 async function bodyOf<S extends z.ZodType>(c: Context, schema: S): Promise<z.infer<S>> {
   let json: unknown
   try {
-    json = parseForeignJson(await c.req.text())
+    // Text in another encoding (EUC-KR) would otherwise become a question of replacement characters.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(await c.req.arrayBuffer())
+    json = parseForeignJson(text)
   } catch (error) {
     throw new HttpError(400, `the body is no JSON: ${messageOf(error)}`, 'invalid_json')
   }

@@ -113,6 +113,15 @@ async function requireRun(directory: string): Promise<void> {
     const problem = joined([directory, whyUnreadable(directory, cause)], ': ')
     throw new KogrpoError('E_RESUME', problem, { cause })
   })
+  if (names.includes('summary.json')) {
+    throw new KogrpoError(
+      'E_RESUME',
+      phrase(
+        'the run in {path} is finished (summary.json is there), and left no state to go on from; to train it further, start a recipe from its model, with another --output-dir',
+        { path: directory },
+      ),
+    )
+  }
   if (names.includes('config.json')) return
   throw new KogrpoError(
     'E_RESUME',

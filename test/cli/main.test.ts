@@ -367,6 +367,13 @@ describe('train', () => {
     expect(resumed()).toMatchObject({ step: 2, path: earlier })
     writeFileSync(join(earlier, 'state.json'), '{')
     expect((await kogrpo(train)).stderr).toContain('has no saved state that is whole')
+    writeFileSync(join(out, 'summary.json'), '{}')
+    const calls = training.run.mock.calls.length
+    expect(await kogrpo(train)).toMatchObject({
+      ...{ code: 0, stdout: '' },
+      stderr: `the run in ${out} is finished (summary.json is there): nothing is left to do\n`,
+    })
+    expect(training.run.mock.calls.length).toBe(calls)
     const bare = await kogrpo(['train', recipe, '--resume', 'auto'])
     expect(bare).toMatchObject({ code: 2, stderr: expect.stringContaining('give --output-dir') })
     const alone = await kogrpo(['train', recipe, '--accept-changes'])
@@ -380,6 +387,10 @@ describe('train', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('has no saved state to resume')
     expect(stderr).toContain('--overwrite')
+    writeFileSync(join(out, 'summary.json'), '{}')
+    expect((await kogrpo(['train', '--resume', out])).stderr).toContain(
+      `the run in ${out} is finished (summary.json is there), and left no state to go on from`,
+    )
   })
 
   test('Ctrl-C before the first checkpoint says how to start again', async () => {

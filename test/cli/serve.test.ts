@@ -148,3 +148,34 @@ test('the report page is served to this machine alone, and shows two paths', asy
   page.signals.emit('SIGTERM', 'SIGTERM')
   await page.done
 })
+
+test('a body in another encoding is refused, not read as replacement characters', async () => {
+  const server = serve('--grace', '0')
+  const url = await address(server)
+  const euckr = Buffer.from([...Buffer.from('{"prompt": "'), 0xc7, 0xd1, ...Buffer.from('"}')])
+  const response = await fetch(new URL('/v1/completions', url), {
+    ...{ method: 'POST', headers: { authorization: `Bearer ${KEY}` }, body: euckr },
+  })
+  expect([response.status, await response.text()]).toEqual([
+    400,
+    expect.stringMatching(/the body is no JSON: .*not valid/),
+  ])
+  server.signals.emit('SIGTERM', 'SIGTERM')
+  await server.done
+})
+
+test('a server that other machines reach, without a key, says so', async () => {
+  const model = writeModel(temporaryDirectory(), 'open', {})
+  const open = (host: string) =>
+    start(['serve', model, '--init', 'random', '--port', '0', '--grace', '0', '--host', host])
+  for (const [host, warned] of [
+    ['127.0.0.1', false],
+    ['0.0.0.0', true],
+  ] as const) {
+    const server = open(host)
+    await address(server)
+    server.signals.emit('SIGTERM', 'SIGTERM')
+    const { code, stderr } = await server.done
+    expect([code, stderr.includes('warning: nobody is asked for a key')]).toEqual([0, warned])
+  }
+})

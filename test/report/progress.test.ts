@@ -34,7 +34,7 @@ afterEach(() => {
 
 const open = (
   output: Output,
-  options: { heartbeatSeconds?: number; plainEverySteps?: number } = {},
+  options: { heartbeatSeconds?: number; plainEverySteps?: number; term?: string } = {},
 ) => new Progress({ output, now: () => Date.now(), ...options })
 
 const step = (n: number): RunEvent => ({
@@ -60,6 +60,17 @@ const results: EvalResults = {
 }
 
 describe('without a terminal', () => {
+  test('a dumb one, which cannot redraw a line, is none', () => {
+    const out = new Recorder(true)
+    const progress = open(out, { term: 'dumb' })
+    progress.handle({ type: 'stage_start', stage: 'grpo', max_steps: 2 })
+    progress.handle(step(1))
+    progress.close()
+    const text = out.writes.map(write => write.text).join('')
+    expect(text).toMatch(/^\[ +0s\] grpo: 2 steps\..*\n\[ +0s\] grpo 1\/2 · reward 0\.510/)
+    expect(text).not.toContain('\u001b')
+  })
+
   test('a plain line a step, with time left from the speed of the last steps', () => {
     const out = new Recorder(false)
     const progress = open(out)

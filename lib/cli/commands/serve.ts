@@ -29,6 +29,8 @@ interface ServeArguments extends ModelArguments {
 /** Share of the available memory that keys and values may fill, and the most they take unasked. */
 const CACHE_SHARE = 0.5
 const CACHE_MOST = 16 * 2 ** 30
+/** Addresses that this machine alone reaches. */
+const LOOPBACK = /^(localhost|127\.[\d.]+|::1)$/
 
 const number = (option: string, describe: string, minimum: number, maximum?: number) =>
   ({
@@ -68,6 +70,13 @@ async function handler(argv: ArgumentsCamelCase<ServeArguments>): Promise<void> 
         timeout: argv.timeout ?? 600,
       },
     })
+    if (apiKey === null && !LOOPBACK.test(host)) {
+      const message = context.say(
+        'nobody is asked for a key, and --host {host} lets other machines in: set KOGRPO_API_KEY, or leave --host out',
+        { host },
+      )
+      context.stderr.write(`${context.say('warning: {message}', { message })}\n`)
+    }
     context.stdout.write(
       `${context.say('serving {model} at {url}', { model: argv.model, url: `${server.url}/v1` })}\n`,
     )

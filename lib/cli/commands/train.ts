@@ -90,6 +90,7 @@ function consumersOf(
       : []),
     page,
     new Progress({
+      term: context.env.TERM,
       output: context.stderr,
       results: context.stdout,
       heartbeatSeconds: heartbeat_seconds,
@@ -113,7 +114,17 @@ async function handler(argv: ArgumentsCamelCase<TrainArguments>): Promise<void> 
   if (argv.acceptChanges && argv.resume === undefined) {
     throw new UsageError(phrase('--accept-changes goes with --resume'))
   }
-  const { recipe, warnings, directory, state, claim } = await beginOrTakeUp(argv, first)
+  const begun = await beginOrTakeUp(argv, first)
+  if (begun === null) {
+    if (first) {
+      const path = argv.outputDir!
+      context.stderr.write(
+        `${context.say('the run in {path} is finished (summary.json is there): nothing is left to do', { path })}\n`,
+      )
+    }
+    return
+  }
+  const { recipe, warnings, directory, state, claim } = begun
   if (argv.dryRun) {
     for (const warning of warnings) {
       context.stderr.write(`${context.say('warning: {message}', { message: warning })}\n`)

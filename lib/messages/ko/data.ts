@@ -2,6 +2,8 @@
 import { catalogue } from '../catalogue.ts'
 
 export const data = catalogue({
+  '; one of this name is there whose letters are composed otherwise (Unicode NFD, as macOS writes Hangul): complete it with Tab, or rename it':
+    '. 글자 조합만 다른 같은 이름의 파일이 있습니다(macOS가 한글을 쓰는 방식인 유니코드 NFD). Tab으로 완성하거나 이름을 바꾸세요',
   '{input}: no sample could be made of {length} wrong attempts{why}; a correction needs a right solution of the same question':
     '{input}: 틀린 시도 {length}개로 샘플을 하나도 만들지 못했습니다{why}. 고쳐 쓰려면 같은 질문의 올바른 풀이가 필요합니다',
   '"{name}" is a {type}; expected text': '"{name}"의 형식이 {type}입니다. 텍스트여야 합니다',

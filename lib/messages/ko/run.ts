@@ -2,6 +2,10 @@
 import { catalogue } from '../catalogue.ts'
 
 export const run = catalogue({
+  'the run in {path} is finished (summary.json is there): nothing is left to do':
+    '{path}: 이 실행은 끝났습니다(summary.json이 있습니다). 더 할 일이 없습니다',
+  'the run in {path} is finished (summary.json is there), and left no state to go on from; to train it further, start a recipe from its model, with another --output-dir':
+    '{path}: 이 실행은 끝났고(summary.json이 있습니다) 이어 갈 상태를 남기지 않았습니다. 더 학습하려면 그 모델에서 시작하는 레시피를 다른 --output-dir로 돌리세요',
   'data difficulty counts right answers: grpo.rewards needs - name: accuracy':
     'data difficulty는 맞은 답을 셉니다. grpo.rewards에 - name: accuracy가 필요합니다',
   'eval diversity counts right answers: grpo.rewards needs - name: accuracy':

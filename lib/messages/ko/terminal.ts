@@ -126,6 +126,8 @@ export const terminal = catalogue({
     '배울 예시(.jsonl이나 .parquet, 비우면 없음)',
   'Problems with answers for reinforcement learning (empty: none)':
     '강화학습에 쓸, 정답이 있는 문제(비우면 없음)',
+  'nobody is asked for a key, and --host {host} lets other machines in: set KOGRPO_API_KEY, or leave --host out':
+    '열쇠를 묻지 않는데 --host {host} 설정으로 다른 컴퓨터도 들어올 수 있습니다. KOGRPO_API_KEY를 설정하거나 --host를 빼세요',
   'serving {model} at {url}': '{model}: {url} 주소에서 제공합니다',
   'finishing what is in hand (at most {grace} s; again to end now)':
     '하던 요청을 마칩니다(최대 {grace}초. 한 번 더 누르면 바로 끝납니다)',
