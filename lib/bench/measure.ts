@@ -57,6 +57,7 @@ export function rounded(x: number): number {
   return Number(x.toPrecision(5))
 }
 
+/** Median, smallest and largest of at least one value. */
 export function spread(values: ArrayLike<number>): Spread {
   const sorted = Array.from(values).sort((a, b) => a - b)
   const middle = sorted.length >> 1
