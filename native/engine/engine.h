@@ -143,7 +143,8 @@ class Engine {
   TokenValues forward(const BatchArguments& batch, const std::string& slot, bool keep,
                       int64_t* handle, const AbortFlag& abort);
   // forward() without keep on weights in pieces, outside of turns: a collective that gathers them
-  // block by block, those of the policy or of a slot. Without a batch this rank takes part only.
+  // block by block, those of the policy or of a slot. Without a batch this rank takes part only. An
+  // abort is seen at its end.
   TokenValues forward_streaming(const BatchArguments* batch, const std::string& slot,
                                 const std::string& label, const AbortFlag& abort);
   void backward(int64_t handle, std::span<const float> coef, std::span<const float> coef_entropy,
@@ -292,7 +293,8 @@ class Engine {
   BlockHooks weight_hooks();
   // For one block of a pass outside of turns, the next one's weights following.
   void stream_block(int64_t block);
-  // With weights in pieces that are not held: a collective.
+  // With weights in pieces that are not held: a collective, which the abort of one rank ends for
+  // all, between two steps.
   std::vector<GenerateResult> generate_streaming(std::span<const GenerateRequest> requests,
                                                  const GenerateOptions& options, Together& together,
                                                  const std::function<void(int64_t)>& on_progress,

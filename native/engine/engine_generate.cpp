@@ -72,12 +72,18 @@ std::vector<GenerateResult> Engine::generate_streaming(
                            stream_block(block);
                          },
                          {}};
+  // An abort is one of all ranks: whoever left alone would be missing in the next gathering.
+  constexpr uint8_t kIdle = 0, kBusy = 1, kAborted = 2;
   together.go = [&](bool busy) {
     const std::string label = options.label + ", step " + std::to_string(++step);
-    const auto mine = static_cast<uint8_t>(busy);
+    const uint8_t mine = abort.is_set() ? kAborted : busy ? kBusy : kIdle;
+    const auto all = ranks_->communicator().all_gather_bytes({&mine, 1}, label);
     bool any = false;
-    for (const auto& theirs : ranks_->communicator().all_gather_bytes({&mine, 1}, label))
-      any |= theirs[0] != 0;
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      if (all[rank][0] == kAborted && mine == kAborted) throw Aborted();
+      if (all[rank][0] == kAborted) throw Aborted("rank " + std::to_string(rank));
+      any |= all[rank][0] == kBusy;
+    }
     ranks_->begin_pass(label);
     walked = false;
     return any;
@@ -92,9 +98,11 @@ std::vector<GenerateResult> Engine::generate_streaming(
   } const hooked{decoder_};
   decoder_.set_hooks(&hooks);
   const PackedModel unpacked(streamed_->layers.size());
+  const AbortFlag between_steps_only;
   return with_plan([&] {
     return generator_.run(*streamed_, integers_ ? packed() : unpacked, requests, options,
-                          on_progress, abort, on_finish, lent_for_generation(), &together);
+                          on_progress, between_steps_only, on_finish, lent_for_generation(),
+                          &together);
   });
 }
 

@@ -225,11 +225,13 @@ TokenValues Engine::forward_streaming(const BatchArguments* arguments, const std
   } const source(*this, slot == "policy" ? nullptr : &held->second.pieces);
   ranks_->begin_pass(label);
   const BlockHooks hooks = weight_hooks();
-  if (!arguments) {
+  TokenValues values(0);
+  if (arguments)
+    values = pass(*arguments, *streamed_, packed_of(slot), hooks, nullptr, AbortFlag());
+  else
     for (int64_t block = 0; block < layout_.blocks(); ++block) hooks.before(block);
-    return TokenValues(0);
-  }
-  return pass(*arguments, *streamed_, packed_of(slot), hooks, nullptr, abort);
+  abort.check();  // not before: the others need this rank's part of every block
+  return values;
 }
 
 void Engine::idle_turn() {

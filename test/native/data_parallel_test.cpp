@@ -487,6 +487,62 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("data parallel: an abort of one rank ends what ranks sample together, and they go on") {
+  const auto requests = requests_of(tiny());
+  const std::vector<int32_t> tokens{3, 1, 4, 1, 5, 9, 2, 6}, cu{0, 5, 8};
+  const BatchArguments batch{tokens, cu, {}};
+  Engine alone(tiny(), {.threads = 1});
+  alone.initialize({1, 0.1, 0.0});
+  const auto expected = alone.generate(requests, {}, [](int64_t) {}, {});
+  const auto scored = alone.forward(batch, "policy", false, nullptr, {}).logprobs;
+  for (int size = 1; size <= (has_gloo() ? 3 : 1); ++size) {
+    CAPTURE(size);
+    const auto errors = on_ranks(size, [&](std::unique_ptr<Communicator> c, SharedStore&) {
+      const int rank = c->rank(), last = size - 1;
+      Engine e(tiny(), {.threads = 1});
+      e.initialize({1, 0.1, 0.0});
+      e.join(std::move(c), Shard::parameters);
+      e.begin_turn(1, "weights into pieces");
+      if (e.ranks().contributes()) backward(e, 0);
+      e.accumulate();
+      e.zero_gradients();
+      GenerateOptions sampling;
+      const auto generate = [&](const AbortFlag& abort, const std::function<void(int64_t)>& seen) {
+        return e.generate(requests, sampling, seen, abort);
+      };
+      AbortFlag abort;
+      sampling.label = "sampling";
+      std::string why;
+      try {
+        // The last rank is asked to stop while a step is under way.
+        generate(abort, [&](int64_t done) {
+          if (rank == last && done > 1) abort.set();
+        });
+      } catch (const Aborted& error) {
+        why = error.what();
+      }
+      const std::string by = " by rank " + std::to_string(last);
+      if (why != "the operation was aborted" + (rank == last ? std::string() : by))
+        throw std::runtime_error("ended with '" + why + "'");
+      // A pass is made to its end, so that the others have theirs.
+      try {
+        const auto values = e.forward_streaming(&batch, "policy", "scoring", abort);
+        if (rank == last || values.logprobs != scored) throw std::runtime_error("other values");
+      } catch (const Aborted&) {
+        if (rank != last) throw;
+      }
+      sampling.label = "sampling again";
+      const auto again = generate({}, [](int64_t) {});
+      for (size_t i = 0; i < again.size(); ++i)
+        if (!same(again[i], expected[i])) throw std::runtime_error("another completion");
+      if (e.forward_streaming(&batch, "policy", "scoring again", {}).logprobs != scored)
+        throw std::runtime_error("other values");
+      e.ranks().communicator().barrier("end");
+    });
+    CHECK(errors == std::vector<std::string>(size_t(size), ""));
+  }
+}
+
 TEST_CASE("data parallel: groups that are claimed go to whoever has room, the weights whole") {
   if (!has_gloo()) return;
   const auto requests = requests_of(tiny());
