@@ -10,11 +10,10 @@ interface Shape {
   k: number
 }
 
-/** The products of a linear layer y[m,n] = x[m,k]·wᵀ, and the first with w packed before (dw is
- *  always fp32). */
+/** The products of a linear layer y[m,n] = x[m,k]·wᵀ, and the first with w packed before. */
 const GEMM_FORMS = {
   float32: ['forward', 'packed', 'dx', 'dw'],
-  bfloat16: ['bf16_forward', 'bf16_packed', 'bf16_dx'],
+  bfloat16: ['bf16_forward', 'bf16_packed', 'bf16_dx', 'bf16_dw'],
   int8: ['int8_packed'],
 } as const
 

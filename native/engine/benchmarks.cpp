@@ -119,7 +119,7 @@ BenchmarkTimes gemm(CpuOps& ops, const BenchmarkOptions& o, const AbortFlag& abo
   return measure(ops, o, abort, [&] {
     if (o.kind.ends_with("dx"))
       ops.linear_backward_input({y, w, x, false});
-    else if (o.kind == "gemm_dw")
+    else if (o.kind.ends_with("dw"))
       ops.linear_backward_weight({y, x, w});
     else
       ops.linear({x, w, y, packed.get(), false});
@@ -254,7 +254,7 @@ BenchmarkTimes run_benchmark(Device& device, const ModelConfig& config,
     return bandwidth(ops, options, abort);
   }
   if (is({"gemm_forward", "gemm_packed", "gemm_dx", "gemm_dw", "gemm_bf16_forward",
-          "gemm_bf16_packed", "gemm_bf16_dx", "gemm_int8_packed"})) {
+          "gemm_bf16_packed", "gemm_bf16_dx", "gemm_bf16_dw", "gemm_int8_packed"})) {
     require({{"m", options.m}, {"n", options.n}, {"k", options.k}});
     return gemm(ops, options, abort);
   }

@@ -14,8 +14,9 @@ namespace kogrpo {
 
 struct BenchmarkOptions {
   // peak; bandwidth (reading n floats, all threads); gemm_forward, gemm_packed, gemm_dx, gemm_dw,
-  // gemm_bf16_forward, gemm_bf16_packed, gemm_bf16_dx; attention_forward, attention_backward,
-  // attention_decode, attention_bf16_forward, …; lm_head_forward, lm_head_train.
+  // gemm_bf16_forward, gemm_bf16_packed, gemm_bf16_dx, gemm_bf16_dw, gemm_int8_packed;
+  // attention_forward, attention_backward, attention_decode, attention_bf16_forward, …;
+  // lm_head_forward, lm_head_train.
   std::string kind;
   int64_t m = 0, n = 0, k = 0;    // gemm_*: y[m,n] = x[m,k] w[n,k]ᵀ, dx and dw of the same layer
   int64_t batch = 0, seq = 0;     // the others: sequences and tokens of each (decode: of context)

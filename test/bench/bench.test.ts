@@ -77,10 +77,15 @@ async function measured(mode: string, ...args: string[]): Promise<Line[]> {
 }
 
 describe('kogrpo bench', () => {
-  test('gemm: every form on one thread and on all, with the scaling', async () => {
-    const lines = await measured('gemm', '--m', '70', '--n', '33', '--k', '20')
+  test.each([
+    ['float32', ['forward', 'packed', 'dx', 'dw']],
+    ['bfloat16', ['bf16_forward', 'bf16_packed', 'bf16_dx', 'bf16_dw']],
+    ['int8', ['int8_packed']],
+  ])('gemm in %s: every form on one thread and on all, with the scaling', async (dtype, forms) => {
+    const sizes = ['--m', '70', '--n', '33', '--k', '20']
+    const lines = await measured('gemm', ...sizes, '--dtype', dtype)
     expect(lines.map(({ variant, threads }) => [variant, threads])).toEqual(
-      ['forward', 'packed', 'dx', 'dw'].flatMap(form => [
+      forms.flatMap(form => [
         [form, 1],
         [form, 2],
       ]),
