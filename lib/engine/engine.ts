@@ -233,7 +233,8 @@ export class Engine implements AsyncDisposable {
   /** As score() under the policy, and keeps what backward(handle, …) needs: one or the other of
    *  backward and release must follow. A training pass, as forwardBackward() is: with lora_dropout the
    *  adapters leave part of their inputs out, so the values are not those of score(). What is left out
-   *  follows from the seed, the optimizer's step and each token's own beginning of its sequence. */
+   *  follows from the seed, the optimizer's step and each token's own beginning of its sequence. Once the
+   *  parameters have changed (optimizerStep, loadState, writeParameter …) only release is left. */
   async forward(
     batch: Batch,
     { signal, ...options }: ForwardOptions = {},
@@ -295,7 +296,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Completions in the order of the requests. Requests with equal prompts share the prompt's
-   *  computation. The bytes of a completion do not depend on the other requests. */
+   *  computation. The bytes of a completion do not depend on the other requests. Where ranks sample
+   *  together layer by layer the abort of one ends the call on all, with `ABORT_ERR` that names it. */
   async generate(
     requests: GenerateRequest[],
     { signal, onProgress, onCompletion, ...options }: GenerateOptions = {},
@@ -369,7 +371,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /** slot ← (1 − alpha)·slot + alpha·policy; a new slot becomes a copy. It holds what is trained: of a
-   *  model with adapters these alone. */
+   *  model with adapters these alone. Throws `ERR_OUT_OF_MEMORY` and leaves every slot as it was. */
   async updateSlot(slot: string, alpha = 1): Promise<void> {
     await this.#native.updateSlot({ slot, alpha })
   }
