@@ -238,7 +238,8 @@ function checkDynamicSampling(
   if (mode !== 'resample' && chosen('max_rounds'))
     refuse('max_rounds', phrase('needs mode: resample'))
   if (mode === 'off' && chosen('metric')) refuse('metric', phrase('needs mode: mask or resample'))
-  const names = ['reward', ...grpo.rewards.map(({ name }) => name)]
+  const all = [...grpo.rewards, ...(grpo.reward_functions ?? [])]
+  const names = ['reward', ...all.map(({ name }) => name)]
   if (!names.includes(metric)) {
     refuse(
       'metric',

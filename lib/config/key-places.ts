@@ -17,6 +17,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   clip_ratio_c: 'grpo.delta',
   clip_ratio_high: 'grpo.epsilon_high',
   clip_ratio_low: 'grpo.epsilon',
+  custom_reward_function: 'grpo.reward_functions',
   dataset_name: 'data',
   dataset_text_field: 'data.N.columns.text',
   eval_dataset: 'eval.data',

@@ -9,6 +9,7 @@ import { checkLoss } from './grpo-rules.ts'
 import { isChosen } from './keys.ts'
 import { checkOverlong, checkRepetition } from './reward-limits.ts'
 import { repetitionOptions } from './schema/reward-options.ts'
+import { TAKEN_REWARD_NAMES } from './schema/rewards.ts'
 import type { GrpoStage, Recipe, RecipeInput, TrainStage } from './schema.ts'
 import { checkSources } from './source-rules.ts'
 
@@ -92,7 +93,20 @@ function checkRewards(grpo: GrpoStage, findings: Findings): void {
       findings.errors.push({ path, message: problem.message })
     }
   })
-  const others = grpo.cosine_length ?? grpo.consistency_bonus ?? grpo.dense_reward
+  grpo.reward_functions?.forEach(({ name }, index) => {
+    const taken = seen.has(name) || TAKEN_REWARD_NAMES.includes(name)
+    seen.add(name)
+    if (!taken) return
+    findings.errors.push({
+      path: ['grpo', 'reward_functions', index, 'name'],
+      message: phrase('"{name}" is the name of another reward; choose another', { name }),
+    })
+  })
+  const others =
+    grpo.cosine_length ??
+    grpo.consistency_bonus ??
+    grpo.dense_reward ??
+    grpo.reward_functions?.find(({ weight }) => weight !== 0)
   if (rewards.every(reward => reward.weight === 0) && others === undefined) {
     findings.errors.push({
       path: ['grpo', 'rewards'],

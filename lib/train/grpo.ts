@@ -58,7 +58,7 @@ export async function trainGrpo(
   )
   const source = {
     mixture,
-    scorer: new Scorer(stage, session.oracle),
+    scorer: new Scorer(stage, session.oracle, session.ownRewards),
     seed,
     prompts,
     lengths: new ExpectedLengths(),

@@ -12,6 +12,7 @@ import { phrase } from '../messages/phrase.ts'
 import { type ModelDirectory, openModelDirectory } from '../model/directory.ts'
 import { note } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { loadOwnRewards } from '../rewards/own.ts'
 import { describeSmoothing, suppressChinese } from '../smooth/processor.ts'
 import { adaptersOf } from './adapters.ts'
 import { DataLedger } from './data-ledger.ts'
@@ -65,6 +66,11 @@ async function sessionOf(
       ? null
       : `${directory.dir} with other weights`,
   )
+  const ownRewards = await loadOwnRewards(config.grpo?.reward_functions)
+  for (const { name, path, sha256 } of ownRewards) {
+    const key = `grpo.reward_functions.${name}`
+    same.checkHash(key, path, io.resume?.reward_functions?.[name], sha256)
+  }
   const oracle = await Oracle.open(config, io.resume?.oracle)
   let dense: DenseReward | null = null
   try {
@@ -103,6 +109,7 @@ async function sessionOf(
     saver: new StateSaver(io.resume?.path),
     guards: null,
     oracle,
+    ownRewards,
     dense,
   }
 }

@@ -76,7 +76,7 @@ export async function probe(
   k: number,
 ): Promise<Probe[]> {
   const asked = { ...stage, num_generations: k }
-  const scorer = new Scorer(asked, null)
+  const scorer = new Scorer(asked, null, session.ownRewards)
   const { ranks, reporter, signal } = session
   const seed = ((stage.seed ?? session.config.seed) + PROBE_SEED) >>> 0
   const probes: Probe[] = []

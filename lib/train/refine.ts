@@ -88,7 +88,8 @@ export class Refiner {
     this.#settings = settings
     this.#oracle = oracle
     // Scored candidate by candidate group; what has derived rewards has them from the group alone.
-    this.#scorer = new Scorer({ ...stage, num_generations: settings.num_candidates }, oracle)
+    const candidates = { ...stage, num_generations: settings.num_candidates }
+    this.#scorer = new Scorer(candidates, oracle, session.ownRewards)
   }
 
   /**

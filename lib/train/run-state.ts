@@ -71,6 +71,8 @@ export interface RunState extends Boundary {
   tokenizer: string
   /** XXH64 of the reward model's weights (dense_reward); absent without one. */
   dense_reward?: string | undefined
+  /** SHA-256 of the files of reward_functions, by their names; absent without any. */
+  reward_functions?: Record<string, string> | undefined
   /** By the key of the recipe that names the source, such as "sft.data[0]". */
   data: Record<string, DataRecord>
   random: { generator: string; seed: number }

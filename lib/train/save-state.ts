@@ -210,7 +210,7 @@ export async function saveBeside(session: Session): Promise<void> {
 }
 
 function stateOf(session: Session): RunState {
-  const { boundary, config, outcomes, oracle, dense } = session
+  const { boundary, config, outcomes, oracle, dense, ownRewards = [] } = session
   return {
     version: STATE_VERSION,
     versions: { kogrpo: packageVersion(), node: process.version },
@@ -224,6 +224,10 @@ function stateOf(session: Session): RunState {
       seed: config[boundary!.stage]?.seed ?? config.seed,
     },
     dense_reward: dense?.hash,
+    reward_functions:
+      ownRewards.length > 0
+        ? Object.fromEntries(ownRewards.map(({ name, sha256 }) => [name, sha256]))
+        : undefined,
     judge_cache: oracle?.cachePosition() ?? undefined,
     changes: session.same.changes,
     outcomes: [...outcomes],

@@ -61,13 +61,11 @@ export class Scorer {
   readonly #rewards: NamedReward[]
   readonly #oracle: Oracle | null
 
-  /** Throws `E_CONFIG` for rewards that cannot be. */
-  constructor(stage: GrpoStage, oracle: Oracle | null) {
+  /** `own`: reward functions of the user's, behind those of the recipe. Throws `E_CONFIG` for rewards that cannot be. */
+  constructor(stage: GrpoStage, oracle: Oracle | null, own: readonly NamedReward[] = []) {
     this.#stage = stage
-    this.#rewards = createRewards(stage.rewards, {
-      ...stage,
-      code_runner: () => new BubblewrapRunner(),
-    })
+    const context = { ...stage, code_runner: () => new BubblewrapRunner() }
+    this.#rewards = [...createRewards(stage.rewards, context), ...own]
     this.#oracle = oracle
   }
 

@@ -9,6 +9,7 @@ import type { Place } from '../launch/place.ts'
 import type { ModelDirectory } from '../model/directory.ts'
 import type { EvalStageName } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { OwnReward } from '../rewards/own.ts'
 import type { DataLedger } from './data-ledger.ts'
 import type { DenseReward } from './dense.ts'
 import type { GuardState } from './guards/decide.ts'
@@ -74,6 +75,8 @@ export interface Session {
   guards: GuardState | null
   /** The judge of the grpo stage, opened before anything is trained; null without an oracle. */
   oracle: Oracle | null
+  /** Reward functions of the user's own (reward_functions). */
+  ownRewards: readonly OwnReward[]
   /** The reward model that rates the tokens of completions; null without `dense_reward`. */
   dense: DenseReward | null
 }

@@ -14,7 +14,7 @@ import {
 } from './neighbours.ts'
 import { checkpointShape, optimizerShape } from './optimizer.ts'
 import { oracle } from './oracle.ts'
-import { rewards } from './rewards.ts'
+import { rewardFunctions, rewards } from './rewards.ts'
 import { sources } from './source.ts'
 import {
   count,
@@ -207,6 +207,9 @@ export const grpoStage = z.strictObject({
   think_template: thinkTemplate,
   enable_thinking: z.boolean().default(true).describe('chat template: let the model think'),
   rewards: rewards.describe('reward functions and their weights; the reward is the weighted sum'),
+  reward_functions: rewardFunctions
+    .optional()
+    .describe('reward functions of your own, beside these: JavaScript modules'),
   oracle: oracle.prefault({}).describe('how a judge corrects the checker of the accuracy reward'),
   truncated_reward_coef: fraction
     .default(1)

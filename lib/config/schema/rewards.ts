@@ -41,4 +41,36 @@ export const rewards = z
     { name: 'overlong' as const, weight: 0.2 },
   ])
 
+/** Names in metrics and completions that are taken. */
+export const TAKEN_REWARD_NAMES: readonly string[] = [
+  ...['accuracy', 'format', 'korean', 'overlong', 'repetition', 'structure'],
+  ...['checker', 'reward', 'cosine_length', 'consistency'],
+]
+
+export const rewardFunctions = z
+  .array(
+    z.strictObject({
+      name: z
+        .string()
+        .regex(/^[a-z][a-z0-9_]*$/, {
+          error: english('expected small letters, digits and "_", a letter first'),
+        })
+        .describe('what it is called in metrics and completions: rewards/NAME/mean'),
+      path: z
+        .string()
+        .regex(/\.(mjs|js)$/, { error: english('expected a JavaScript module (.mjs or .js)') })
+        .describe(
+          'JavaScript module whose default export rates completions: ({ completions, columns, … }, options) => numbers',
+        ),
+      weight: z.number().default(1).describe('factor of this reward in the sum'),
+      options: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('handed to the function as its second argument'),
+    }),
+  )
+  .min(1, {
+    error: english('expected at least one function, e.g. - { name: brief, path: brief.mjs }'),
+  })
+
 export type RewardSpec = z.output<typeof rewards>[number]

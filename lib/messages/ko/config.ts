@@ -2,6 +2,16 @@
 import { catalogue } from '../catalogue.ts'
 
 export const config = catalogue({
+  'expected small letters, digits and "_", a letter first':
+    '소문자와 숫자와 "_"만 쓰고 글자로 시작해야 합니다',
+  'expected a JavaScript module (.mjs or .js)': 'JavaScript 모듈(.mjs나 .js)이어야 합니다',
+  'expected at least one function, e.g. - { name: brief, path: brief.mjs }':
+    '함수가 하나 이상 있어야 합니다. 예: - { name: brief, path: brief.mjs }',
+  '"{name}" is the name of another reward; choose another':
+    '"{name}": 다른 보상의 이름입니다. 다른 이름을 고르세요',
+  'cannot be loaded: {reason}': '불러올 수 없습니다: {reason}',
+  'has no function as its default export; begin it with: export default ({ completions, columns }, options) =>':
+    '기본 내보내기가 함수가 아닙니다. 이렇게 시작하세요: export default ({ completions, columns }, options) =>',
   '{file}: expected a recipe (keys such as model, sft, grpo, eval), found {found}':
     '{file}: 레시피(model, sft, grpo, eval 같은 키)가 있어야 하는데 {found}입니다',
   '{file}: cannot be read as YAML: {reason}': '{file}: YAML로 읽을 수 없습니다: {reason}',

@@ -2,6 +2,13 @@
 import { catalogue } from '../catalogue.ts'
 
 export const keysGrpo = catalogue({
+  'reward functions of your own, beside these: JavaScript modules':
+    '이것들과 함께 쓰는 자기 보상 함수: JavaScript 모듈',
+  'what it is called in metrics and completions: rewards/NAME/mean':
+    '측정값과 응답 파일에서 부르는 이름: rewards/NAME/mean',
+  'JavaScript module whose default export rates completions: ({ completions, columns, … }, options) => numbers':
+    '기본 내보내기가 응답을 채점하는 JavaScript 모듈: ({ completions, columns, … }, options) => 수의 배열',
+  'handed to the function as its second argument': '함수의 두 번째 인수로 건네집니다',
   'oracle-guided Dr. GRPO': '오라클이 이끄는 Dr. GRPO',
   'prompts (with an answer column for the accuracy reward)':
     '프롬프트(정확도 보상에는 answer 열이 필요)',
