@@ -21,6 +21,28 @@ function refuse(path: string, problem: Phrase, cause?: unknown): never {
   throw new KogrpoError('E_OUTPUT', joined([`--output ${path}`, problem], ': '), { cause })
 }
 
+/** Whether both paths name one file. */
+function sameFile(a: string, b: string): boolean {
+  try {
+    return a !== '-' && b !== '-' && realpathSync(a) === realpathSync(b)
+  } catch {
+    // What is not there is another file than any, save by its name.
+    return resolve(a) === resolve(b)
+  }
+}
+
+/** Makes sure that `path` is none of the files that the command reads or writes besides. Throws `E_OUTPUT`. */
+export function requireOther(option: string, path: string, others: readonly string[]): void {
+  const same = path === '-' ? undefined : others.find(other => sameFile(other, path))
+  if (same === undefined) return
+  throw new KogrpoError(
+    'E_OUTPUT',
+    phrase('--{option} {path} is the same file as {other}; name another', {
+      ...{ option, path, other: same },
+    }),
+  )
+}
+
 /** Makes sure that a file can be made beside `path`, and its directory with it. Throws `E_OUTPUT`. */
 function requireWritable(path: string): void {
   const trial = `${path}.partial`

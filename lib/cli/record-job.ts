@@ -3,7 +3,6 @@
  * progress, and taken up again after a stop. A file is checked to its last line before the first row
  * is computed. The engine's results do not depend on the batches.
  */
-import { realpathSync } from 'node:fs'
 import type { Options } from 'yargs'
 import type { SourceRecord } from '../data/readers.ts'
 import { KogrpoError } from '../errors.ts'
@@ -12,6 +11,7 @@ import type { CliContext } from './context.ts'
 import { UsageError } from './errors.ts'
 import { runInterruptibly } from './interrupt.ts'
 import { nonEmpty } from './options.ts'
+import { requireOther } from './output-place.ts'
 import { inBatches, openRecordInput, type RecordInput } from './record-input.ts'
 import { openRecordOutput, type RecordOutput } from './record-output.ts'
 import { WorkProgress } from './work-progress.ts'
@@ -86,15 +86,6 @@ function openInput<T>({ input, context }: RecordJobOptions<T>): Promise<RecordIn
 /** Copies a record's columns and lays the job's own over them. */
 export function withColumns(source: SourceRecord, own: Record<string, unknown>): object {
   return { ...source.record, ...own }
-}
-
-/** The one file that both paths name, if so. */
-function sameFile(a: string, b: string): boolean {
-  try {
-    return a !== '-' && b !== '-' && realpathSync(a) === realpathSync(b)
-  } catch {
-    return false
-  }
 }
 
 /** Where a job stands. */
@@ -264,12 +255,7 @@ class RecordJob<T> {
 /** Runs the job to its end. Throws `Interrupted` when a signal stopped it, saying how to go on. */
 export async function runRecordJob<T>(options: RecordJobOptions<T>): Promise<void> {
   const { context, name, input, output, rowsPerRecord } = options
-  if (typeof input === 'string' && sameFile(input, output)) {
-    throw new KogrpoError(
-      'E_OUTPUT',
-      phrase('--output {output} is the input itself; name another file', { output }),
-    )
-  }
+  if (typeof input === 'string') requireOther('output', output, [input])
   const source = await openInput(options)
   const { identity } = source
   const sink = await openRecordOutput({

@@ -215,7 +215,7 @@ describe('errors', () => {
     expect([code, stderr]).toEqual([1, expect.stringContaining('nowhere.jsonl: cannot be read')])
     const file = input({ prompt: 'q' })
     const same = await kogrpo([...base, '--model', model, '--input', file, '--output', file])
-    expect(same.stderr).toContain('is the input itself; name another file')
+    expect(same.stderr).toContain('; name another')
     expect(readRows(file)).toEqual([{ prompt: 'q' }])
   })
 

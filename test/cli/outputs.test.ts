@@ -251,3 +251,34 @@ test('a full device is said to be full, not to have been left', async () => {
     expect.stringMatching(/^kogrpo: --output \/dev\/full: ENOSPC: no space left on device/),
   ])
 })
+
+test('no command writes over what it reads', async () => {
+  const line = { prompt: '사과가 세 개 있으면 모두 몇 개인가요?', completion: '모두 세 개입니다.' }
+  const rows = writeLines(join(directory, 'read.train.jsonl'), [line])
+  const link = join(directory, 'link.jsonl')
+  symlinkSync(rows, link)
+  const before = readFileSync(rows)
+  const stem = join(directory, 'read')
+  for (const args of [
+    ['corpus', 'filter', rows, '--output', link],
+    ['corpus', 'filter', rows, '--output', `${stem}.out`, '--dropped', rows],
+    ['corpus', 'filter', rows, '--output', `${stem}.out`, '--dropped', `${stem}.out`],
+    ['data', 'prepare', rows, '--output', stem],
+    ['data', 'self-correct', rows, '--output', link],
+    ['neurons', '--model', 'builtin:mini', '--data', rows, '--output', rows],
+    ['judge', 'calibrate', rows, '--config', 'mini', '--output', rows],
+    ['eval', 'compare', rows, '--output', rows],
+    ['rerank', '--reward', 'x', '--input', rows, '--output', rows],
+    ['generate', '--model', 'builtin:mini', '--input', rows, '--output', link],
+  ]) {
+    const { code, stderr } = await kogrpo(args)
+    expect([code, stderr], args.join(' ')).toEqual([
+      1,
+      expect.stringMatching(
+        /^kogrpo: --(output|dropped) .* is the same file as .*; name another\n$/,
+      ),
+    ])
+  }
+  expect(readFileSync(rows).equals(before)).toBe(true)
+  expect(existsSync(`${stem}.out`)).toBe(false)
+})

@@ -17,6 +17,7 @@ import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { modelIdentity, openModel } from '../open-model.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
+import { requireOther } from '../output-place.ts'
 import { packageInfo } from '../package-info.ts'
 import { RULE_NAMES } from '../rule-names.ts'
 import { realNumber } from '../sampling-options.ts'
@@ -91,6 +92,8 @@ async function handler(argv: ArgumentsCamelCase<FilterArguments>): Promise<void>
     )
   }
   const inputs = [argv.inputs].flat()
+  requireOther('output', output, inputs)
+  if (dropped !== undefined) requireOther('dropped', dropped, [...inputs, output])
   const rules = Object.fromEntries(
     Object.entries(DEFAULT_RULES).map(([name, value]) => [
       name,

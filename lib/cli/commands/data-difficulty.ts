@@ -5,7 +5,7 @@ import { KogrpoError } from '../../errors.ts'
 import { phrase } from '../../messages/phrase.ts'
 import { writeWhole } from '../../report/jsonl.ts'
 import { nonEmpty } from '../options.ts'
-import { requireOutputFile } from '../output-place.ts'
+import { requireOther, requireOutputFile } from '../output-place.ts'
 import { type ProbeArguments, probeOptions, withProbe } from '../probe-options.ts'
 import { requireOptions } from '../record-job.ts'
 
@@ -24,6 +24,11 @@ async function handler(argv: ArgumentsCamelCase<DifficultyArguments>): Promise<v
         phrase('data difficulty counts right answers: grpo.rewards needs - name: accuracy'),
       )
     }
+    requireOther(
+      'output',
+      argv.output,
+      stage.data.map(({ path }) => path),
+    )
     const probes = await probe(session, stage, prompts, k)
     let [unknown, zero, full] = [0, 0, 0]
     const rows = probes.map(({ prompt, accuracy }) => {

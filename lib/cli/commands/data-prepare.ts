@@ -13,6 +13,7 @@ import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, wholeNumber } from '../options.ts'
+import { requireOther } from '../output-place.ts'
 import { countsOf } from '../rule-names.ts'
 import { realNumber } from '../sampling-options.ts'
 
@@ -54,6 +55,8 @@ async function handler(argv: ArgumentsCamelCase<PrepareArguments>): Promise<void
   const dropped = Object.fromEntries(RULES.map(rule => [rule, 0])) as Record<Rule, number>
   const name = (part: (typeof PARTS)[number]): string => `${output}.${part}.jsonl`
   const partial = (part: (typeof PARTS)[number]): string => `${name(part)}.partial`
+  const read = [input, ...(argv.against === undefined ? [] : [argv.against])]
+  for (const part of PARTS) requireOther('output', name(part), read)
   mkdirSync(dirname(output), { recursive: true })
   for (const part of PARTS) rmSync(partial(part), { force: true })
   const writers = {

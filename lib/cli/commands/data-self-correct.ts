@@ -17,6 +17,7 @@ import { joined, phrase } from '../../messages/phrase.ts'
 import { writeWhole } from '../../report/jsonl.ts'
 import type { CliContext } from '../context.ts'
 import { nonEmpty, oneOf, wholeNumber } from '../options.ts'
+import { requireOther } from '../output-place.ts'
 import { requireOptions } from '../record-job.ts'
 import { countsOf } from '../rule-names.ts'
 
@@ -32,6 +33,7 @@ interface SelfCorrectArguments {
 async function handler(argv: ArgumentsCamelCase<SelfCorrectArguments>): Promise<void> {
   requireOptions('data self-correct', argv, ['output'])
   const { input, output, context } = argv
+  requireOther('output', output, [input])
   const attempts: Attempt[] = []
   const pairs = new CompletionPairs()
   for await (const source of readRecords(input)) {

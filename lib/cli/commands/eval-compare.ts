@@ -8,6 +8,7 @@ import { writeJson } from '../../report/run-directory.ts'
 import type { CliContext } from '../context.ts'
 import { comparisonTable } from '../eval-table.ts'
 import { nonEmpty } from '../options.ts'
+import { requireOther } from '../output-place.ts'
 
 interface CompareArguments {
   rows: string[]
@@ -20,6 +21,7 @@ async function handler({
   output,
   context,
 }: ArgumentsCamelCase<CompareArguments>): Promise<void> {
+  if (output !== undefined) requireOther('output', output, rows)
   const evaluations = await Promise.all(
     rows.map(async file => ({ file, rows: await readRowFile(file) })),
   )

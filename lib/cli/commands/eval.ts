@@ -23,6 +23,7 @@ import { type EvalArguments, openBackend, openJudgeOf } from '../eval-model.ts'
 import { evalOptions } from '../eval-options.ts'
 import { summaryTable } from '../eval-table.ts'
 import { DEFAULT_SEED, modelIdentity } from '../open-model.ts'
+import { requireOther } from '../output-place.ts'
 import { packageInfo } from '../package-info.ts'
 import { type RecordWork, requireOptions, runRecordJob } from '../record-job.ts'
 
@@ -248,6 +249,10 @@ async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
             argv.fewshotData ? benchmark.split : fewShotSplit(benchmark),
           ),
         )
+  const read = [...items, ...pool].map(item => item.source.file)
+  for (const path of [argv.output, `${argv.output}.summary.json`]) {
+    requireOther('output', path, [...new Set(read)])
+  }
   const { model, endpoint, endpointModel, split, limit, system, enableThinking, judge } = argv
   const who = model === undefined ? { endpoint, endpointModel } : modelIdentity({ ...argv, model })
   const { benchmark: _record, ...settings } = plan

@@ -24,7 +24,7 @@ import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
-import { requireOutputFile } from '../output-place.ts'
+import { requireOther, requireOutputFile } from '../output-place.ts'
 import { splitOverrides } from '../train-overrides.ts'
 
 interface JudgeArguments {
@@ -89,12 +89,13 @@ async function handler(argv: ArgumentsCamelCase<JudgeArguments>): Promise<void> 
   const { builtinPrograms } = await import('../../rewards/judge/programs.ts')
   const { openJudge } = await import('../../rewards/judge/create.ts')
   const size = argv.size ?? (isBuiltin({ path: file }) ? DEFAULT_SIZE : undefined)
+  requireOther('output', output, [file])
+  requireOutputFile(output)
   const items: LabelledItem[] = []
   for await (const record of sourceRecords({ path: file, weight: 1, size }, recipe.seed)) {
     items.push(labelledItem(record))
   }
   const directory = dirname(output)
-  requireOutputFile(output)
   // A measurement is of the judge, not of what it once said: nothing is cached unless a file is named.
   const spec =
     judge.kind !== 'program' && judge.cache_file === undefined ? { ...judge, cache: false } : judge

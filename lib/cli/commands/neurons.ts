@@ -15,7 +15,7 @@ import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { type ModelArguments, modelOptions, type OpenModel, openModel } from '../open-model.ts'
 import { nonEmpty, sharedOptions, wholeNumber } from '../options.ts'
-import { requireOutputFile } from '../output-place.ts'
+import { requireOther, requireOutputFile } from '../output-place.ts'
 import { requireOptions } from '../record-job.ts'
 import { realNumber } from '../sampling-options.ts'
 import { WorkProgress } from '../work-progress.ts'
@@ -184,6 +184,7 @@ function numbers(seed: number): () => number {
 async function handler(argv: ArgumentsCamelCase<NeuronsArguments>): Promise<void> {
   const { context, data, contrast = [], output } = argv
   requireOptions('neurons', argv, ['model', 'data', 'output'])
+  requireOther('output', output, [data, ...contrast])
   requireOutputFile(output)
   await runInterruptibly(
     context,

@@ -15,6 +15,7 @@ import type { CliContext } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { runInterruptibly } from '../interrupt.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from '../options.ts'
+import { requireOther } from '../output-place.ts'
 import { openRecordOutput } from '../record-output.ts'
 import { scoredIds } from '../sequences.ts'
 import { WorkProgress } from '../work-progress.ts'
@@ -83,6 +84,7 @@ async function handler(argv: ArgumentsCamelCase<RerankArguments>): Promise<void>
     if (argv[name] !== undefined) continue
     throw new UsageError(phrase('required: {name}', { name: `--${name}` }))
   }
+  requireOther('output', output!, [input!])
   const n = argv.n ?? 8
   const how = argv.aggregate ?? 'mean'
   const { engine, directory } = await openRewardModel(path!, { threads: argv.threads ?? 0 })

@@ -108,8 +108,8 @@ export const cli = catalogue({
   '--input {path}: cannot be read: {reason}': '--input {path}: 읽을 수 없습니다: {reason}',
   'required: {options}\nSee: kogrpo {command} --help':
     '필수 옵션: {options}\n도움말: kogrpo {command} --help',
-  '--output {output} is the input itself; name another file':
-    '--output {output}: 입력 파일 자신입니다. 다른 파일을 지정하세요',
+  '--{option} {path} is the same file as {other}; name another':
+    '--{option} {path}: {other} 파일과 같은 파일입니다. 다른 파일을 지정하세요',
   'the reader has gone': '읽는 쪽이 닫혔습니다',
   'cannot be written: {reason}': '쓸 수 없습니다: {reason}',
   'is a directory; name a file in it': '디렉터리입니다. 그 안의 파일을 지정하세요',
