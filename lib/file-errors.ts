@@ -45,12 +45,15 @@ export function whyUnreadable(path: string, error: unknown): Phrase {
 export function whyUnwritable(error: unknown): Phrase {
   const message = messageOf(error)
   if (/ENOSPC|EDQUOT|no space left|quota exceeded/i.test(message)) {
-    return phrase('the disk is full; free some space, or write elsewhere with --output-dir')
+    return phrase('the disk is full; free some space, or write elsewhere (--output-dir, --output)')
   }
   if (/EACCES|EROFS|EPERM|permission denied|read-only file system/i.test(message)) {
-    return phrase('no permission to write there ({message}); write elsewhere with --output-dir', {
-      message,
-    })
+    return phrase(
+      'no permission to write there ({message}); write elsewhere (--output-dir, --output)',
+      {
+        message,
+      },
+    )
   }
   return failure(error)
 }

@@ -29,7 +29,7 @@ test('a missing file: where it was looked for, and what has nearly its name', ()
 })
 
 test('a full disk, as the system and as the engine say it; no permission', () => {
-  const full = 'the disk is full; free some space, or write elsewhere with --output-dir'
+  const full = 'the disk is full; free some space, or write elsewhere (--output-dir, --output)'
   expect(String(whyUnwritable(new Error("cannot write 'x': No space left on device")))).toBe(full)
   expect(String(whyUnwritable(new Error('EDQUOT: quota exceeded, write')))).toBe(full)
   expect(String(whyUnwritable(new Error('EROFS: read-only file system')))).toMatch(

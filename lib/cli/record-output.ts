@@ -127,13 +127,22 @@ class FileOutput implements RecordOutput {
   readonly #path: string
   readonly #handle: FileHandle
   readonly #claim: Claim
+  /** Whether the same command goes on behind the rows that are kept. */
+  readonly #resumable: boolean
 
-  constructor(path: string, partial: string, handle: FileHandle, rowsBefore: number, claim: Claim) {
+  constructor(
+    { path, fingerprint }: RecordOutputOptions,
+    partial: string,
+    handle: FileHandle,
+    rowsBefore: number,
+    claim: Claim,
+  ) {
     this.#path = path
     this.partial = partial
     this.#handle = handle
     this.rowsBefore = rowsBefore
     this.#claim = claim
+    this.#resumable = fingerprint !== null
     this.doubt = claim.doubt
   }
 
@@ -141,12 +150,19 @@ class FileOutput implements RecordOutput {
     try {
       await this.#handle.appendFile(toLines(rows))
     } catch (cause) {
-      throw outputError(
-        this.#path,
-        phrase('cannot be written: {reason}', { reason: failure(cause) }),
-        cause,
-      )
+      throw this.#error(cause)
     }
+  }
+
+  #error(cause: unknown): KogrpoError {
+    const reason = failure(cause)
+    const problem = this.#resumable
+      ? phrase(
+          'cannot be written: {reason}; what is done is kept in {partial}, and the same command goes on from there',
+          { reason, partial: this.partial },
+        )
+      : phrase('cannot be written: {reason}', { reason })
+    return outputError(this.#path, problem, cause)
   }
 
   async finish(): Promise<void> {
@@ -155,11 +171,7 @@ class FileOutput implements RecordOutput {
       await this.#handle.close()
       await rename(this.partial, this.#path)
     } catch (cause) {
-      throw outputError(
-        this.#path,
-        phrase('cannot be written: {reason}', { reason: failure(cause) }),
-        cause,
-      )
+      throw this.#error(cause)
     } finally {
       this.#claim.release()
     }
@@ -217,7 +229,7 @@ export async function openRecordOutput(options: RecordOutputOptions): Promise<Re
       rowsBefore = rows
     }
     const handle = await open(partial, fingerprint === null ? 'w' : 'a')
-    return new FileOutput(path, partial, handle, rowsBefore, held)
+    return new FileOutput(options, partial, handle, rowsBefore, held)
   } catch (cause) {
     held?.release()
     if (cause instanceof KogrpoError && cause.code === 'E_IN_USE') throw cause

@@ -116,8 +116,13 @@ export function planAdapter({
 
 /** Whether config.json is a model's: that of a run, a recipe, has the same name. */
 async function describesModel(file: string): Promise<boolean> {
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return ''
+    const problem = phrase('cannot read {path}: {reason}', { path: file, reason: failure(cause) })
+    throw new KogrpoError('E_MODEL_WRITE', problem, { cause })
+  })
   try {
-    const config: unknown = JSON.parse(await readFile(file, 'utf8'))
+    const config: unknown = JSON.parse(text)
     return typeof config === 'object' && config !== null && 'model_type' in config
   } catch {
     return false

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   renameSync,
   rmdirSync,
@@ -69,12 +70,23 @@ export function writeJson(path: string, value: unknown): void {
   }
 }
 
+/** Whether config.json is a recipe, as a run writes it: that of a model has the same name. */
+function isRecipe(file: string): boolean {
+  try {
+    const config: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return typeof config === 'object' && config !== null && !('model_type' in config)
+  } catch {
+    // Cut off by a kill or a full disk: a run's own, since a model's is not written so.
+    return true
+  }
+}
+
 function requireEarlierRun(path: string, entries: readonly string[]): void {
-  if (entries.includes('config.json')) return
+  if (entries.includes('config.json') && isRecipe(join(path, 'config.json'))) return
   throw new KogrpoError(
     'E_OUTPUT_DIR',
     phrase(
-      '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir',
+      '{path} has no config.json of a run, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir',
       { path },
     ),
   )

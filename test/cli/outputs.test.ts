@@ -10,8 +10,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { prepare } from '../../lib/cli/commands/neurons.ts'
 import { openRecordOutput } from '../../lib/cli/record-output.ts'
 import { claim } from '../../lib/durable/claim.ts'
@@ -281,4 +282,28 @@ test('no command writes over what it reads', async () => {
   }
   expect(readFileSync(rows).equals(before)).toBe(true)
   expect(existsSync(`${stem}.out`)).toBe(false)
+})
+
+test('rows that no longer fit: where the others are kept, if the command can go on', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+    code: 'ENOSPC',
+  })
+  const handle = await open(join(directory, 'any'), 'w')
+  const append = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, 'appendFile')
+  const path = join(directory, 'fills.jsonl')
+  for (const [fingerprint, kept] of [
+    [
+      { a: 1 },
+      /; what is done is kept in .*fills\.jsonl\.\w{8}\.partial, and the same command goes on/,
+    ],
+    [null, /no space left on device, write$/],
+  ] as const) {
+    const options = { path, stdout: { write: () => true }, fingerprint, rowsPerRecord: 1 }
+    const out = await openRecordOutput(options)
+    append.mockRejectedValueOnce(full)
+    await expect(out.write([{ a: 1 }])).rejects.toThrow(kept)
+    await out.abandon(false)
+  }
+  append.mockRestore()
+  await handle.close()
 })

@@ -137,9 +137,15 @@ describe('the run directory', () => {
     mkdirSync(join(path, 'sft'))
     const error = failure(() => createRunDirectory(recipe(path), { overwrite: true }))
     expect(error.message).toContain(
-      'has no config.json, so it is not the directory of an earlier run',
+      'has no config.json of a run, so it is not the directory of an earlier run',
     )
     expect(readdirSync(path)).toEqual(['sft'])
+    // A model's directory has a config.json too.
+    writeFileSync(join(path, 'config.json'), '{"model_type": "qwen3"}')
+    expect(failure(() => createRunDirectory(recipe(path), { overwrite: true })).message).toContain(
+      'has no config.json of a run',
+    )
+    expect(readFileSync(join(path, 'config.json'), 'utf8')).toBe('{"model_type": "qwen3"}')
   })
 
   test('a file in the way is an error that names it', () => {

@@ -111,6 +111,8 @@ export const cli = catalogue({
   '--{option} {path} is the same file as {other}; name another':
     '--{option} {path}: {other} 파일과 같은 파일입니다. 다른 파일을 지정하세요',
   'the reader has gone': '읽는 쪽이 닫혔습니다',
+  'cannot be written: {reason}; what is done is kept in {partial}, and the same command goes on from there':
+    '쓸 수 없습니다: {reason}. 마친 것은 {partial} 파일에 두었으며, 같은 명령을 다시 주면 거기서 이어 갑니다',
   'cannot be written: {reason}': '쓸 수 없습니다: {reason}',
   'is a directory; name a file in it': '디렉터리입니다. 그 안의 파일을 지정하세요',
   '--port: goes with --watch': '--port: --watch와 함께 씁니다',

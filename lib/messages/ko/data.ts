@@ -31,10 +31,10 @@ export const data = catalogue({
   'there is no directory {path}': '{path}: 그런 디렉터리가 없습니다',
   'there is no such file (looked at {path}){hint}': '그런 파일이 없습니다(찾아본 곳: {path}){hint}',
   'no permission to read {path}': '{path}: 읽을 권한이 없습니다',
-  'the disk is full; free some space, or write elsewhere with --output-dir':
-    '디스크가 가득 찼습니다. 공간을 비우거나 --output-dir로 다른 곳에 쓰세요',
-  'no permission to write there ({message}); write elsewhere with --output-dir':
-    '쓸 권한이 없습니다({message}). --output-dir로 다른 곳에 쓰세요',
+  'the disk is full; free some space, or write elsewhere (--output-dir, --output)':
+    '디스크가 가득 찼습니다. 공간을 비우거나 다른 곳에 쓰세요(--output-dir, --output)',
+  'no permission to write there ({message}); write elsewhere (--output-dir, --output)':
+    '쓸 권한이 없습니다({message}). 다른 곳에 쓰세요(--output-dir, --output)',
   'the texts give only {length} merges of {merges}: give more varied text or a smaller vocabulary':
     '이 텍스트에서는 병합이 {merges}개 중 {length}개만 나옵니다. 더 다양한 텍스트를 주거나 어휘를 줄이세요',
   'has no chat template; add chat_template.jinja or "chat_template"':

@@ -74,8 +74,8 @@ export const run = catalogue({
     '{path}: config.json이 없으므로 실행 디렉터리가 아닙니다. runs/mini-… 같은 디렉터리를 지정하세요',
   'cannot read {path}: {reason}': '{path}: 읽을 수 없습니다: {reason}',
   'cannot listen on port {port}: {reason}': '포트 {port}번을 열 수 없습니다: {reason}',
-  '{path} has no config.json, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir':
-    '{path}: config.json이 없어 이전 실행의 디렉터리가 아니므로 --overwrite로도 건드리지 않습니다. 다른 --output-dir을 고르세요',
+  '{path} has no config.json of a run, so it is not the directory of an earlier run; --overwrite leaves it alone. Choose another --output-dir':
+    '{path}: 실행의 config.json이 없어 이전 실행의 디렉터리가 아니므로 --overwrite로도 건드리지 않습니다. 다른 --output-dir을 고르세요',
   "{place} is in use: process {pid} has been at work there since {since}, and two at a time would spoil each other's files. Wait for it, or stop it first (kill {pid})":
     '{place}: 사용 중입니다. {since}부터 프로세스 {pid}번이 일하고 있으며, 둘이 함께 쓰면 서로의 파일을 망칩니다. 끝나기를 기다리거나 먼저 멈추세요(kill {pid})',
   '{place} was in use by process {pid} on {host} (since {since}), which never said that it ended; if it is still at work there, stop one of the two':
