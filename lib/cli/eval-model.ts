@@ -17,6 +17,7 @@ export interface EvalArguments extends Omit<ModelArguments, 'model'> {
   endpointModel?: string
   apiKeyEnv?: string
   concurrency?: number
+  timeout?: number
   benchmark: string
   data: string
   output: string
@@ -50,7 +51,7 @@ export async function openBackend(argv: EvalArguments): Promise<Backend> {
       base_url: endpoint,
       model: argv.endpointModel!,
       key: readKey({ api_key_env: argv.apiKeyEnv }, argv.context.env),
-      timeout_s: 600,
+      timeout_s: argv.timeout ?? 600,
       max_retries: 4,
       concurrency: argv.concurrency ?? 16,
       enableThinking,

@@ -1,9 +1,25 @@
 /** The options of `kogrpo eval`. */
 import type { Options } from 'yargs'
+import { isEndpoint } from '../config/schema/oracle.ts'
+import { phrase } from '../messages/phrase.ts'
+import { UsageError } from './errors.ts'
 import { modelOptions } from './open-model.ts'
 import { nonEmpty, oneOf, sharedOptions, wholeNumber } from './options.ts'
 import { recordOptions } from './record-job.ts'
 import { samplingOptions } from './sampling-options.ts'
+
+/** Reads an option that takes an endpoint. */
+const endpointUrl =
+  (option: string) =>
+  (word: string | undefined): string | undefined => {
+    if (word === undefined || isEndpoint(word)) return word
+    throw new UsageError(
+      phrase(
+        '--{option}: expected a URL such as http://localhost:8000/v1, without user, password or query, got "{word}"',
+        { option, word },
+      ),
+    )
+  }
 
 const text = { type: 'string', requiresArg: true } as const
 const named = (option: string, describe: string) => ({
@@ -23,9 +39,19 @@ export const evalOptions = {
   output: { ...recordOptions.output, describe: 'JSONL file of rows to write [required]' },
   ...modelOptions,
   model: { ...modelOptions.model, describe: 'Hugging Face model directory, or builtin:mini' },
-  endpoint: named('endpoint', 'OpenAI-compatible endpoint instead, e.g. http://localhost:8000/v1'),
+  endpoint: {
+    ...text,
+    describe: 'OpenAI-compatible endpoint instead, e.g. http://localhost:8000/v1',
+    coerce: endpointUrl('endpoint'),
+  },
   'endpoint-model': named('endpoint-model', 'Model name sent to the endpoint'),
   'api-key-env': named('api-key-env', 'Environment variable that holds the key of the endpoint'),
+  timeout: whole(
+    'timeout',
+    1,
+    'Seconds that one reply of the endpoint may take [default: 600]',
+    2_000_000,
+  ),
   concurrency: whole('concurrency', 1, 'Requests in flight at the endpoint [default: 16]', 4096),
   split: named('split', "Part of the data to ask [default: the benchmark's]"),
   limit: whole('limit', 1, 'Questions of each subset [default: all]'),

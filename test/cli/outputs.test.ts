@@ -111,6 +111,16 @@ test('options that would have no effect are refused', async () => {
   expect(await refused(`eval --benchmark gsm8k --data x --output y ${endpoint}`)).toBe(
     '2 kogrpo: --dtype: has no effect with --endpoint; remove it',
   )
+  const model = 'eval --benchmark gsm8k --data x --output y --model builtin:mini'
+  expect(await refused(`${model} --timeout 9`)).toBe(
+    '2 kogrpo: --timeout: has no effect without --endpoint; remove it',
+  )
+  const asked = 'eval --benchmark gsm8k --data x --output y --endpoint-model m --endpoint'
+  for (const word of ['foo', 'localhost:8000', 'http://u:p@h/v1', 'http://h/v1?key=1']) {
+    expect(await refused(`${asked} ${word}`)).toBe(
+      `2 kogrpo: --endpoint: expected a URL such as http://localhost:8000/v1, without user, password or query, got "${word}"`,
+    )
+  }
 })
 
 test('two runs in one directory: the second is refused, and what is there stays as it is', async () => {

@@ -229,6 +229,13 @@ async function handler(argv: ArgumentsCamelCase<EvalArguments>): Promise<void> {
     dtype: argv.dtype,
     smooth: argv.smooth,
   }
+  for (const name of ['concurrency', 'timeout', 'endpointModel', 'apiKeyEnv'] as const) {
+    if (argv.endpoint !== undefined || argv[name] === undefined) continue
+    const option = name.replaceAll(/[A-Z]/g, capital => `-${capital.toLowerCase()}`)
+    throw new UsageError(
+      phrase('--{name}: has no effect without --endpoint; remove it', { name: option }),
+    )
+  }
   for (const [name, value] of Object.entries(ofModel)) {
     if (argv.endpoint === undefined || value === undefined) continue
     throw new UsageError(phrase('--{name}: has no effect with --endpoint; remove it', { name }))

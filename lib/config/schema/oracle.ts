@@ -5,7 +5,8 @@ import { english } from '../../messages/phrase.ts'
 import { count, countOrZero, fraction, name, positive, seed } from './values.ts'
 
 /** An http or https URL without user, password, query or fragment: none of them is a secret's place. */
-function isEndpoint(text: string): boolean {
+/** Whether a text is an endpoint's URL, without a key or anything else that is not for logs. */
+export function isEndpoint(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, username, password, search, hash } = new URL(text)
   return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === ''

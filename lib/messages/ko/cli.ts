@@ -2,6 +2,10 @@
 import { catalogue } from '../catalogue.ts'
 
 export const cli = catalogue({
+  '--{option}: expected a URL such as http://localhost:8000/v1, without user, password or query, got "{word}"':
+    '--{option}: http://localhost:8000/v1 같은 URL이어야 하며 사용자, 비밀번호, 쿼리가 없어야 합니다. 받은 값: "{word}"',
+  '--{name}: has no effect without --endpoint; remove it':
+    '--{name}: --endpoint가 없으면 효과가 없습니다. 빼세요',
   'is the model that is read; name another directory':
     '읽고 있는 모델 자신입니다. 다른 디렉터리를 지정하세요',
   'is a file; name a directory': '파일입니다. 디렉터리를 지정하세요',

@@ -66,6 +66,8 @@ export const helpModel = catalogue({
     '모델 대신 쓸 OpenAI 호환 엔드포인트(예: http://localhost:8000/v1)',
   'Model name sent to the endpoint': '엔드포인트에 보낼 모델 이름',
   'Environment variable that holds the key of the endpoint': '엔드포인트의 키가 든 환경 변수',
+  'Seconds that one reply of the endpoint may take':
+    '엔드포인트의 응답 하나가 걸려도 되는 시간(초)',
   'Requests in flight at the endpoint': '엔드포인트에 한꺼번에 보내는 요청 수',
   'Part of the data to ask': '물어볼 데이터의 분할',
   "the benchmark's": '벤치마크의 값',
