@@ -9,6 +9,7 @@ import { loadRecipe, type Override } from '../config/load.ts'
 import type { Recipe } from '../config/schema.ts'
 import type { Claim } from '../durable/claim.ts'
 import type { DeviceName } from '../engine/device.ts'
+import { KogrpoError } from '../errors.ts'
 import { phrase } from '../messages/phrase.ts'
 import type { StageName } from '../report/events.ts'
 import { Reporter } from '../report/reporter.ts'
@@ -62,20 +63,36 @@ function allOverrides(argv: TrainArguments): Override[] {
 
 /** The recipe of a new run, and its directory, which the first rank makes. */
 function start(argv: TrainArguments, first: boolean): Start {
-  const { recipe, warnings } = loadRecipe(argv.recipe, {
+  const { recipe, warnings, placed } = loadRecipe(argv.recipe, {
     overrides: allOverrides(argv),
     say: argv.context.say,
   })
   if (argv.dryRun || !first) {
     return { recipe, warnings, directory: runDirectory(recipe.output_dir), claim: null }
   }
+  if (placed) return { recipe, warnings, ...make(recipe, argv.overwrite === true) }
+  // Several runs may begin in one second.
+  for (let n = 1; ; n++) {
+    const own = n === 1 ? recipe : { ...recipe, output_dir: `${recipe.output_dir}-${n}` }
+    try {
+      return { recipe: own, warnings, ...make(own, false) }
+    } catch (error) {
+      const taken = error instanceof KogrpoError && TAKEN.has(error.code)
+      if (!taken || n === MOST_AT_ONCE || !existsSync(own.output_dir)) throw error
+    }
+  }
+}
+
+/** What creating a directory fails with where another run has it. */
+const TAKEN: ReadonlySet<string> = new Set(['E_OUTPUT_DIR', 'E_IN_USE'])
+const MOST_AT_ONCE = 1000
+
+/** Makes the directory of a new run, claimed for this process. */
+function make(recipe: Recipe, overwrite: boolean): { directory: RunDirectory; claim: Claim } {
   const claims: Claim[] = []
   try {
-    const directory = createRunDirectory(recipe, {
-      overwrite: argv.overwrite === true,
-      take: path => claims.push(claimRunDirectory(path)),
-    })
-    return { recipe, warnings, directory, claim: claims[0]! }
+    const take = (path: string): void => void claims.push(claimRunDirectory(path))
+    return { directory: createRunDirectory(recipe, { overwrite, take }), claim: claims[0]! }
   } catch (error) {
     claims[0]?.release()
     throw error

@@ -36,6 +36,8 @@ export interface LoadedRecipe {
   file: string
   /** What is allowed but probably not meant; one line each. */
   warnings: string[]
+  /** Whether it says its output directory; else that is one of the moment. */
+  placed: boolean
 }
 
 /** How a recipe is loaded. */
@@ -246,7 +248,7 @@ function validate(
   title: string,
   now: Date,
   say: Say,
-): Pick<LoadedRecipe, 'recipe' | 'warnings'> {
+): Omit<LoadedRecipe, 'file'> {
   const line = (problem: Problem): Phrase => {
     const parts = [locate(problem), dotted(problem.path)]
     // An override already names its key.
@@ -278,6 +280,7 @@ function validate(
       output_dir: data.output_dir ?? join('runs', `${data.name}-${timestamp(now)}`),
     },
     warnings: warnings.map(w => say(line({ ...w, at: 'value' }))),
+    placed: data.output_dir !== undefined,
   }
 }
 
@@ -314,7 +317,7 @@ export function parseRecipe(
   text: string,
   file: string,
   options: LoadOptions = {},
-): Pick<LoadedRecipe, 'recipe' | 'warnings'> {
+): Omit<LoadedRecipe, 'file'> {
   const overrides = options.overrides ?? []
   const document = parseRecipeText(text, file)
   const input = structuredClone(document.value)

@@ -317,3 +317,32 @@ test('rows that no longer fit: where the others are kept, if the command can go 
   append.mockRestore()
   await handle.close()
 })
+
+test('runs that begin in one second have directories of their own, unless they name one', async () => {
+  const before = process.cwd()
+  const home = join(directory, 'home')
+  mkdirSync(home)
+  process.chdir(home)
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date(2026, 0, 2, 3, 4, 5) })
+  try {
+    const train = ['train', 'mini', '--grpo', 'null', '--eval', 'null', '--sft.max_steps', '1']
+    const three = await Promise.all(
+      [1, 2, 3].map(seed => kogrpo([...train, '--seed', String(seed)])),
+    )
+    expect(three.map(({ code }) => code)).toEqual([0, 0, 0])
+    const names = readdirSync('runs').sort()
+    expect(names).toEqual(['', '-2', '-3'].map(end => `mini-20260102-030405${end}`))
+    const seeds = names.map(name => {
+      const config = readFileSync(join('runs', name, 'config.json'), 'utf8')
+      const { seed, output_dir } = JSON.parse(config) as { seed: number; output_dir: string }
+      expect(output_dir).toBe(`runs/${name}`)
+      return seed
+    })
+    expect(seeds.sort()).toEqual([1, 2, 3])
+    const named = await kogrpo([...train, '--output-dir', 'runs/mini-20260102-030405'])
+    expect([named.code, named.stderr]).toEqual([1, expect.stringContaining('is not empty')])
+  } finally {
+    vi.useRealTimers()
+    process.chdir(before)
+  }
+})
