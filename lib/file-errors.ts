@@ -24,6 +24,9 @@ export function whyUnreadable(path: string, error: unknown): Phrase {
   const whole = resolve(path)
   switch (codeOf(error)) {
     case 'ENOENT': {
+      if (path.startsWith('~')) {
+        return phrase('"~" is the home directory to a shell alone: write the whole path')
+      }
       const names = namesIn(dirname(whole))
       if (names === null) return phrase('there is no directory {path}', { path: dirname(whole) })
       const name = basename(whole)

@@ -23,6 +23,9 @@ test('a missing file: where it was looked for, and what has nearly its name', ()
   expect(why(path)).toBe(`there is no such file (looked at ${path}); did you mean "train.jsonl"?`)
   expect(why(join(directory, 'no', 'x'))).toBe(`there is no directory ${join(directory, 'no')}`)
   expect(why(directory)).toMatch(/^EISDIR/)
+  expect(why('~/train.jsonl')).toBe(
+    '"~" is the home directory to a shell alone: write the whole path',
+  )
   // As macOS writes it, and as everybody types it.
   writeFileSync(join(directory, '한글.jsonl'.normalize('NFD')), '')
   expect(why(join(directory, '한글.jsonl'))).toContain('there whose letters are composed otherwise')

@@ -291,17 +291,25 @@ function validate(
  */
 export function loadRecipe(nameOrPath = 'mini', options: LoadOptions = {}): LoadedRecipe {
   const file = findRecipe(nameOrPath)
+  const unreadable = (reason: Phrase, cause: unknown): KogrpoError =>
+    new KogrpoError('E_CONFIG', phrase('cannot read recipe {file}: {reason}', { file, reason }), {
+      cause,
+    })
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(file)
+  } catch (error) {
+    throw unreadable(failure(error), error)
+  }
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    // Text in another encoding (EUC-KR) would otherwise become replacement characters, in prompts too.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
-    throw new KogrpoError(
-      'E_CONFIG',
-      phrase('cannot read recipe {file}: {reason}', { file, reason: failure(error) }),
-      {
-        cause: error,
-      },
+    const reason = phrase(
+      'it is not valid UTF-8; convert it (of Korean Windows: iconv -f CP949 -t UTF-8)',
     )
+    throw unreadable(reason, error)
   }
   return { file, ...parseRecipe(text, file, options) }
 }

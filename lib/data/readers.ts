@@ -52,7 +52,13 @@ function parseLine(bytes: Buffer, file: string, line: number): Record<string, un
     // Only the first line may carry a byte-order mark; elsewhere it is an error of the JSON.
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line > 1 }).decode(bytes)
   } catch (error) {
-    throw dataError(where, phrase('the line is not valid UTF-8'), error)
+    throw dataError(
+      where,
+      phrase(
+        'the line is not valid UTF-8; convert the file (of Korean Windows: iconv -f CP949 -t UTF-8)',
+      ),
+      error,
+    )
   }
   if (text.trim() === '') return null
   let value: unknown

@@ -57,8 +57,9 @@ async function missingModel(dir: string): Promise<KogrpoError> {
   const whole = path.resolve(dir)
   const published = publishedModel(dir)
   const beside = await readdir(path.dirname(whole)).catch(() => [])
-  const remedy: Phrase =
-    published === null
+  const remedy: Phrase = dir.startsWith('~')
+    ? phrase('"~" is the home directory to a shell alone: write the whole path')
+    : published === null
       ? phrase('a model is a Hugging Face directory: config.json, tokenizer files, safetensors')
       : phrase('download it: hf download Qwen/{name} --local-dir {dir}', {
           name: published.name,

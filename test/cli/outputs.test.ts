@@ -346,3 +346,13 @@ test('runs that begin in one second have directories of their own, unless they n
     process.chdir(before)
   }
 })
+
+test('a model below ~ is not to be downloaded again', async () => {
+  const model = '~/models/Qwen3-14B'
+  const run = ['train', 'mini', '--output-dir', join(directory, 'tilde'), '--model.path', model]
+  const { code, stderr } = await kogrpo(run)
+  expect([code, stderr.split('\n').at(-2)]).toEqual([
+    1,
+    `kogrpo: there is no model ${join(process.cwd(), model)}; "~" is the home directory to a shell alone: write the whole path`,
+  ])
+})

@@ -1,9 +1,11 @@
 /** A key of another section, or of another program, is told its place here. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { keyHint, placesOf } from '../../lib/config/key-places.ts'
 import { describeKeys } from '../../lib/config/keys.ts'
 import { nameOf, parseRecipe } from '../../lib/config/load.ts'
-import { kogrpo } from '../cli/running.ts'
+import { kogrpo, temporaryDirectory } from '../cli/running.ts'
 
 const refusal = (recipe: string): string => {
   try {
@@ -69,4 +71,14 @@ test('a run is called as its recipe is: in Hangul too, put together, without spa
   expect(parseRecipe('name: 실험_1\nsft: {data: [{path: mini:sft}]}', 'r.yaml').recipe.name).toBe(
     '실험_1',
   )
+})
+
+test('a recipe in another encoding is refused, not read as replacement characters', async () => {
+  const file = join(temporaryDirectory(), 'euckr.yaml')
+  writeFileSync(file, Buffer.from([0x23, 0x20, 0xc7, 0xd1, 0xb1, 0xdb, 0x0a]))
+  const { code, stderr } = await kogrpo(['train', file, '--dry-run'])
+  expect([code, stderr]).toEqual([
+    1,
+    `kogrpo: cannot read recipe ${file}: it is not valid UTF-8; convert it (of Korean Windows: iconv -f CP949 -t UTF-8)\n`,
+  ])
 })

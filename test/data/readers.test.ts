@@ -49,7 +49,7 @@ describe('parseJsonl', () => {
 
   it('names the line of invalid UTF-8', async () => {
     await expect(jsonl(Buffer.from([0x7b, 0x7d, 0x0a, 0x22, 0xff, 0x22]))).rejects.toThrow(
-      'f.jsonl:2: the line is not valid UTF-8',
+      'f.jsonl:2: the line is not valid UTF-8; convert the file (of Korean Windows: iconv -f CP949 -t UTF-8)',
     )
   })
 

@@ -85,7 +85,12 @@ export const data = catalogue({
     '시퀀스 {i}번이 {length}토큰입니다. 마이크로배치에는 1에서 {maxTokens}토큰까지 들어갑니다',
   'sequence {member} has {length} tokens but a mask of {mask}':
     '시퀀스 {member}번은 {length}토큰인데 마스크의 길이가 {mask}입니다',
-  'the line is not valid UTF-8': '올바른 UTF-8이 아닌 줄입니다',
+  'the line is not valid UTF-8; convert the file (of Korean Windows: iconv -f CP949 -t UTF-8)':
+    '올바른 UTF-8이 아닌 줄입니다. 파일을 변환하세요(한국어 Windows의 파일이면: iconv -f CP949 -t UTF-8)',
+  '"~" is the home directory to a shell alone: write the whole path':
+    '"~"를 홈 디렉터리로 읽는 것은 셸뿐입니다. 전체 경로를 쓰세요',
+  'it is not valid UTF-8; convert it (of Korean Windows: iconv -f CP949 -t UTF-8)':
+    '올바른 UTF-8이 아닙니다. 변환하세요(한국어 Windows의 파일이면: iconv -f CP949 -t UTF-8)',
   'the line is not valid JSON: {reason}': '올바른 JSON이 아닌 줄입니다: {reason}',
   'the line is not a JSON object; JSONL has one object per line':
     'JSON 객체가 아닌 줄입니다. JSONL은 한 줄에 객체 하나입니다',
